@@ -1,0 +1,7 @@
+"""Keras layers whose randomness is a resource."""
+
+from layers.amplify import Amplify
+from layers.coin_flip_dropout import CoinFlipDropout
+from layers.majority_vote import MajorityVote
+
+__all__ = ["Amplify", "CoinFlipDropout", "MajorityVote"]

@@ -1,0 +1,34 @@
+"""Argument checks shared by the layers: one wording for every refusal."""
+
+import numbers
+from typing import Any
+
+
+def positive_int(name: str, value: Any) -> int:
+    """Return `value` as an int, or raise a `ValueError` that names the argument if it is not an int >= 1."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+        raise ValueError(f"`{name}` must be a positive int. Received: {name}={value!r}")
+    return int(value)
+
+
+def unit_interval(name: str, value: Any) -> float:
+    """Return `value` as a float, or raise a `ValueError` that names the argument if it is outside [0, 1)."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= value < 1:
+        raise ValueError(f"`{name}` must be in [0, 1). Received: {name}={value!r}")
+    return float(value)
+
+
+def optional_seed(name: str, value: Any) -> int | None:
+    """Return `value` as an int or None, or raise a `ValueError` if it is neither None nor in [0, 2**32)."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not 0 <= value < 2**32:
+        raise ValueError(f"`{name}` must be None or an int in [0, 2**32). Received: {name}={value!r}")
+    return int(value)
+
+
+def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
+    """Return `value`, or raise a `ValueError` that lists what is allowed."""
+    if value not in allowed:
+        raise ValueError(f"`{name}` must be one of {', '.join(map(repr, allowed))}. Received: {name}={value!r}")
+    return value

@@ -1,0 +1,64 @@
+"""CoinFlipDropout: dropout as the coin of a coin-flipping network."""
+
+import keras
+
+from layers.arguments import optional_seed, unit_interval
+
+
+@keras.saving.register_keras_serializable(package="coinflip_zoo")
+class CoinFlipDropout(keras.layers.Layer):
+    """Dropout that stays on at inference: every unit of every row flips its own coin.
+
+    Kept units are scaled by `1 / (1 - rate)`, so the mean over the coins is the input. The generator's state is
+    saved and restored with the layer, in `.keras` and `.weights.h5` files alike: training goes on with the coins
+    it would have had.
+
+    Args:
+        rate: Float in [0, 1), the probability that a unit is dropped.
+        flip_at_inference: Bool. True makes the network random at inference; False is ordinary dropout, whose
+            inference replaces every coin by its mean.
+        seed: None or int in [0, 2**32).
+
+    Input shape: any. Output shape: the same.
+
+    Raises:
+        ValueError: If `rate` or `seed` is outside its range.
+
+    Reference: Coin-Flipping Neural Networks, section 5.2 and appendix F.
+    """
+
+    def __init__(self, rate: float, flip_at_inference: bool = True, seed: int | None = None, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.rate = unit_interval("rate", rate)
+        self.flip_at_inference = bool(flip_at_inference)
+        self.seed = optional_seed("seed", seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
+        self.supports_masking = True
+
+    def build(self, input_shape) -> None:
+        """Nothing to create."""
+        self.built = True
+
+    def call(self, inputs, training=None):
+        """Drop units in training, and at inference too if `flip_at_inference`."""
+        if self.rate == 0 or not (training or self.flip_at_inference):
+            return inputs
+        return keras.random.dropout(inputs, self.rate, seed=self.seed_generator)
+
+    def compute_output_shape(self, input_shape):
+        """The input's shape."""
+        return input_shape
+
+    def save_own_variables(self, store) -> None:
+        """Save the generator's state, which Keras leaves out of every file."""
+        store["seed_state"] = keras.ops.convert_to_numpy(self.seed_generator.state.value)
+
+    def load_own_variables(self, store) -> None:
+        """Restore the generator's state; a file without one (weights alone) leaves it as it is."""
+        if "seed_state" in store.keys():  # noqa: SIM118 -- Keras's store has keys() but no `in`
+            self.seed_generator.state.assign(store["seed_state"])
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        config = {"rate": self.rate, "flip_at_inference": self.flip_at_inference, "seed": self.seed}
+        return {**super().get_config(), **config}

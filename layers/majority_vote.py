@@ -1,0 +1,94 @@
+"""MajorityVote: turn the flips of one example into its vote."""
+
+import keras
+from keras import ops
+
+from layers.arguments import one_of, positive_int
+
+# Lifts the winner of a tied vote above its equals and is far below one vote in a million flips.
+_TIE_BREAK = 1e-6
+
+
+@keras.saving.register_keras_serializable(package="coinflip_zoo")
+class MajorityVote(keras.layers.Layer):
+    """Count the votes of `samples` flips: logits of every flip to one distribution over classes per example.
+
+    In training the output is the soft vote, the mean over flips of `softmax(logits / temperature)`; the loss is
+    the ordinary cross-entropy of it (the log of the mean, not the mean of logs). At inference `"majority"` gives
+    the histogram of the flips' classes and `"mean"` the soft vote. A tie for the most votes goes to the tied class
+    with the larger soft vote (lifted by 1e-6, so that `argmax` finds it); a flip whose own largest logits are
+    equal splits its vote between them. A class index never decides unless the soft votes are equal too.
+
+    Computes in float32 unless `dtype` says otherwise, also under a mixed-precision policy: a vote of many flips
+    needs more than 8 bits.
+
+    Args:
+        samples: Positive int, flips per example; the rows of one example are contiguous, as `Amplify` lays them.
+        vote: `"majority"` or `"mean"`, the vote at inference.
+        temperature: Positive float, the softmax temperature of the soft vote.
+
+    Input shape: `(batch * samples, classes)`. Output shape: `(batch, classes)`, rows sum to 1.
+
+    Raises:
+        ValueError: If an argument is outside its range, or the number of rows is not a multiple of `samples`.
+
+    Reference: Coin-Flipping Neural Networks, section 2.1 and section 5 (training).
+    """
+
+    def __init__(self, samples: int, vote: str = "majority", temperature: float = 1.0, **kwargs) -> None:
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(**kwargs)
+        self.samples = positive_int("samples", samples)
+        self.vote = one_of("vote", vote, ("majority", "mean"))
+        if not 0 < temperature < float("inf"):
+            raise ValueError(f"`temperature` must be a positive float. Received: temperature={temperature!r}")
+        self.temperature = float(temperature)
+
+    def build(self, input_shape) -> None:
+        """Nothing to create; the rank and the number of rows are checked."""
+        self.compute_output_shape(input_shape)
+        self.built = True
+
+    def call(self, inputs, training=None):
+        """Vote over each run of `samples` rows."""
+        self.compute_output_shape(inputs.shape)
+        flips = ops.reshape(inputs, (-1, self.samples, inputs.shape[-1]))
+        soft = ops.mean(ops.softmax(flips / self.temperature, axis=-1), axis=1)
+        if training or self.vote == "mean":
+            return soft
+        return break_ties(ops.mean(votes(flips), axis=1), soft)
+
+    def compute_output_shape(self, input_shape):
+        """`(batch, classes)`, with an unknown batch left unknown."""
+        if len(input_shape) != 2:
+            raise ValueError(f"MajorityVote takes (batch * samples, classes). Received: input_shape={input_shape}")
+        rows, classes = input_shape
+        if rows is not None and rows % self.samples:
+            raise ValueError(f"The number of rows must be a multiple of `samples`={self.samples}. Received: rows={rows}")
+        return (None if rows is None else rows // self.samples, classes)
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        config = {"samples": self.samples, "vote": self.vote, "temperature": self.temperature}
+        return {**super().get_config(), **config}
+
+
+def votes(logits):
+    """One vote per flip for its largest logit: `(..., classes)` to the same shape, each row summing to 1.
+
+    Equal largest logits share the vote; a row with NaN votes NaN.
+    """
+    largest = ops.cast(ops.equal(logits, ops.max(logits, axis=-1, keepdims=True)), logits.dtype)
+    return largest / ops.sum(largest, axis=-1, keepdims=True)
+
+
+def break_ties(histogram, soft):
+    """Lift the winner of a tied histogram: `(batch, classes)` twice to `(batch, classes)`, rows summing to 1.
+
+    Untied rows are returned as they are; among the classes with the most votes the larger soft vote wins.
+    """
+    # Shares below a millionth of a vote are rounding.
+    leaders = ops.cast(histogram > ops.max(histogram, axis=-1, keepdims=True) - _TIE_BREAK / 2, histogram.dtype)
+    tied = ops.sum(leaders, axis=-1, keepdims=True) > 1
+    winner = ops.one_hot(ops.argmax(leaders * (soft + 1), axis=-1), histogram.shape[-1], dtype=histogram.dtype)
+    return ops.where(tied, histogram * (1 - _TIE_BREAK) + winner * _TIE_BREAK, histogram)

@@ -1,0 +1,184 @@
+"""Amplified use of a coin-flipping model: another number of flips, another vote, and what it is worth."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from layers.arguments import one_of, positive_int
+from layers.majority_vote import break_ties, votes
+from zoo.amplified_model import AmplifiedModel
+from zoo.coin_graph import coin_graph, is_coin, with_coins
+
+VOTES = ("majority", "mean", "expected")
+
+
+class RandomAccuracy(NamedTuple):
+    """Share of examples whose vote is right, with its Wilson interval (both ends in [0, 1])."""
+
+    accuracy: float
+    low: float
+    high: float
+    correct: int
+    n: int
+
+
+def amplify(model: keras.Model, samples: int, vote: str = "majority", *, chunk: int = 25) -> AmplifiedModel:
+    """The same weights under another amplification.
+
+    Args:
+        model: A coin-flipping model; it is left as it is and every variable is shared.
+        samples: Positive int, flips per example.
+        vote: `"majority"` (histogram of the flips' classes), `"mean"` (soft vote; MC dropout's mean) or
+            `"expected"` (every coin replaced by its mean: ordinary inference; `samples` must be 1).
+        chunk: Positive int; inference runs at most this many flips of a batch at a time.
+
+    Returns:
+        A Functional model, compiled like `model`.
+
+    Raises:
+        ValueError: If an argument is outside its range or `model` has no Amplify and MajorityVote layers.
+
+    Reference: Coin-Flipping Neural Networks, Table 3 (train by 1 or n samples, test by each vote).
+    """
+    positive_int("samples", samples)
+    expected = one_of("vote", vote, VOTES) == "expected"
+    if expected and samples != 1:
+        raise ValueError(f'`samples` must be 1 where vote="expected": no coin is flipped. Received: samples={samples}')
+    graph = with_coins(model, samples, "mean" if expected else vote, flip_at_inference=not expected)
+    amplified = AmplifiedModel(graph.inputs, graph.outputs, name=model.name, chunk=chunk)
+    if model.compiled:
+        amplified.compile_from_config(model.get_compile_config())
+    return amplified
+
+
+def flips(model: keras.Model, x, samples: int = 100, *, batch_size: int = 32, chunk: int = 25) -> np.ndarray:
+    """The class index of every flip, coins on.
+
+    Args:
+        model: A coin-flipping model.
+        x: Array `(examples, ...)`.
+        samples: Positive int, flips per example.
+        batch_size: Positive int, examples per batch.
+        chunk: Positive int; at most `batch_size * chunk` rows are evaluated at once.
+
+    Returns:
+        int64 array `(examples, samples)`.
+
+    Raises:
+        ValueError: If an argument is outside its range, `x` is empty or has NaN.
+    """
+    return np.concatenate([logits.argmax(-1) for logits in _flip_logits(model, x, samples, batch_size, chunk)])
+
+
+def random_accuracy(
+    model: keras.Model,
+    x,
+    y,
+    samples: int | Sequence[int] = 100,
+    vote: str = "majority",
+    *,
+    confidence: float = 0.95,
+    batch_size: int = 32,
+    chunk: int = 25,
+) -> RandomAccuracy | list[RandomAccuracy]:
+    """The empirical random accuracy of Definition 2.1: the share of examples whose vote is the label.
+
+    Args:
+        model: A coin-flipping model.
+        x: Array `(examples, ...)`.
+        y: Integer labels, `(examples,)` or `(examples, 1)`.
+        samples: Flips per example; a sequence of numbers is answered from the same flips, the first n of them each.
+        vote: `"majority"`, `"mean"` or `"expected"` (coins off; `samples` is then ignored).
+        confidence: In (0, 1), of the Wilson interval over examples.
+        batch_size: Positive int, examples per batch.
+        chunk: Positive int; at most `batch_size * chunk` rows are evaluated at once.
+
+    Returns:
+        One `RandomAccuracy`, or a list of them for a sequence of `samples`.
+
+    Raises:
+        ValueError: If an argument is outside its range, `x` has NaN, or `x` and `y` differ in length.
+    """
+    one_of("vote", vote, VOTES)
+    x, y = np.asarray(x), np.asarray(y).reshape(-1)
+    if len(x) != len(y):
+        raise ValueError(f"`y` must have one label per example. Received: {len(x)} examples and {len(y)} labels")
+    wanted = [samples] if isinstance(samples, int | np.integer) else list(samples)
+    predicted = _predicted(model, x, wanted, vote, batch_size, chunk)
+    results = [_wilson(int(np.sum(row == y)), len(y), confidence) for row in predicted]
+    return results[0] if isinstance(samples, int | np.integer) else results
+
+
+def _predicted(model, x, wanted: list[int], vote: str, batch_size: int, chunk: int) -> np.ndarray:
+    """Voted classes `(len(wanted), examples)`."""
+    for samples in wanted:
+        positive_int("samples", samples)
+    if vote == "expected":
+        _check_images(x)
+        plain = amplify(model, 1, "expected").predict(x, batch_size=batch_size, verbose=0)
+        return np.tile(plain.argmax(-1), (len(wanted), 1))
+    batches = _flip_logits(model, x, max(wanted), batch_size, chunk)
+    temperature = coin_graph(model).majority.temperature
+    return np.concatenate([_voted(logits, wanted, vote, temperature) for logits in batches], axis=1)
+
+
+def _voted(logits: np.ndarray, wanted: list[int], vote: str, temperature: float) -> np.ndarray:
+    """Voted classes `(len(wanted), batch)` of the first n flips of `(batch, samples, classes)`, for each n."""
+    last = np.asarray(wanted) - 1
+    soft = np.cumsum(_numpy(keras.ops.softmax(logits / temperature, axis=-1)), axis=1)[:, last]
+    if vote == "majority":
+        histogram = np.cumsum(_numpy(votes(keras.ops.convert_to_tensor(logits))), axis=1)[:, last]
+        counts = (histogram / (last[:, None] + 1)).reshape(-1, soft.shape[-1])
+        means = (soft / (last[:, None] + 1)).reshape(counts.shape)
+        tie_free = break_ties(keras.ops.convert_to_tensor(counts), keras.ops.convert_to_tensor(means))
+        soft = _numpy(tie_free).reshape(soft.shape)
+    return soft.argmax(-1).T
+
+
+def _flip_logits(model, x, samples: int, batch_size: int, chunk: int) -> Iterator[np.ndarray]:
+    """Logits `(batch, samples, classes)` of each batch, evaluated at most `batch_size * chunk` rows at a time."""
+    x = _check_images(x)
+    rows = min(positive_int("batch_size", batch_size), len(x))
+    each = -(-positive_int("samples", samples) // -(-samples // positive_int("chunk", chunk)))
+    once, per_flip = _halves(model)
+    for start in range(0, len(x), rows):
+        batch = x[start : start + rows]
+        padded = np.concatenate([batch, batch[:1].repeat(rows - len(batch), axis=0)])  # one shape, one compilation
+        hidden = [h.repeat(each, axis=0) for h in keras.tree.flatten(once.predict_on_batch(padded))]
+        drawn = [
+            per_flip.predict_on_batch(hidden).reshape(rows, each, -1)[: len(batch)]
+            for _ in range(-(-samples // each))
+        ]
+        yield np.concatenate(drawn, axis=1)[:, :samples]
+
+
+def _halves(model) -> tuple[keras.Model, keras.Model]:
+    """The model's halves with the coins on."""
+    if not all(layer.flip_at_inference for layer in model.layers if is_coin(layer)):
+        model = with_coins(model, 1, "majority", flip_at_inference=True)
+    graph = coin_graph(model)
+    return graph.prefix, graph.suffix
+
+
+def _check_images(x) -> np.ndarray:
+    x = np.asarray(x)
+    if x.ndim == 0 or len(x) == 0:
+        raise ValueError(f"`x` must hold at least one example. Received: x of shape {x.shape}")
+    if np.issubdtype(x.dtype, np.floating) and np.isnan(x).any():
+        raise ValueError(f"`x` must not have NaN. Received: x with NaN in {int(np.isnan(x).sum())} values")
+    return x
+
+
+def _numpy(tensor) -> np.ndarray:
+    return keras.ops.convert_to_numpy(tensor)
+
+
+def _wilson(correct: int, n: int, confidence: float) -> RandomAccuracy:
+    from scipy.stats import binomtest  # only who asks for an interval waits for SciPy
+
+    if not 0 < confidence < 1:
+        raise ValueError(f"`confidence` must be in (0, 1). Received: confidence={confidence!r}")
+    low, high = binomtest(correct, n).proportion_ci(confidence, method="wilson")
+    return RandomAccuracy(correct / n, float(low), float(high), correct, n)

@@ -1,0 +1,72 @@
+"""AmplifiedModel: a model whose many flips run in chunks, so that memory does not grow with their number."""
+
+import keras
+from keras import ops
+
+from layers.arguments import positive_int
+from layers.majority_vote import break_ties, votes
+from zoo.coin_graph import coin_graph
+
+
+@keras.saving.register_keras_serializable(package="coinflip_zoo")
+class AmplifiedModel(keras.Model):
+    """A Functional coin-flipping model that runs at most `chunk` flips of a batch at a time at inference.
+
+    Peak memory at inference is that of `batch * chunk` rows for any number of samples. Training folds all flips
+    into the batch, as the layers say.
+
+    Args:
+        inputs: Inputs of the graph.
+        outputs: Its outputs.
+        name: Name of the model.
+        chunk: Positive int, flips per example evaluated at once at inference.
+
+    Raises:
+        ValueError: If `chunk` is not a positive int.
+    """
+
+    def __init__(self, inputs, outputs, name=None, *, chunk: int = 25, **kwargs) -> None:
+        super().__init__(inputs, outputs, name=name, **kwargs)
+        self.chunk = positive_int("chunk", chunk)
+
+    def call(self, inputs, training=None, mask=None):
+        """The graph itself in training or where one chunk is enough, else the same votes counted chunk by chunk."""
+        graph = coin_graph(self)
+        if training or graph.majority.samples <= self.chunk:
+            return super().call(inputs, training=training, mask=mask)
+        return _chunked_vote(graph, inputs, self.chunk)
+
+    def get_config(self) -> dict:
+        """The graph and `chunk`."""
+        return {**super().get_config(), "chunk": self.chunk}
+
+
+def _chunked_vote(graph, inputs, chunk: int):
+    """Count the votes of `samples` flips, `chunk` at a time, in a loop that the backend does not unroll."""
+    prefix, suffix, majority = graph
+    hidden = keras.tree.flatten(prefix(inputs, training=False))
+    batch, classes = ops.shape(hidden[0])[0], suffix.output.shape[-1]
+    # Keras lets no draw happen inside a loop: the generators' states travel through it as values instead.
+    coins = [v for v in suffix.variables if not any(v is w for w in suffix.weights)]
+    frozen = [(weight, weight.value) for weight in suffix.weights]
+
+    def count(flips: int):
+        def body(_, carry):
+            histogram, soft, states = carry
+            with keras.StatelessScope(state_mapping=frozen + list(zip(coins, states, strict=True))) as scope:
+                logits = suffix([ops.repeat(h, flips, axis=0) for h in hidden], training=False)
+            logits = ops.reshape(ops.cast(logits, majority.compute_dtype), (-1, flips, classes))
+            histogram = histogram + ops.sum(votes(logits), axis=1)
+            soft = soft + ops.sum(ops.softmax(logits / majority.temperature, axis=-1), axis=1)
+            return histogram, soft, [scope.get_current_value(coin) for coin in coins]
+
+        return body
+
+    empty = ops.zeros((batch, classes), dtype=majority.compute_dtype)
+    chunks, rest = divmod(majority.samples, chunk)
+    carry = ops.fori_loop(0, chunks, count(chunk), (empty, empty, [coin.value for coin in coins]))
+    histogram, soft, states = count(rest)(0, carry) if rest else carry
+    for coin, state in zip(coins, states, strict=True):
+        coin.assign(state)
+    histogram, soft = histogram / majority.samples, soft / majority.samples
+    return soft if majority.vote == "mean" else break_ties(histogram, soft)

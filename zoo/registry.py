@@ -1,0 +1,131 @@
+"""The registry of models: one dict, one decorator; build by name, list, describe."""
+
+import difflib
+import fnmatch
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import keras
+
+
+class Entry(NamedTuple):
+    """A registered builder and what is said about it."""
+
+    builder: Callable[..., keras.Model]
+    paper: str
+    section: str
+    search: dict[str, Any]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The builder's own keyword arguments with their defaults, `seed` aside."""
+        parameters = inspect.signature(self.builder).parameters.values()
+        return {p.name: p.default for p in parameters if p.name != "seed"}
+
+
+_MODELS: dict[str, Entry] = {}
+
+
+def register(paper: str, section: str, search: dict[str, Any] | None = None) -> Callable:
+    """Register a builder under its own name.
+
+    Args:
+        paper: Title of the paper the model comes from.
+        section: Where in the paper.
+        search: The options worth searching: a list of choices, or a `(low, high)` range of ints or floats.
+
+    Raises:
+        ValueError: If the name is taken, or `search` names an option the builder does not have.
+    """
+
+    def decorate(builder: Callable[..., keras.Model]) -> Callable[..., keras.Model]:
+        name = builder.__name__
+        if name in _MODELS:
+            raise ValueError(f"A model is already registered under this name. Received: name={name!r}")
+        entry = Entry(builder, paper, section, dict(search or {}))
+        for option in entry.search:
+            _check_known("search", option, entry.options)
+        _MODELS[name] = entry
+        return builder
+
+    return decorate
+
+
+def build(
+    name: str,
+    *,
+    weights: Any = None,
+    seed: int | None = None,
+    name_in_model: str | None = None,
+    **options: Any,
+) -> keras.Model:
+    """Build a model by name.
+
+    Args:
+        name: A name from `list_models()`.
+        weights: None for random weights, a name from `list_weights()`, or a path to a `.weights.h5` file.
+            Pretrained weights bring the options they were trained with; an option that contradicts them is refused.
+        seed: None or int in [0, 2**32): initial weights and coins. Weights that are loaded leave the coins to `seed`.
+        name_in_model: Name of the Keras model; the registered name by default.
+        **options: The builder's own keyword arguments, see `card(name)`.
+
+    Returns:
+        A plain Functional `keras.Model`; images go in as float or uint8 in [0, 255].
+
+    Raises:
+        ValueError: If the name, an option or the weights' name is unknown, or the weights do not fit or are damaged.
+        FileNotFoundError: If `weights` is a path and there is no such file.
+    """
+    found = entry(name)
+    for option in options:
+        _check_known("option", option, found.options)
+    if weights is None:
+        model = found.builder(seed=seed, **options)
+    else:
+        from zoo import pretrained  # h5py and json only where weights are asked for
+
+        source = pretrained.find(name, weights)
+        model = found.builder(seed=seed, **source.merge(options))
+        source.load(model)
+    model.name = name_in_model or name
+    return model
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Sorted names of the registered models that match a shell-style pattern."""
+    return sorted(fnmatch.filter(_MODELS, pattern))
+
+
+def card(name: str) -> str:
+    """Describe a model in Markdown: paper, options with defaults, pretrained weights with their scores.
+
+    Raises:
+        ValueError: If the name is unknown.
+    """
+    from zoo import pretrained
+
+    found = entry(name)
+    lines = [f"# {name}", "", inspect.cleandoc(found.builder.__doc__ or ""), ""]
+    lines += [f"Paper: {found.paper}, {found.section}", "", "## Options", ""]
+    lines += [f"- `{option}` = `{default!r}`" for option, default in found.options.items()]
+    rows = [row for row in pretrained.manifest() if row["model"] == name]
+    lines += ["", "## Weights", ""]
+    lines += [f"- `{row['weights']}`: {pretrained.describe(row)}" for row in rows] or ["none"]
+    return "\n".join(lines)
+
+
+def entry(name: str) -> Entry:
+    """The registered builder, its paper and its search space; `ValueError` with a hint if there is none."""
+    _check_known("name", name, _MODELS)
+    return _MODELS[name]
+
+
+def _check_known(argument: str, value: str, known: Iterable[str]) -> None:
+    known = list(known)
+    if value not in known:
+        nearest = difflib.get_close_matches(str(value), known, n=1)
+        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+        raise ValueError(
+            f"Unknown {argument}.{hint} Allowed: {', '.join(sorted(known))}. Received: {argument}={value!r}"
+        )
