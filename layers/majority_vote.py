@@ -64,7 +64,9 @@ class MajorityVote(keras.layers.Layer):
             raise ValueError(f"MajorityVote takes (batch * samples, classes). Received: input_shape={input_shape}")
         rows, classes = input_shape
         if rows is not None and rows % self.samples:
-            raise ValueError(f"The number of rows must be a multiple of `samples`={self.samples}. Received: rows={rows}")
+            raise ValueError(
+                f"The number of rows must be a multiple of `samples`={self.samples}. Received: rows={rows}"
+            )
         return (None if rows is None else rows // self.samples, classes)
 
     def get_config(self) -> dict:

@@ -9,7 +9,7 @@ import numpy as np
 from layers.arguments import one_of, positive_int
 from layers.majority_vote import break_ties, votes
 from zoo.amplified_model import AmplifiedModel
-from zoo.coin_graph import coin_graph, is_coin, with_coins
+from zoo.coin_graph import coin_graph, flipping_graph, with_coins
 
 VOTES = ("majority", "mean", "expected")
 
@@ -47,7 +47,7 @@ def amplify(model: keras.Model, samples: int, vote: str = "majority", *, chunk: 
     if expected and samples != 1:
         raise ValueError(f'`samples` must be 1 where vote="expected": no coin is flipped. Received: samples={samples}')
     graph = with_coins(model, samples, "mean" if expected else vote, flip_at_inference=not expected)
-    amplified = AmplifiedModel(graph.inputs, graph.outputs, name=model.name, chunk=chunk)
+    amplified = AmplifiedModel(graph.input, graph.output, name=model.name, chunk=chunk)
     if model.compiled:
         amplified.compile_from_config(model.get_compile_config())
     return amplified
@@ -142,24 +142,15 @@ def _flip_logits(model, x, samples: int, batch_size: int, chunk: int) -> Iterato
     x = _check_images(x)
     rows = min(positive_int("batch_size", batch_size), len(x))
     each = -(-positive_int("samples", samples) // -(-samples // positive_int("chunk", chunk)))
-    once, per_flip = _halves(model)
+    once, per_flip, _ = flipping_graph(model)
     for start in range(0, len(x), rows):
         batch = x[start : start + rows]
         padded = np.concatenate([batch, batch[:1].repeat(rows - len(batch), axis=0)])  # one shape, one compilation
         hidden = [h.repeat(each, axis=0) for h in keras.tree.flatten(once.predict_on_batch(padded))]
         drawn = [
-            per_flip.predict_on_batch(hidden).reshape(rows, each, -1)[: len(batch)]
-            for _ in range(-(-samples // each))
+            per_flip.predict_on_batch(hidden).reshape(rows, each, -1)[: len(batch)] for _ in range(-(-samples // each))
         ]
         yield np.concatenate(drawn, axis=1)[:, :samples]
-
-
-def _halves(model) -> tuple[keras.Model, keras.Model]:
-    """The model's halves with the coins on."""
-    if not all(layer.flip_at_inference for layer in model.layers if is_coin(layer)):
-        model = with_coins(model, 1, "majority", flip_at_inference=True)
-    graph = coin_graph(model)
-    return graph.prefix, graph.suffix
 
 
 def _check_images(x) -> np.ndarray:

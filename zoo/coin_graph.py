@@ -53,6 +53,13 @@ def with_coins(model: keras.Model, samples: int, vote: str, flip_at_inference: b
     return keras.models.clone_model(model, clone_function=replace)
 
 
+def flipping_graph(model: keras.Model) -> CoinGraph:
+    """The halves of a model with its coins on, also where they are off at inference."""
+    if all(layer.flip_at_inference for layer in model.layers if is_coin(layer)):
+        return coin_graph(model)
+    return coin_graph(with_coins(model, 1, "majority", flip_at_inference=True))
+
+
 def _replacement(layer, samples: int, vote: str, flip_at_inference: bool) -> keras.layers.Layer:
     config = layer.get_config()
     if isinstance(layer, Amplify):
@@ -76,7 +83,7 @@ def _split(model: keras.Model) -> CoinGraph:
             f"model={model.name!r} with {len(amplified)} calls of Amplify and {len(majorities)} of MajorityVote"
         )
     return CoinGraph(
-        prefix=keras.Model(model.inputs, [node.input_tensors[0] for node in amplified]),
+        prefix=keras.Model(model.input, [node.input_tensors[0] for node in amplified]),
         suffix=keras.Model([node.outputs[0] for node in amplified], majorities[0].input_tensors[0]),
         majority=majorities[0].operation,
     )

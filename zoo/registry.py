@@ -1,12 +1,13 @@
 """The registry of models: one dict, one decorator; build by name, list, describe."""
 
-import difflib
 import fnmatch
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
+
+from zoo.names import check_known
 
 
 class Entry(NamedTuple):
@@ -45,7 +46,7 @@ def register(paper: str, section: str, search: dict[str, Any] | None = None) -> 
             raise ValueError(f"A model is already registered under this name. Received: name={name!r}")
         entry = Entry(builder, paper, section, dict(search or {}))
         for option in entry.search:
-            _check_known("search", option, entry.options)
+            check_known("search", option, entry.options)
         _MODELS[name] = entry
         return builder
 
@@ -79,7 +80,7 @@ def build(
     """
     found = entry(name)
     for option in options:
-        _check_known("option", option, found.options)
+        check_known("option", option, found.options)
     if weights is None:
         model = found.builder(seed=seed, **options)
     else:
@@ -117,15 +118,5 @@ def card(name: str) -> str:
 
 def entry(name: str) -> Entry:
     """The registered builder, its paper and its search space; `ValueError` with a hint if there is none."""
-    _check_known("name", name, _MODELS)
+    check_known("name", name, _MODELS)
     return _MODELS[name]
-
-
-def _check_known(argument: str, value: str, known: Iterable[str]) -> None:
-    known = list(known)
-    if value not in known:
-        nearest = difflib.get_close_matches(str(value), known, n=1)
-        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-        raise ValueError(
-            f"Unknown {argument}.{hint} Allowed: {', '.join(sorted(known))}. Received: {argument}={value!r}"
-        )

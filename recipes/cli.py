@@ -1,0 +1,179 @@
+"""The `zoo` command: it parses and calls importable functions."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="zoo",
+    help="Networks that use randomness as a resource: build, train, amplify, evaluate, export.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+DataDir = Annotated[str | None, typer.Option(help="Folder of the TensorFlow datasets.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A recipe key or model option.")]
+Weights = Annotated[str | None, typer.Option(help="Name from `zoo list`, or a path to a .weights.h5 file.")]
+EXIT_CODES = {"max_minutes": 0, "SIGINT": 130, "SIGTERM": 143}
+
+
+@app.command("list")
+def list_(pattern: Annotated[str, typer.Argument(help="Shell-style pattern of model names.")] = "*") -> None:
+    """List models, pretrained weights and recipes."""
+    import zoo
+    from recipes.recipe import names
+
+    models = zoo.list_models(pattern)
+    print("Models:\n  " + "\n  ".join(models or ["none"]))
+    pairs = [f"{model}  {weights}" for model, weights in zoo.list_weights() if model in models]
+    print("Weights:\n  " + "\n  ".join(pairs or ["none"]))
+    print("Recipes:\n  " + "\n  ".join(names()))
+
+
+@app.command()
+def show(name: Annotated[str, typer.Argument(help="A model, or a recipe (name or .json file).")]) -> None:
+    """Describe a model (paper, options, weights) or print a recipe as JSON."""
+    import zoo
+    from recipes.recipe import find, names
+    from zoo.names import check_known
+
+    if name in names() or name.endswith(".json"):
+        print(json.dumps(find(name).to_dict(), indent=1))
+        return
+    check_known("name", name, [*zoo.list_models(), *names()])
+    print(zoo.card(name))
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="Name from `zoo list`, or a .json file.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run.")],
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training split.")] = None,
+    data_dir: DataDir = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of weights, coins, order and augmentation.")] = None,
+    settings: Settings = None,
+    max_minutes: Annotated[float | None, typer.Option(help="Save the state and stop after this long.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
+) -> None:
+    """Train a recipe; Ctrl-C and SIGTERM save the state, --resume goes on from it."""
+    from recipes.checkpoint import Stopped
+    from recipes.recipe import find
+    from recipes.report import vote_table
+    from recipes.train import train as run
+
+    given = {key: value for key, value in {"epochs": epochs, "seed": seed}.items() if value is not None}
+    chosen = find(recipe).replace({**_parse(settings), **given})
+    try:
+        rows = run(chosen, out, data_dir=data_dir, resume=resume, max_minutes=max_minutes)
+    except Stopped as stopped:
+        print(f"Stopped ({stopped.reason}); the state is saved. Go on with the same command and --resume.")
+        raise typer.Exit(EXIT_CODES[stopped.reason]) from None
+    print(f"\n{vote_table(rows)}\n\nWritten to {out}")
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="Name of a model, or the folder of a run.")],
+    weights: Weights = None,
+    data: Annotated[str | None, typer.Option(help="Name of a data set, or an .npz file.")] = None,
+    data_dir: DataDir = None,
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    samples: Annotated[str, typer.Option(help="Numbers of flips, separated by commas.")] = "1,5,25,100",
+    vote: Annotated[str, typer.Option(help="majority, mean, expected or all.")] = "all",
+    seed: Annotated[int, typer.Option(help="Seed of the coins.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Append the result lines to this file.")] = None,
+) -> None:
+    """Evaluate a trained model under every vote, with Wilson intervals."""
+    from layers.arguments import one_of
+    from recipes.evaluate import evaluate as run
+    from recipes.report import vote_table
+    from recipes.results import append_results
+    from recipes.trained import trained
+    from zoo.amplification import VOTES
+    from zoo.data import load
+
+    one_of("split", split, ("train", "val", "test"))
+    votes = VOTES if one_of("vote", vote, (*VOTES, "all")) == "all" else (vote,)
+    built = trained(model, weights, seed)
+    chosen = data or built.data
+    loaded = load(chosen, data_dir)
+    rows = run(
+        built.model,
+        getattr(loaded, split),
+        _ints("samples", samples),
+        votes,
+        recipe=built.recipe,
+        data=chosen,
+        split_name=split,
+        seed=seed,
+    )
+    if out:
+        append_results(out, rows)
+    print(vote_table(rows))
+
+
+@app.command()
+def export(
+    model: Annotated[str, typer.Argument(help="Name of a model, or the folder of a run.")],
+    path: Annotated[Path, typer.Argument(help="Folder to write the SavedModel to.")],
+    weights: Weights = None,
+    seed: Annotated[int, typer.Option(help="Seed of the coins.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace PATH if it exists.")] = False,
+) -> None:
+    """Export a trained model as a SavedModel with endpoints serve, vote, mean, single and reseed."""
+    import zoo
+    from recipes.trained import trained
+
+    zoo.export(trained(model, weights, seed).model, path, overwrite=overwrite)
+    print(f"Written to {path}")
+
+
+@app.command()
+def quickstart(
+    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("quickstart"),
+    seed: Annotated[int, typer.Option(help="Seed of the run.")] = 0,
+) -> None:
+    """Train on digits, amplify, draw, export and vote in another process: about two minutes, no network."""
+    from recipes.quickstart import quickstart as run
+
+    run(out, seed=seed)
+
+
+def _parse(settings: list[str] | None) -> dict:
+    """KEY=VALUE pairs, values read as JSON where they are JSON and as text elsewhere."""
+    parsed = {}
+    for setting in settings or []:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise ValueError(f"`--set` must be KEY=VALUE. Received: --set {setting}")
+        try:
+            parsed[key] = json.loads(value)
+        except json.JSONDecodeError:
+            parsed[key] = value
+    return parsed
+
+
+def _ints(name: str, text: str) -> list[int]:
+    try:
+        return [int(number) for number in text.split(",")]
+    except ValueError:
+        raise ValueError(f"`{name}` must be ints separated by commas. Received: {name}={text!r}") from None
+
+
+def main() -> None:
+    """Run the command; an expected error is one line on stderr and exit code 1."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        app()
+    except (ValueError, OSError, ImportError, RuntimeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

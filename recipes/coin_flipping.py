@@ -1,0 +1,36 @@
+"""Recipes of Coin-Flipping Neural Networks: ResNet-20 with dropout, Table 3, and the same on small data."""
+
+from recipes.recipe import Recipe, add
+
+# Channel means and variances of the training pixels divided by 255.
+_STATISTICS = {
+    "cifar10": {"mean": [0.4914, 0.4822, 0.4465], "variance": [0.0610, 0.0593, 0.0684]},
+    "cifar100": {"mean": [0.5071, 0.4865, 0.4409], "variance": [0.0715, 0.0658, 0.0764]},
+}
+
+for _data, _statistics in _STATISTICS.items():
+    for _model in ("resnet20_cfnn", "resnet20_dropout"):
+        # Section 5.2, appendices E and F: SGD, momentum 0.9, L2 5e-3, cosine from 0.1, 200 epochs of batch 128.
+        add(
+            Recipe(
+                name=f"{_model}_{_data}",
+                model=_model,
+                data=_data,
+                paper="Coin-Flipping Neural Networks, Table 3",
+                options={"weight_decay": 5e-3, **_statistics},
+                augment="crop_flip",
+            )
+        )
+
+for _model in ("resnet20_cfnn", "resnet20_dropout"):
+    # Our own setting: 1,257 images of 8x8 need fewer epochs, and a digit has no mirror image.
+    add(
+        Recipe(
+            name=f"{_model}_digits",
+            model=_model,
+            options={"weight_decay": 5e-4, "rate": 0.3},
+            augment="crop",
+            epochs=60,
+            batch_size=64,
+        )
+    )
