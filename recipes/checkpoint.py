@@ -66,6 +66,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.state.update(epoch=epoch + 1, batch=0)
         self._save(self.state)
         _write_csv(self.folder / "log.csv", self.state["history"])
+        self.model.stop_training = True
         if reason := self.asked_to_stop():
             raise Stopped(reason)
 

@@ -28,7 +28,7 @@ for _model in ("resnet20_cfnn", "resnet20_dropout"):
         Recipe(
             name=f"{_model}_digits",
             model=_model,
-            options={"weight_decay": 5e-4, "rate": 0.3},
+            options={"weight_decay": 5e-4},
             augment="crop",
             epochs=60,
             batch_size=64,

@@ -96,24 +96,22 @@ def _fit(model, recipe: Recipe, data: Dataset, out: Path, state, asked_to_stop, 
         validation = Batches(data.val.x, data.val.y, recipe.batch_size, shuffle=False)
     verbose = ("auto" if sys.stdout.isatty() else 2) if verbose == "auto" else verbose
     while state["epoch"] < recipe.epochs:
-        first, start = state["epoch"], state["batch"]
         batches = Batches(
             data.train.x,
             data.train.y,
             recipe.batch_size,
             augment=recipe.augment,
             seed=recipe.seed,
-            epoch=first,
-            start=start,
+            epoch=state["epoch"],
+            start=state["batch"],
         )
-        # An epoch that was interrupted is finished on its own: it has fewer batches than the others.
-        last = first + 1 if start else recipe.epochs
         model.fit(
             batches,
             validation_data=validation,
-            initial_epoch=first,
-            epochs=last,
+            initial_epoch=state["epoch"],
+            epochs=recipe.epochs,  # Checkpoint ends the fit with its epoch: the next one has batches of its own
             callbacks=callbacks,
+            shuffle=False,
             verbose=verbose,
         )
 

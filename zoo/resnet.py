@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import keras
 
-from layers import Amplify, CoinFlipDropout, MajorityVote
+from layers import Amplify, CoinFlipDropout, MajorityVote, NormalizePixels
 from zoo.registry import register
 from zoo.seeds import layer_seeds
 
@@ -64,8 +64,7 @@ def _dropout_resnet(
     amplify = Amplify(samples)
 
     inputs = keras.Input(input_shape)
-    x = keras.layers.Rescaling(1 / 255)(inputs)
-    x = keras.layers.Normalization(axis=-1, mean=mean, variance=variance)(x)
+    x = NormalizePixels(mean, variance)(inputs)
     x = _activate(_conv(x, 16, 3, 1, weight_decay, seeds))
     for stage, filters in enumerate((16, 32, 64)):
         for block in range(blocks):

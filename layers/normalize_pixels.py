@@ -1,0 +1,56 @@
+"""NormalizePixels: raw pixels to normalised ones, inside the model."""
+
+import keras
+import numpy as np
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="coinflip_zoo")
+class NormalizePixels(keras.layers.Layer):
+    """Map pixels in [0, 255] to `(pixel / 255 - mean) / sqrt(variance)`.
+
+    Unlike Keras's `Rescaling` and `Normalization` it does not need TensorFlow on other backends.
+
+    Args:
+        mean: Number, or a sequence with one number per channel, of the pixels divided by 255.
+        variance: Positive number, or a sequence with one per channel, likewise.
+
+    Input shape: `(..., channels)`. Output shape: the same.
+
+    Raises:
+        ValueError: If a variance is not positive, or there is neither one number nor one per channel.
+    """
+
+    def __init__(self, mean=0.5, variance=0.0625, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.mean, self.variance = _numbers("mean", mean), _numbers("variance", variance)
+        if np.min(self.variance) <= 0:
+            raise ValueError(f"`variance` must be positive. Received: variance={variance!r}")
+
+    def build(self, input_shape) -> None:
+        """Nothing to create; the number of channels is checked."""
+        for name, value in (("mean", self.mean), ("variance", self.variance)):
+            if isinstance(value, list) and len(value) not in (1, input_shape[-1]):
+                raise ValueError(f"`{name}` must have one number per channel, {input_shape[-1]}. Received: {value!r}")
+        self.built = True
+
+    def call(self, inputs):
+        """Normalise every channel."""
+        mean, scale = np.multiply(self.mean, 255.0), 1 / (255.0 * np.sqrt(self.variance))
+        shifted = ops.subtract(inputs, ops.convert_to_tensor(mean, dtype=inputs.dtype))
+        return ops.multiply(shifted, ops.convert_to_tensor(scale, dtype=inputs.dtype))
+
+    def compute_output_shape(self, input_shape):
+        """The input's shape."""
+        return input_shape
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {**super().get_config(), "mean": self.mean, "variance": self.variance}
+
+
+def _numbers(name: str, value) -> float | list[float]:
+    array = np.asarray(value, dtype=float)
+    if array.ndim > 1 or not np.isfinite(array).all():
+        raise ValueError(f"`{name}` must be a finite number or a sequence of them. Received: {name}={value!r}")
+    return array.tolist()

@@ -1,0 +1,162 @@
+import re
+
+import keras
+import numpy as np
+import pytest
+
+from layers import Amplify, CoinFlipDropout, MajorityVote
+
+ONES = np.ones((100, 100))  # one shape: JAX compiles each anew
+
+
+def flip(layer, x, training=False):
+    return keras.ops.convert_to_numpy(layer(np.asarray(x, "float32"), training=training))
+
+
+def network(rate=0.5, seed=7, units=4):
+    inputs = keras.Input((3,))
+    x = CoinFlipDropout(rate, seed=seed, name="coin")(Amplify(2)(inputs))
+    return keras.Model(inputs, MajorityVote(2, "mean")(keras.layers.Dense(units)(x)))
+
+
+def test_config_holds_every_argument():
+    config = CoinFlipDropout(0.25, flip_at_inference=False, seed=3, name="coin", dtype="float16").get_config()
+    assert (config["rate"], config["flip_at_inference"], config["seed"], config["name"]) == (0.25, False, 3, "coin")
+    assert config["dtype"]["config"]["name"] == "float16"
+    assert CoinFlipDropout.from_config(config).get_config() == config
+
+
+def test_json_round_trip():
+    model = network(rate=0.25)
+    copy = keras.models.model_from_json(model.to_json())
+    assert (copy.get_layer("coin").rate, copy.get_layer("coin").seed) == (0.25, 7)
+    assert copy.to_json() == model.to_json()
+
+
+@pytest.mark.parametrize("batch", [None, 5])
+def test_symbolic_shape_is_the_eager_one(batch):
+    layer = CoinFlipDropout(0.5)
+    symbolic = layer(keras.Input(batch_shape=(batch, 2, 3)))
+    eager = layer(np.zeros((5, 2, 3), "float32"))
+    assert symbolic.shape == layer.compute_output_shape((batch, 2, 3)) == (batch, 2, 3)
+    assert tuple(eager.shape) == (5, 2, 3)
+    assert keras.backend.standardize_dtype(eager.dtype) == symbolic.dtype
+
+
+def test_one_training_step_moves_the_weights():
+    model = network(rate=0.2)
+    before = model.get_weights()[0]
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    loss = model.train_on_batch(np.eye(3, dtype="float32"), np.array([0, 1, 2]))
+    assert np.isfinite(loss)
+    assert not np.array_equal(model.get_weights()[0], before)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision(policy):
+    y = CoinFlipDropout(0.5, seed=1, dtype=policy)(np.full((20, 20), 1.5, "float32"))
+    assert keras.backend.standardize_dtype(y.dtype) == policy.removeprefix("mixed_")
+    assert set(np.unique(keras.ops.convert_to_numpy(keras.ops.cast(y, "float32")))) == {0.0, 3.0}
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_rate_zero_gives_equal_flips(training):
+    x = np.arange(12.0).reshape(4, 3)
+    np.testing.assert_array_equal(flip(CoinFlipDropout(0.0, seed=1), x, training), x)
+
+
+@pytest.mark.parametrize("flip_at_inference", [True, False])
+@pytest.mark.parametrize("training", [True, False])
+def test_coins_are_on_in_training_and_where_asked_for(flip_at_inference, training):
+    y = flip(CoinFlipDropout(0.5, flip_at_inference, seed=1), ONES, training)
+    assert (y == 1).all() == (not training and not flip_at_inference)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_kept_fraction(rate):
+    y = flip(CoinFlipDropout(rate, seed=2), ONES)
+    sigma = np.sqrt(rate * (1 - rate) / y.size)
+    assert abs((y != 0).mean() - (1 - rate)) < 5 * sigma
+    np.testing.assert_allclose(y[y != 0], 1 / (1 - rate), rtol=1e-6)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_mean_over_coins_is_the_input(rate):
+    x, coins = np.array([-2.0, 0.5, 1.0, 3.0]), 2500
+    y = flip(CoinFlipDropout(rate, seed=3), np.tile(x, (100, 25))).reshape(coins, 4)
+    sigma = np.abs(x) * np.sqrt(rate / (1 - rate) / coins)
+    assert (np.abs(y.mean(0) - x) < 5 * sigma).all()
+
+
+def test_neighbours_flip_their_own_coins():
+    kept = flip(CoinFlipDropout(0.5, seed=4), ONES) != 0
+    for agree in (kept[:, 1:] == kept[:, :-1], kept[1:] == kept[:-1]):  # units, rows
+        assert abs(agree.mean() - 0.5) < 5 * 0.5 / np.sqrt(agree.size)
+
+
+def test_seeds():
+    x = ONES
+    first, same, other = (CoinFlipDropout(0.5, seed=seed) for seed in (1, np.int64(1), 2))
+    drawn = flip(first, x)
+    np.testing.assert_array_equal(flip(same, x), drawn)
+    assert not np.array_equal(flip(other, x), drawn)
+    assert not np.array_equal(flip(first, x), drawn)  # the next flip is another one
+    assert not np.array_equal(flip(CoinFlipDropout(0.5), x), flip(CoinFlipDropout(0.5), x))
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_keras_file_keeps_the_random_state(tmp_path, trained):
+    model, x = network(), np.ones((4, 3), "float32")
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    first = model.predict(x, verbose=0)
+    if trained:
+        model.train_on_batch(x, np.zeros(4, "int64"))
+    model.save(tmp_path / "model.keras")
+    copy = keras.models.load_model(tmp_path / "model.keras")
+    following = model.predict(x, verbose=0)
+    assert not np.array_equal(following, first)
+    np.testing.assert_array_equal(copy.predict(x, verbose=0), following)
+
+
+def test_weights_file_keeps_the_random_state(tmp_path):
+    model, x = network(), np.ones((4, 3), "float32")
+    first = model.predict(x, verbose=0)
+    model.save_weights(tmp_path / "m.weights.h5")
+    other = network(seed=8)
+    other.load_weights(tmp_path / "m.weights.h5")
+    following = model.predict(x, verbose=0)
+    assert not np.array_equal(following, first)
+    np.testing.assert_array_equal(other.predict(x, verbose=0), following)
+
+
+def test_weights_file_without_a_random_state_loads(tmp_path, monkeypatch):
+    model, other = network(seed=7), network(seed=8)
+    state = keras.ops.convert_to_numpy(other.get_layer("coin").seed_generator.state.value)
+    with monkeypatch.context() as patch:
+        patch.setattr(CoinFlipDropout, "save_own_variables", lambda self, store: None)
+        model.save_weights(tmp_path / "m.weights.h5")
+    other.load_weights(tmp_path / "m.weights.h5")
+    np.testing.assert_array_equal(other.get_weights()[0], model.get_weights()[0])
+    np.testing.assert_array_equal(
+        keras.ops.convert_to_numpy(other.get_layer("coin").seed_generator.state.value), state
+    )
+
+
+def test_a_mask_passes_through():
+    y = CoinFlipDropout(0.5, seed=1)(keras.layers.Masking()(np.array([[[1.0], [0.0]]], "float32")))
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(y._keras_mask), [[True, False]])
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [("rate", value) for value in (-0.1, 1.0, 1.5, float("nan"), True, None, "half")]
+    + [("seed", value) for value in (-1, 2**32, 1.5, True, "one")],
+)
+def test_bad_arguments_are_refused(argument, value):
+    with pytest.raises(ValueError, match=rf"`{argument}` must .*Received: {re.escape(f'{argument}={value!r}')}"):
+        CoinFlipDropout(**{"rate": 0.5, argument: value})
+
+
+@pytest.mark.parametrize("seed", [0, 2**32 - 1])
+def test_extreme_seeds_draw(seed):
+    assert set(np.unique(flip(CoinFlipDropout(0.5, seed=seed), ONES))) == {0.0, 2.0}

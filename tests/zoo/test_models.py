@@ -1,0 +1,153 @@
+"""What every model of the zoo keeps: adding a model adds its tests."""
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo.registry import entry
+
+# Small enough for a test; a model takes what it has of these, or has a line of its own.
+SMALL = {"input_shape": (8, 8, 1), "depth": 8, "samples": 3, "classes": 4}
+OPTIONS: dict[str, dict] = {}
+
+X = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1)).astype("uint8")
+Y = np.arange(8) % 4
+
+
+def small(name, seed=1):
+    options = OPTIONS.get(name, {option: value for option, value in SMALL.items() if option in entry(name).options})
+    return zoo.build(name, seed=seed, **options)
+
+
+def coins_off(model):
+    return zoo.amplify(model, 1, "expected")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compile_fast():
+    """XLA's optimisations take minutes here and change no law."""
+    if keras.backend.backend() != "jax":
+        yield
+        return
+    import jax
+
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.fixture(scope="module", params=zoo.list_models())
+def name(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def model(name):
+    """Not to be changed by a test."""
+    return small(name)
+
+
+@pytest.fixture(scope="module")
+def expected(model):
+    return coins_off(model)
+
+
+def test_output_is_a_distribution_over_classes(model):
+    assert model.output_shape == (None, 4)
+    y = model.predict(X[:5], verbose=0)
+    assert y.shape == (5, 4)
+    assert y.dtype == np.float32
+    assert (y >= 0).all()
+    np.testing.assert_allclose(y.sum(1), 1, atol=1e-5)
+
+
+def test_uint8_and_float_images_agree(expected):
+    y = expected.predict(X, verbose=0)
+    np.testing.assert_allclose(expected.predict(X.astype("float32"), verbose=0), y, atol=1e-6)
+    assert y.std(axis=0).max() > 1e-4  # the output depends on the image at all
+
+
+def test_compilers_agree(model, expected):
+    compiled = coins_off(model)
+    compiled.compile(jit_compile=True)
+    y = compiled.predict(X, verbose=0)
+    np.testing.assert_allclose(y, expected.predict(X, verbose=0), atol=1e-4)
+
+
+def test_keras_file_round_trip(model, expected, tmp_path):
+    model.save(tmp_path / "model.keras")
+    copy = keras.models.load_model(tmp_path / "model.keras")
+    assert copy.name == model.name
+    np.testing.assert_allclose(
+        coins_off(copy).predict(X, verbose=0), expected.predict(X, verbose=0), atol=1e-6
+    )
+
+
+def test_a_seed_fixes_weights_and_coins(name, model):
+    first, same, other = small(name, 5), small(name, 5), small(name, 6)
+    for a, b in zip(first.get_weights(), same.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    for a, b, weight in zip(first.get_weights(), other.get_weights(), first.weights, strict=True):
+        assert np.array_equal(a, b) == (np.ptp(a) == 0), weight.path  # constants (biases) apart
+    states = [{tuple(keras.ops.convert_to_numpy(v.value)) for v in _coins(m)} for m in (first, same, other)]
+    assert states[0] == states[1]
+    assert len(states[0]) == len(_coins(first))  # every layer flips its own coin
+    assert not states[0] & states[2]
+
+
+def _coins(model):
+    return [v for v in model.variables if not any(v is weight for weight in model.weights)]
+
+
+def test_every_trainable_weight_gets_a_gradient(name):
+    model = small(name)
+    gradients = _gradients(model, X, Y)
+    assert len(gradients) == len(model.trainable_weights) > 0
+    for weight, gradient in zip(model.trainable_weights, gradients, strict=True):
+        gradient = keras.ops.convert_to_numpy(gradient)
+        assert np.isfinite(gradient).all(), weight.path
+        assert gradient.any(), weight.path
+
+
+def _gradients(model, x, y):
+    """Of the mean cross-entropy, in training, by the backend's own means."""
+    loss = keras.losses.SparseCategoricalCrossentropy()
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            value = loss(y, model(x, training=True))
+        return tape.gradient(value, [weight.value for weight in model.trainable_weights])
+    import jax
+
+    rest = [v.value for v in model.non_trainable_variables]
+
+    def value(trainable):
+        return loss(y, model.stateless_call(trainable, rest, x, training=True)[0])
+
+    return jax.jit(jax.grad(value))([v.value for v in model.trainable_variables])
+
+
+def test_one_training_step_changes_every_weight(name):
+    model = small(name)
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    before = model.get_weights()
+    history = model.fit(X, Y, batch_size=8, verbose=0).history
+    assert np.isfinite(history["loss"][0])
+    assert history["accuracy"][0] * 8 == pytest.approx(round(history["accuracy"][0] * 8))
+    for weight, a, b in zip(model.weights, before, model.get_weights(), strict=True):
+        assert not np.array_equal(a, b), weight.path
+
+
+def test_mixed_precision(name):
+    old = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = small(name)
+        y = model.predict(X, verbose=0)
+    finally:
+        keras.config.set_dtype_policy(old)
+    assert {layer.compute_dtype for layer in model.layers} >= {"bfloat16"}
+    assert y.dtype == np.float32
+    np.testing.assert_allclose(y.sum(1), 1, atol=1e-5)

@@ -1,0 +1,171 @@
+"""Real images by name: train, validation and test as NumPy arrays."""
+
+import importlib.util
+import numbers
+import os
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from zoo.names import check_known
+from zoo.npz import Split, read_npz
+
+_TFDS_NAMES = ("cifar10", "cifar100", "fashion_mnist", "mnist")
+_NAMES = ("digits", *_TFDS_NAMES)
+
+
+class Dataset(NamedTuple):
+    """Three splits of one data set; it unpacks as `train, val, test`."""
+
+    train: Split
+    val: Split
+    test: Split
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of every image."""
+        _, height, width, channels = self.train.x.shape
+        return height, width, channels
+
+    @property
+    def classes(self) -> int:
+        """1 + the largest label over all the splits."""
+        return 1 + max(int(split.y.max()) for split in self if len(split.y))
+
+
+def load(
+    name: str | os.PathLike = "digits",
+    data_dir: str | os.PathLike | None = None,
+    *,
+    validation: int | float | None = None,
+    seed: int = 0,
+    download: bool = False,
+) -> Dataset:
+    """Load a data set and hold out a part of its training examples for validation.
+
+    Args:
+        name: "digits" (scikit-learn's 1,797 handwritten digits, 8x8x1, a fixed test split of 360); "cifar10",
+            "cifar100", "mnist" or "fashion_mnist" as tensorflow_datasets prepared them; or a path ending in `.npz`
+            with x_train, y_train, x_test, y_test and optionally x_val, y_val: images `(n, h, w)` or `(n, h, w, c)`
+            with pixels in [0, 255], labels `(n,)` or `(n, 1)` integers.
+        data_dir: Local folder of tensorflow_datasets; $TFDS_DATA_DIR or ~/tensorflow_datasets by default.
+        validation: Number (int) or fraction (float) of the training examples held out. None means 5,000 where there
+            are at least 50,000, else a tenth; 0 means none. A fraction leaves at least one example on each side.
+            An .npz file with x_val and y_val has its validation split already.
+        seed: Int >= 0, chooses the examples held out: the same ones on every machine. Test never depends on it.
+        download: Whether a set that is not prepared in `data_dir` may be downloaded. A prepared set is read offline.
+
+    Returns:
+        `Dataset(train, val, test)`, each with `x` `(n, h, w, c)` in [0, 255] and `y` `(n,)` int64, in stored order.
+
+    Raises:
+        ValueError: If `name` is unknown, `validation` or `seed` is out of range, or the stored data are damaged or
+            not as described above.
+        FileNotFoundError: If the .npz file does not exist or the set is not prepared in `data_dir`.
+        ModuleNotFoundError: If the set needs tensorflow or tensorflow_datasets and it is not installed.
+    """
+    _check_validation(validation)
+    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or seed < 0:
+        raise ValueError(f"`seed` must be an int >= 0. Received: seed={seed!r}")
+    train, val, test = _read(name, data_dir, download)
+    if val is None:
+        train, val = _hold_out(train, validation, int(seed))
+    return Dataset(train, val, test)
+
+
+def _read(name: Any, data_dir: Any, download: bool) -> tuple[Split, Split | None, Split]:
+    if str(name).lower().endswith(".npz"):
+        return read_npz(Path(name).expanduser())
+    check_known("name", str(name), (*_NAMES, "a path ending in .npz"))
+    return _read_digits() if name == "digits" else _read_tfds(str(name), data_dir, download)
+
+
+def _check_validation(validation: Any) -> None:
+    number = isinstance(validation, numbers.Real) and not isinstance(validation, bool)
+    limit = float("inf") if isinstance(validation, numbers.Integral) else 1
+    if validation is not None and not (number and 0 <= float(validation) < limit):
+        raise ValueError(
+            f"`validation` must be None, an int >= 0 or a float in [0, 1). Received: validation={validation!r}"
+        )
+
+
+def _hold_out(train: Split, validation: Any, seed: int) -> tuple[Split, Split]:
+    total = len(train.y)
+    if validation is None:
+        validation = 5000 if total >= 50000 else 0.1
+    if isinstance(validation, numbers.Integral) or validation == 0:
+        count = int(validation)
+    else:
+        count = min(max(1, round(total * float(validation))), total - 1)
+    if count >= total:
+        raise ValueError(f"`validation` must be below {total} training examples. Received: validation={validation!r}")
+    order = np.random.default_rng(seed).permutation(total)
+    held, kept = np.sort(order[:count]), np.sort(order[count:])
+    return Split(train.x[kept], train.y[kept]), Split(train.x[held], train.y[held])
+
+
+def _read_digits() -> tuple[Split, None, Split]:
+    from sklearn.datasets import load_digits
+
+    digits: Any = load_digits()
+    x = np.rint(digits.images * (255 / 16)).astype(np.uint8)[..., None]
+    y = digits.target.astype(np.int64)
+    # Every fifth of the examples sorted by label: 360 of them, stratified, and the same for ever.
+    test = np.zeros(len(y), bool)
+    test[np.argsort(y, kind="stable")[::5]] = True
+    return Split(x[~test], y[~test]), None, Split(x[test], y[test])
+
+
+def _read_tfds(name: str, data_dir: Any, download: bool) -> tuple[Split, None, Split]:
+    for package in ("tensorflow", "tensorflow_datasets"):
+        if importlib.util.find_spec(package) is None:
+            raise ModuleNotFoundError(
+                f"`name` must be 'digits' or a path to an .npz file, which work without TensorFlow, where {package} "
+                f"is not installed. Received: name={name!r}",
+                name=package,
+            )
+    root = Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    if download and _prepared(root, name) is None:
+        import tensorflow_datasets as tfds
+
+        tfds.builder(name, data_dir=str(root)).download_and_prepare()
+    # Found by its files, not by name, so that nothing here can reach the network.
+    folder = _prepared(root, name)
+    if folder is None:
+        command = f"import tensorflow_datasets as tfds; tfds.load({name!r}, data_dir={str(root)!r}, download=True)"
+        raise FileNotFoundError(
+            f"`data_dir` must hold {name!r} as tensorflow_datasets prepares it. Download it once with "
+            f'`python -c "{command}"` or pass `download=True`. Received: data_dir={str(root)!r}'
+        )
+    return _read_prepared(folder)
+
+
+def _prepared(root: Path, name: str) -> Path | None:
+    """The folder of the newest prepared version, or None; what was left half written has no such name."""
+    folders = [info.parent for info in (root / name).glob("*/dataset_info.json")]
+    folders = [folder for folder in folders if re.fullmatch(r"\d+\.\d+\.\d+", folder.name)]
+    return max(folders, key=lambda folder: tuple(map(int, folder.name.split("."))), default=None)
+
+
+def _read_prepared(folder: Path) -> tuple[Split, None, Split]:
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    if keras.backend.backend() != "tensorflow":
+        tf.config.set_visible_devices([], "GPU")  # TensorFlow only reads here; the device is the other backend's
+    splits = []
+    try:
+        builder: Any = tfds.builder_from_directory(str(folder))
+        for split in ("train", "test"):
+            # One tensor for the whole split; files are read in order unless shuffling is asked for.
+            columns = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1))
+            splits.append(Split(columns["image"], columns["label"].astype(np.int64)))
+    except Exception as error:  # TensorFlow's errors share no base with Python's
+        raise ValueError(
+            f"`data_dir` must hold an undamaged data set: delete {str(folder)!r} and download it again. "
+            f"Received: {type(error).__name__}: {error}"
+        ) from error
+    return splits[0], None, splits[1]
