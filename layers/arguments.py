@@ -6,14 +6,14 @@ from typing import Any
 
 def positive_int(name: str, value: Any) -> int:
     """Return `value` as an int, or raise a `ValueError` that names the argument if it is not an int >= 1."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or int(value) < 1:
         raise ValueError(f"`{name}` must be a positive int. Received: {name}={value!r}")
     return int(value)
 
 
 def unit_interval(name: str, value: Any) -> float:
     """Return `value` as a float, or raise a `ValueError` that names the argument if it is outside [0, 1)."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= value < 1:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= float(value) < 1:
         raise ValueError(f"`{name}` must be in [0, 1). Received: {name}={value!r}")
     return float(value)
 
@@ -22,7 +22,7 @@ def optional_seed(name: str, value: Any) -> int | None:
     """Return `value` as an int or None, or raise a `ValueError` if it is neither None nor in [0, 2**32)."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not 0 <= value < 2**32:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not 0 <= int(value) < 2**32:
         raise ValueError(f"`{name}` must be None or an int in [0, 2**32). Received: {name}={value!r}")
     return int(value)
 

@@ -41,12 +41,15 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None) -> None:
         """Put back the running metrics of an epoch that was interrupted."""
-        for variable, value in zip(self.model.metrics_variables, self.state.pop("metrics", []), strict=False):
-            variable.assign(np.asarray(value, dtype=variable.dtype))
+        if values := self.state.pop("metrics", None):
+            for variable, value in zip(self.model.metrics_variables, values, strict=True):
+                variable.assign(np.asarray(value, dtype=variable.dtype))
 
     def on_train_batch_end(self, batch, logs=None) -> None:
-        """Save now and then, and before stopping."""
+        """Save now and then, and before stopping; an epoch's last batch leaves both to the epoch's end."""
         self.state["batch"] += 1
+        if batch + 1 == self.params["steps"]:
+            return
         reason = self.asked_to_stop()
         if reason or time.monotonic() - self._saved_at > SAVE_EVERY_S:
             metrics = [keras.ops.convert_to_numpy(v.value).tolist() for v in self.model.metrics_variables]
@@ -94,6 +97,8 @@ def restore(model: keras.Model, folder: Path, state: dict[str, Any]) -> None:
     """Load weights, optimizer and coins of the saved state into a compiled model."""
     if state["weights"]:
         model.optimizer.build(model.trainable_variables)
+        # Metrics have no variables to put the saved values into before they have seen an example.
+        model.compute_metrics(None, np.zeros(1, int), np.full((1, model.output_shape[-1]), 0.5, "float32"))
         model.load_weights(folder / state["weights"])
 
 

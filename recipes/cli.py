@@ -134,6 +134,25 @@ def export(
 
 
 @app.command()
+def tune(
+    name: Annotated[str, typer.Argument(help="Name of a model.")],
+    out: Annotated[Path, typer.Option(help="Folder of the search; the same command goes on with it.")],
+    tuner: Annotated[str, typer.Option(help="random, hyperband or bayesian.")] = "random",
+    trials: Annotated[int, typer.Option(help="Trainings in all.")] = 10,
+    epochs: Annotated[int, typer.Option(help="Epochs of a trial; hyperband gives all of them to winners only.")] = 10,
+    data: Annotated[str, typer.Option(help="Name of a data set, or an .npz file.")] = "digits",
+    data_dir: DataDir = None,
+    seed: Annotated[int, typer.Option(help="Seed of configurations, weights, coins and order.")] = 0,
+    settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Fix an option.")] = None,
+) -> None:
+    """Search a model's options and its optimiser's; the best is written as a recipe for `zoo train`."""
+    from recipes.tune import tune as run
+
+    options = _parse(settings)
+    run(name, out, tuner=tuner, trials=trials, epochs=epochs, data=data, data_dir=data_dir, seed=seed, options=options)
+
+
+@app.command()
 def quickstart(
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("quickstart"),
     seed: Annotated[int, typer.Option(help="Seed of the run.")] = 0,

@@ -30,7 +30,7 @@ for _model in ("resnet20_cfnn", "resnet20_dropout"):
             model=_model,
             options={"weight_decay": 5e-4},
             augment="crop",
-            epochs=60,
+            epochs=30,
             batch_size=64,
         )
     )

@@ -1,5 +1,7 @@
 """Models that use randomness as a resource: build them by name, amplify, measure, export."""
 
+import importlib
+
 from zoo import data, resnet
 from zoo.amplification import RandomAccuracy, amplify, flips, random_accuracy
 from zoo.export import export
@@ -20,3 +22,10 @@ __all__ = [
     "resnet",
     "save_weights",
 ]
+
+
+def __getattr__(name: str):
+    """`zoo.tuning`, imported when it is asked for: it needs keras-tuner, and nothing else here does."""
+    if name == "tuning":
+        return importlib.import_module("zoo.tuning")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -77,7 +77,7 @@ def _write_archive(model: keras.Model, folder: Path) -> None:
 
     archive = keras.export.ExportArchive()
     archive.track(model)
-    fresh = tf.Variable(True, trainable=False)
+    fresh = tf.Variable(tf.constant(True), trainable=False)
     archive._tf_trackable.fresh = fresh  # Keras tracks layers only
     samples = tf.TensorSpec((), "int32", name="samples")
     for name, function, extra in _endpoints(model, fresh):
@@ -155,7 +155,8 @@ def _reseed(model: keras.Model, fresh):
     def reseed(seed):
         for index, coin in enumerate(_coins(model)):
             key = tf.stack([seed, tf.constant(index, "int64")])
-            coin.assign(tf.random.stateless_uniform([2], key, minval=None, maxval=None, dtype=coin.dtype))
+            bits = tf.random.stateless_uniform([2], key, None, None, coin.dtype)  # pyright: ignore[reportArgumentType]
+            coin.assign(bits)
         fresh.assign(False)
         return seed
 

@@ -137,9 +137,7 @@ def test_weights_file_without_a_random_state_loads(tmp_path, monkeypatch):
         model.save_weights(tmp_path / "m.weights.h5")
     other.load_weights(tmp_path / "m.weights.h5")
     np.testing.assert_array_equal(other.get_weights()[0], model.get_weights()[0])
-    np.testing.assert_array_equal(
-        keras.ops.convert_to_numpy(other.get_layer("coin").seed_generator.state.value), state
-    )
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(other.get_layer("coin").seed_generator.state.value), state)
 
 
 def test_a_mask_passes_through():

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-import zoo.data
 from zoo.data import Split, load
 
 

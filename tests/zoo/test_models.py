@@ -7,6 +7,8 @@ import pytest
 import zoo
 from zoo.registry import entry
 
+pytestmark = pytest.mark.usefixtures("fast_compile")
+
 # Small enough for a test; a model takes what it has of these, or has a line of its own.
 SMALL = {"input_shape": (8, 8, 1), "depth": 8, "samples": 3, "classes": 4}
 OPTIONS: dict[str, dict] = {}
@@ -22,19 +24,6 @@ def small(name, seed=1):
 
 def coins_off(model):
     return zoo.amplify(model, 1, "expected")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _compile_fast():
-    """XLA's optimisations take minutes here and change no law."""
-    if keras.backend.backend() != "jax":
-        yield
-        return
-    import jax
-
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture(scope="module", params=zoo.list_models())
@@ -68,6 +57,7 @@ def test_uint8_and_float_images_agree(expected):
     assert y.std(axis=0).max() > 1e-4  # the output depends on the image at all
 
 
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="XLA compiles everything anyway")
 def test_compilers_agree(model, expected):
     compiled = coins_off(model)
     compiled.compile(jit_compile=True)
@@ -79,9 +69,7 @@ def test_keras_file_round_trip(model, expected, tmp_path):
     model.save(tmp_path / "model.keras")
     copy = keras.models.load_model(tmp_path / "model.keras")
     assert copy.name == model.name
-    np.testing.assert_allclose(
-        coins_off(copy).predict(X, verbose=0), expected.predict(X, verbose=0), atol=1e-6
-    )
+    np.testing.assert_allclose(coins_off(copy).predict(X, verbose=0), expected.predict(X, verbose=0), atol=1e-6)
 
 
 def test_a_seed_fixes_weights_and_coins(name, model):

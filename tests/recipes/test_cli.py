@@ -1,0 +1,195 @@
+"""The `zoo` command: what it prints, its exit codes, and that bad input is one clear error with nothing written."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from recipes import cli
+from recipes.checkpoint import Checkpoint
+from recipes.results import read_results
+
+
+@pytest.fixture
+def zoo_command(monkeypatch, capsys):
+    """Run the command in this process: (exit code, stdout, stderr)."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["zoo", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as left:
+            code = left.code
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def recipe_file(recipe, tmp_path):
+    path = tmp_path / "tiny.json"
+    path.write_text(json.dumps(recipe.replace({"epochs": 1}).to_dict()))
+    return path
+
+
+def test_list_and_show(zoo_command, recipe_file):
+    code, out, _ = zoo_command("list", "*dropout*")
+    assert code == 0
+    assert "resnet20_dropout\n" in out
+    assert "\n  resnet20_cfnn\n" not in out
+    code, out, _ = zoo_command("show", "resnet20_cfnn")
+    assert code == 0
+    assert all(part in out for part in ("Coin-Flipping", "`depth` = `20`", "## Weights"))
+    code, out, _ = zoo_command("show", "resnet20_cfnn_cifar10")
+    assert json.loads(out)["options"]["weight_decay"] == 5e-3
+    code, out, _ = zoo_command("show", recipe_file)
+    assert json.loads(out) == json.loads(recipe_file.read_text())
+
+
+def test_train_evaluate_export(zoo_command, recipe_file, tmp_path):
+    out = tmp_path / "run"
+    arguments = ("train", recipe_file, "--out", out, "--epochs", 2, "--seed", 9, "--set", "rate=0.1")
+    code, printed, errors = zoo_command(*arguments, "--set", "options.samples=2", "--set", "samples=[1,3]")
+    assert code == 0, errors
+    assert "majority of 3" in printed
+    config = json.loads((out / "config.json").read_text())
+    assert config["recipe"]["options"] == {"rate": 0.1, "samples": 2}
+    assert (config["recipe"]["epochs"], config["recipe"]["seed"], config["recipe"]["samples"]) == (2, 9, [1, 3])
+    assert config["command"].startswith("zoo train ")
+
+    lines = tmp_path / "more.jsonl"
+    code, printed, errors = zoo_command("evaluate", out, "--samples", "1,9", "--vote", "mean", "--out", lines)
+    assert code == 0, errors
+    assert [(row["vote"], row["samples"], row["recipe"]) for row in read_results(lines)] == [
+        ("mean", 1, "tiny"),
+        ("mean", 9, "tiny"),
+    ]
+    code, printed, errors = zoo_command("evaluate", out, "--split", "val", "--vote", "expected")
+    assert code == 0, errors
+    assert "coins off" in printed
+
+    code, printed, errors = zoo_command("export", out, tmp_path / "saved")
+    assert code == 0, errors
+    assert (tmp_path / "saved/saved_model.pb").is_file()
+    code, printed, errors = zoo_command("export", out, tmp_path / "saved")
+    assert code == 1
+    assert "overwrite" in errors
+
+
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_with_its_code_and_resume_finishes(
+    zoo_command, recipe_file, tmp_path, monkeypatch, number, expected
+):
+    out = tmp_path / "run"
+    with monkeypatch.context() as patched:
+        began = Checkpoint.on_epoch_begin
+
+        def on_epoch_begin(self, epoch, logs=None):
+            began(self, epoch, logs)
+            signal.raise_signal(number)
+
+        patched.setattr(Checkpoint, "on_epoch_begin", on_epoch_begin)
+        code, printed, _ = zoo_command("train", recipe_file, "--out", out)
+    assert code == expected
+    assert "--resume" in printed
+    assert not (out / "results.jsonl").exists()
+    code, printed, errors = zoo_command("train", recipe_file, "--out", out, "--resume")
+    assert code == 0, errors
+    assert (out / "results.jsonl").is_file()
+
+
+def test_max_minutes_stops_with_code_zero(zoo_command, recipe_file, tmp_path):
+    code, printed, _ = zoo_command("train", recipe_file, "--out", tmp_path / "run", "--max-minutes", "0.00001")
+    assert code == 0
+    assert "Stopped (max_minutes)" in printed
+
+
+BAD = [
+    (["show", "resnet20_cfn"], "Did you mean 'resnet20_cfnn'"),
+    (["train", "resnet20_cfnn_digit", "--out", "OUT"], "Did you mean 'resnet20_cfnn_digits'"),
+    (["train", "RECIPE", "--out", "OUT", "--set", "momentun=0.9"], "Did you mean 'momentum'"),
+    (["train", "RECIPE", "--out", "OUT", "--set", "momentum"], "must be KEY=VALUE"),
+    (["train", "RECIPE", "--out", "OUT", "--set", "momentum=2"], "`momentum` must be in [0, 1)"),
+    (["train", "RECIPE", "--out", "OUT", "--set", "rate=1.5"], "`rate` must be in [0, 1). Received: rate=1.5"),
+    (["train", "RECIPE", "--out", "OUT", "--set", "options.samples=0"], "`samples` must be a positive int"),
+    (["train", "RECIPE", "--out", "OUT", "--set", "data=nowhere.npz"], "nowhere.npz"),
+    (["train", "RECIPE", "--out", "OUT", "--set", "data=BROKEN"], "broken.npz"),
+    (["train", "RECIPE", "--out", "OUT", "--set", "data=NAN"], "x_test"),
+    (["train", "RECIPE", "--out", "OUT", "--max-minutes", "-1"], "`max_minutes` must be > 0"),
+    (["train", "RECIPE", "--out", "RECIPE/run"], "Not a directory"),
+    (["train", "resnet20_cfnn_cifar10", "--out", "OUT", "--data-dir", "OUT"], "data_dir"),
+    (["evaluate", "nothing"], "Unknown name"),
+    (["evaluate", "resnet20_cfnn", "--weights", "imagenet"], "`weights` must be one of"),
+    (["evaluate", "resnet20_cfnn", "--weights", "OUT/none.weights.h5"], "none.weights.h5"),
+    (["evaluate", "resnet20_cfnn", "--split", "tests"], "`split` must be one of"),
+    (["evaluate", "resnet20_cfnn", "--vote", "median"], "`vote` must be one of"),
+    (["export", "nothing", "OUT"], "Unknown name"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"), BAD, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
+)
+def test_bad_input_is_one_error_and_writes_nothing(zoo_command, recipe_file, tmp_path, arguments, message):
+    (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 not a zip")
+    x, y = np.zeros((4, 8, 8, 1), "float32"), np.arange(4)
+    np.savez(tmp_path / "nan.npz", x_train=x, y_train=y, x_test=x * np.nan, y_test=y)
+    names = {"OUT": "out", "RECIPE": "tiny.json", "BROKEN": "broken.npz", "NAN": "nan.npz"}
+    filled = []
+    for argument in arguments:
+        for name, file in names.items():
+            argument = argument.replace(name, str(tmp_path / file))
+        filled.append(argument)
+    before = sorted(tmp_path.rglob("*"))
+    code, _, errors = zoo_command(*filled)
+    assert code == 1
+    assert errors.startswith("error: ")
+    assert message in errors
+    assert "Traceback" not in errors
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_help_is_quick_and_names_every_command():
+    code = "import sys; from recipes.cli import app; print('keras' in sys.modules); app(['--help'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("False")
+    for command in ("list", "show", "train", "evaluate", "export", "tune", "quickstart"):
+        assert command in done.stdout
+
+
+def test_training_needs_no_tensorflow(recipe_file, tmp_path):
+    """On JAX, with data from an .npz file, augmentation included."""
+    code = """
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("tensorflow", "tensorflow_datasets"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Refuse())
+sys.argv = ["zoo", "train", "resnet20_cfnn_digits", *sys.argv[1:]]
+from recipes.cli import main
+main()
+assert "tensorflow" not in sys.modules
+print("trained")
+"""
+    data = json.loads(recipe_file.read_text())["data"]
+    settings = ["epochs=1", "depth=8", "options.samples=2", "samples=[1]", f"data={data}", "augment=crop_flip"]
+    arguments = [part for setting in settings for part in ("--set", setting)]
+    pytest.importorskip("jax")
+    import os
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--out", str(tmp_path / "run"), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith("trained")
+    assert (tmp_path / "run/results.jsonl").is_file()

@@ -1,0 +1,140 @@
+"""Search spaces for keras-tuner: the options declared beside a model's builder, and the optimiser's."""
+
+import math
+import os
+from typing import Any
+
+import keras
+import keras_tuner
+
+from zoo import registry
+from zoo.batches import Batches
+from zoo.data import Dataset, load
+from zoo.names import check_known
+
+_OPTIMIZER = {"learning_rate": (1e-3, 0.3), "momentum": [0.0, 0.9, 0.95]}
+
+
+def hypermodel(
+    name: str,
+    data: str | os.PathLike | Dataset = "digits",
+    *,
+    data_dir: str | os.PathLike | None = None,
+    seed: int = 0,
+    **options: Any,
+) -> "RegisteredHyperModel":
+    """A `keras_tuner.HyperModel` over the options declared beside a model's builder and over its optimiser's.
+
+    `build` gives the model compiled with SGD (learning rate log-uniform in [1e-3, 0.3], momentum 0, 0.9 or 0.95),
+    cross-entropy and accuracy; the objective to search for is "val_accuracy", the random accuracy on validation data.
+    A tuner's `search(epochs=..., batch_size=64)` without data of its own trains on `data`.
+
+    Args:
+        name: A name from `list_models()`.
+        data: A name for `zoo.data.load`, a path to an `.npz` file, or a `Dataset`: input shape, classes and examples.
+        data_dir: Local folder of tensorflow_datasets.
+        seed: Int in [0, 2**32): initial weights, coins and order of the examples, the same in every trial.
+        **options: The builder's own options, fixed: they leave the search space.
+
+    Raises:
+        ValueError: If the name or an option is unknown, the data set has no validation examples, or a declared range
+            is neither a list of choices of one type nor a pair `(low, high)` of ints or floats.
+        FileNotFoundError: If the data set is not there.
+    """
+    entry = registry.entry(name)
+    for option in options:
+        check_known("option", option, entry.options)
+    space = {option: spec for option, spec in entry.search.items() if option not in options}
+    for option, spec in space.items():
+        _check_spec(option, spec)
+    loaded = data if isinstance(data, Dataset) else load(data, data_dir)
+    if not len(loaded.val.y):
+        raise ValueError("`data` must have validation examples to search with. Received: none")
+    sizes = {"input_shape": tuple(loaded.train.x.shape[1:]), "classes": loaded.classes}
+    sizes = {option: size for option, size in sizes.items() if option in entry.options}
+    return RegisteredHyperModel(name, loaded, space, {**sizes, **options}, seed)
+
+
+class RegisteredHyperModel(keras_tuner.HyperModel):
+    """What `hypermodel` gives.
+
+    Attributes:
+        space: The searched options of the builder.
+        fixed: The other options: those of the data and those given.
+    """
+
+    def __init__(self, name: str, data: Dataset, space: dict[str, Any], fixed: dict[str, Any], seed: int) -> None:
+        super().__init__(name)
+        self.data, self.space, self.fixed, self.seed = data, space, fixed, seed
+
+    def declare_hyperparameters(self, hp: keras_tuner.HyperParameters) -> None:
+        """Enter the whole space without building a model."""
+        self._draw(hp)
+
+    def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
+        """The compiled model of one configuration."""
+        drawn = self._draw(hp)
+        optimizer = keras.optimizers.SGD(**{key: drawn.pop(key) for key in _OPTIMIZER})
+        model = registry.build(str(self.name), seed=self.seed, **{**self.fixed, **drawn})
+        model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+        optimizer.build(model.trainable_variables)  # hyperband goes on from a file which has the momentum, too
+        return model
+
+    def fit(self, hp: keras_tuner.HyperParameters, model: keras.Model, *args: Any, **kwargs: Any):
+        """`model.fit`; without data of its own on the hypermodel's, each epoch in the order that recipes train in.
+
+        Raises:
+            keras_tuner.errors.FailedTrialError: If the loss is no longer finite.
+        """
+        if args or kwargs.get("x") is not None:
+            return model.fit(*args, **kwargs)
+        return self._fit(model, **kwargs)
+
+    def _fit(self, model, epochs: int = 1, initial_epoch: int = 0, batch_size: int = 64, **kwargs: Any):
+        train, val, _ = self.data
+        logs: dict[str, list[float]] = {}
+        history = keras.callbacks.History()
+        for epoch in range(initial_epoch, epochs):
+            history = model.fit(
+                Batches(train.x, train.y, batch_size, seed=self.seed, epoch=epoch),
+                validation_data=Batches(val.x, val.y, batch_size, shuffle=False),
+                initial_epoch=epoch,
+                epochs=epoch + 1,
+                shuffle=False,
+                **kwargs,
+            )
+            for key, values in history.history.items():
+                logs.setdefault(key, []).extend(values)
+            if not math.isfinite(logs["loss"][-1]):  # its accuracy would still be a number
+                raise keras_tuner.errors.FailedTrialError(f"the loss is {logs['loss'][-1]} after epoch {epoch + 1}")
+        history.history = logs
+        return history
+
+    def _draw(self, hp: keras_tuner.HyperParameters) -> dict[str, Any]:
+        drawn = {option: _drawn(hp, option, spec) for option, spec in self.space.items()}
+        drawn["learning_rate"] = hp.Float("learning_rate", *_OPTIMIZER["learning_rate"], sampling="log")
+        drawn["momentum"] = hp.Choice("momentum", _OPTIMIZER["momentum"])
+        return drawn
+
+
+def _drawn(hp: keras_tuner.HyperParameters, option: str, spec: Any) -> Any:
+    if isinstance(spec, tuple):
+        return (hp.Int if isinstance(spec[0], int) else hp.Float)(option, *spec)
+    if isinstance(spec[0], bool):
+        return hp.Boolean(option, default=spec[0])  # a Choice would give 0 and 1
+    return hp.Choice(option, spec)
+
+
+def _check_spec(option: str, spec: Any) -> None:
+    kinds = {type(value) for value in spec} if isinstance(spec, list | tuple) else set()
+    if isinstance(spec, tuple):
+        good = len(spec) == 2 and kinds in ({int}, {float}) and -math.inf < spec[0] < spec[1] < math.inf
+    else:
+        good = kinds in ({int}, {float}, {str}) or (kinds == {bool} and set(spec) == {False, True})
+    if not good:
+        raise ValueError(
+            f"`search` must give {option!r} a list of choices, all int, float or str, or [False, True], or a pair "
+            f"(low, high) of ints or of floats. Received: {option}={spec!r}"
+        )
+    if option in _OPTIMIZER:
+        raise ValueError(f"`search` must not name what is the optimiser's. Received: {option}={spec!r}")
