@@ -16,7 +16,7 @@ from recipes.checkpoint import Checkpoint, Stopped, read_state, restore, write_j
 from recipes.evaluate import evaluate
 from recipes.recipe import Recipe
 from recipes.results import append_results, environment, read_results
-from zoo.batches import Batches
+from zoo.batches import Batches, fit_input
 from zoo.data import Dataset, load
 
 
@@ -93,7 +93,7 @@ def _fit(model, recipe: Recipe, data: Dataset, out: Path, state, asked_to_stop, 
     callbacks = [Checkpoint(out, state, asked_to_stop), _TensorBoard(out / "tensorboard")]
     validation = None
     if len(data.val.x):
-        validation = Batches(data.val.x, data.val.y, recipe.batch_size, shuffle=False)
+        validation = fit_input(Batches(data.val.x, data.val.y, recipe.batch_size, shuffle=False))
     verbose = ("auto" if sys.stdout.isatty() else 2) if verbose == "auto" else verbose
     while state["epoch"] < recipe.epochs:
         batches = Batches(
@@ -106,7 +106,7 @@ def _fit(model, recipe: Recipe, data: Dataset, out: Path, state, asked_to_stop, 
             start=state["batch"],
         )
         model.fit(
-            batches,
+            fit_input(batches),
             validation_data=validation,
             initial_epoch=state["epoch"],
             epochs=recipe.epochs,  # Checkpoint ends the fit with its epoch: the next one has batches of its own

@@ -64,7 +64,7 @@ def tune(
         raise ValueError(f"`trials` must be an int >= 1. Received: trials={trials!r}")
     recipe, model = _prepared(name, data, data_dir, options or {}, epochs=epochs, batch_size=batch_size, seed=seed)
     out = Path(out)
-    _claim(out, {"tuner": tuner, "space": model.space, **recipe.to_dict()})
+    _claim(out, {"tuner": tuner, **recipe.to_dict(), "space": model.space})
     search: Any = tuners.make_tuner(tuner, model, out, trials=trials, epochs=epochs, seed=seed)
     return _finish(search, _run(search, trials, recipe), recipe, out)
 

@@ -123,3 +123,22 @@ def _natural(name: str, value: Any, minimum: int = 0) -> int:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not minimum <= int(value) < 2**32:
         raise ValueError(f"`{name}` must be an int in [{minimum}, 2**32). Received: {name}={value!r}")
     return int(value)
+
+
+def fit_input(batches: Batches) -> Any:
+    """What to pass to `fit` and `evaluate` for these batches, in their order.
+
+    On TensorFlow a `tf.data.Dataset`: Keras would read them through TensorFlow's generator op, which makes the
+    process hand its memory back after every op from then on (two to three times the time of a step on a CPU).
+    """
+    if keras.backend.backend() != "tensorflow":
+        return batches
+    import tensorflow as tf
+
+    x, y = batches[0]
+
+    def read(index):
+        images, labels = tf.numpy_function(lambda i: batches[int(i)], [index], [x.dtype, y.dtype], stateful=False)
+        return tf.ensure_shape(images, (None, *x.shape[1:])), tf.ensure_shape(labels, (None, *y.shape[1:]))
+
+    return tf.data.Dataset.range(len(batches)).map(read).prefetch(2)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import uuid
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,8 +54,10 @@ class Weights(NamedTuple):
         _check_size(self.path, model)
         coins = {id(v): keras.ops.convert_to_numpy(v.value) for v in _random_state(model)}
         try:
-            model.load_weights(self.path)
-        except (ValueError, OSError, KeyError) as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # Keras only warns of layers that it leaves as they are
+                model.load_weights(self.path)
+        except (ValueError, OSError, KeyError, Warning) as error:
             reason = str(error).splitlines()[0]
             raise ValueError(f"{self.path} does not fit the model; was it saved from another one? {reason}") from error
         for variable in _random_state(model):

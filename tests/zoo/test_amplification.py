@@ -20,13 +20,13 @@ BIAS = np.array([0.7, -0.75, 1.0])
 X = np.array([[1, 1], [-1, 1], [1, -1], [0.5, 2], [-2, 0.25]], "float32")
 
 
-def network(samples=3, seed=0, rate=RATE, flip_at_inference=True, dtype=None, extra=()):
+def network(samples=3, seed=0, rate=RATE, flip_at_inference=True, temperature=TEMPERATURE, dtype=None, extra=()):
     inputs = keras.Input((2,))
     x = CoinFlipDropout(rate, flip_at_inference, seed=seed)(Amplify(samples)(inputs))
     for layer in extra:
         x = layer(x)
     dense = keras.layers.Dense(3, name="logits", dtype=dtype)
-    model = keras.Model(inputs, MajorityVote(samples, temperature=TEMPERATURE)(dense(x)))
+    model = keras.Model(inputs, MajorityVote(samples, temperature=temperature)(dense(x)))
     dense.set_weights([KERNEL, BIAS])
     return model
 
@@ -48,7 +48,7 @@ def check(estimate, probabilities, values, flips):
     """`estimate` (examples, classes), a mean over independent flips, lies within 5 sigma of its expectation."""
     mean = np.einsum("m,emc->ec", probabilities, values)
     sigma = np.sqrt(np.einsum("m,emc->ec", probabilities, (values - mean[:, None]) ** 2) / flips)
-    assert (np.abs(estimate - mean) <= 5 * sigma + 1e-5).all()
+    assert (np.abs(estimate - mean) <= 5 * sigma + 1e-4).all()  # a float32 sum of thousands
 
 
 def frequencies(flips):
@@ -67,7 +67,7 @@ def test_predicted_vote_follows_the_law(vote, chunk):
     y = model.predict(X, batch_size=3, verbose=0)
     probabilities, votes, soft = law()
     check(y, probabilities, votes if vote == "majority" else soft, 2000)
-    np.testing.assert_allclose(y.sum(1), 1, atol=1e-5)
+    np.testing.assert_allclose(y.sum(1), 1, atol=1e-4)
 
 
 @pytest.mark.parametrize("chunk", [2000, 700])
@@ -79,14 +79,17 @@ def test_flips_follow_the_law(chunk):
     check(frequencies(flips), probabilities, votes, 2000)
 
 
-@pytest.mark.parametrize(("samples", "chunk"), [(2, 1), (3, 2)])
-def test_chunks_draw_their_own_coins(samples, chunk):
+@pytest.mark.parametrize(
+    ("samples", "chunk", "examples", "batch_size"),
+    [(2, 1, 4000, 1000), (3, 2, 400, 1)],  # batches of one: the smaller last chunk would repeat the first one's rows
+)
+def test_chunks_draw_their_own_coins(samples, chunk, examples, batch_size):
     """The share of unanimous votes is sum p^samples; chunks that drew alike would agree more often."""
-    x = np.repeat(X[:1], 4000, axis=0)
+    x = np.repeat(X[:1], examples, axis=0)
     probabilities, votes, _ = law(X[:1])
     unanimous = np.sum((probabilities @ votes[0]) ** samples)
     sigma = np.sqrt(unanimous * (1 - unanimous) / len(x))
-    y = zoo.amplify(network(), samples, chunk=chunk).predict(x, batch_size=1000, verbose=0)
+    y = zoo.amplify(network(), samples, chunk=chunk).predict(x, batch_size=batch_size, verbose=0)
     assert abs((y.max(1) > 1 - 1e-3).mean() - unanimous) < 5 * sigma
     flips = zoo.flips(network(), x, samples, batch_size=1000, chunk=chunk)
     assert abs((flips == flips[:, :1]).all(1).mean() - unanimous) < 5 * sigma
@@ -349,6 +352,12 @@ def test_each_vote_has_its_winner(vote, winner, dtype):
     model = network(dtype=dtype)
     results = zoo.random_accuracy(model, x, [winner] * 4, [2000, 3000], vote, chunk=1000)
     assert [r.correct for r in results] == [4, 4]
+
+
+def test_a_low_temperature_makes_every_flip_sure():
+    """The mean then counts votes: its winner for (1, 1) is the majority's."""
+    result = zoo.random_accuracy(network(temperature=0.1), np.repeat(X[:1], 4, axis=0), [1] * 4, 2000, "mean")
+    assert result.correct == 4
 
 
 def test_a_tie_goes_to_the_surer_flips():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import layers
-from zoo.batches import Batches, crop_and_flip
+from zoo.batches import Batches, crop_and_flip, fit_input
 
 
 def images(n, shape=(5, 7, 3), dtype=np.uint8, seed=0):
@@ -279,3 +279,15 @@ def test_evaluate_and_predict_see_every_example_in_order():
     batches = Batches(x, y, 4, shuffle=False)
     np.testing.assert_allclose(model.evaluate(batches, verbose=0), model.evaluate(x, y, verbose=0), rtol=1e-5)
     np.testing.assert_allclose(model.predict(batches, verbose=0), model.predict(x, verbose=0), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("start", [0, 2])
+def test_fit_input_gives_the_same_batches_in_the_same_order(start):
+    x, y = images(13, (4, 4, 1)), np.arange(13) % 3
+    batches = Batches(x, y, 5, augment="crop_flip", seed=3, epoch=2, start=start)
+    wanted = list(slow_batches(x, y, 3, 2, 5))[start:]
+    read = [(np.asarray(a), np.asarray(b)) for a, b in fit_input(batches)]
+    assert_same(read, wanted)
+    model = tiny_model()
+    model.fit(fit_input(batches), shuffle=False, verbose=0)
+    assert_close(model, weights_after(wanted))
