@@ -8,7 +8,7 @@ import keras
 import keras_tuner
 
 from zoo import registry
-from zoo.batches import Batches
+from zoo.batches import Batches, fit_input
 from zoo.data import Dataset, load
 from zoo.names import check_known
 
@@ -96,8 +96,8 @@ class RegisteredHyperModel(keras_tuner.HyperModel):
         history = keras.callbacks.History()
         for epoch in range(initial_epoch, epochs):
             history = model.fit(
-                Batches(train.x, train.y, batch_size, seed=self.seed, epoch=epoch),
-                validation_data=Batches(val.x, val.y, batch_size, shuffle=False),
+                fit_input(Batches(train.x, train.y, batch_size, seed=self.seed, epoch=epoch)),
+                validation_data=fit_input(Batches(val.x, val.y, batch_size, shuffle=False)),
                 initial_epoch=epoch,
                 epochs=epoch + 1,
                 shuffle=False,

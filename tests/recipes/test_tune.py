@@ -1,6 +1,7 @@
 """`tune`: every trial is accounted for, and the best one is a recipe that trains as it did in the search."""
 
 import csv
+import gc
 import json
 import sys
 
@@ -34,16 +35,17 @@ def net(input_shape=(8, 8, 1), classes=3, units=8, rate=0.4, samples=2, poison=F
 
 
 @pytest.fixture(scope="module", autouse=True)
-def fast_compile():
-    """XLA's optimisations take most of the time here and change no law."""
-    if keras.backend.backend() != "jax":
-        yield
-        return
-    import jax
+def fast():
+    """What takes most of the time here: keras-tuner's garbage collections, XLA's optimisations."""
+    gc.freeze()
+    if keras.backend.backend() == "jax":
+        import jax
 
-    jax.config.update("jax_disable_most_optimizations", True)
+        jax.config.update("jax_disable_most_optimizations", True)
     yield
-    jax.config.update("jax_disable_most_optimizations", False)
+    if keras.backend.backend() == "jax":
+        jax.config.update("jax_disable_most_optimizations", False)
+    gc.unfreeze()
 
 
 @pytest.fixture
