@@ -22,7 +22,7 @@ class CoinFlipDropout(keras.layers.Layer):
     Input shape: any. Output shape: the same.
 
     Raises:
-        ValueError: If `rate` or `seed` is outside its range.
+        ValueError: If an argument is outside its range.
 
     Reference: Coin-Flipping Neural Networks, section 5.2 and appendix F.
     """
@@ -30,7 +30,9 @@ class CoinFlipDropout(keras.layers.Layer):
     def __init__(self, rate: float, flip_at_inference: bool = True, seed: int | None = None, **kwargs) -> None:
         super().__init__(**kwargs)
         self.rate = unit_interval("rate", rate)
-        self.flip_at_inference = bool(flip_at_inference)
+        if not isinstance(flip_at_inference, bool):
+            raise ValueError(f"`flip_at_inference` must be a bool. Received: flip_at_inference={flip_at_inference!r}")
+        self.flip_at_inference = flip_at_inference
         self.seed = optional_seed("seed", seed)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.supports_masking = True

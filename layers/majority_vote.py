@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from layers.arguments import one_of, positive_int
+from layers.arguments import one_of, positive_float, positive_int
 
 # Lifts the winner of a tied vote above its equals and is far below one vote in a million flips.
 _TIE_BREAK = 1e-6
@@ -40,9 +40,7 @@ class MajorityVote(keras.layers.Layer):
         super().__init__(**kwargs)
         self.samples = positive_int("samples", samples)
         self.vote = one_of("vote", vote, ("majority", "mean"))
-        if not 0 < temperature < float("inf"):
-            raise ValueError(f"`temperature` must be a positive float. Received: temperature={temperature!r}")
-        self.temperature = float(temperature)
+        self.temperature = positive_float("temperature", temperature)
 
     def build(self, input_shape) -> None:
         """Nothing to create; the rank and the number of rows are checked."""
@@ -81,7 +79,9 @@ def votes(logits):
     Equal largest logits share the vote; a row with NaN votes NaN.
     """
     largest = ops.cast(ops.equal(logits, ops.max(logits, axis=-1, keepdims=True)), logits.dtype)
-    return largest / ops.sum(largest, axis=-1, keepdims=True)
+    share = largest / ops.sum(largest, axis=-1, keepdims=True)
+    spoilt = ops.any(ops.isnan(logits), axis=-1, keepdims=True)  # XLA makes 0 / 0 a vote
+    return ops.where(spoilt, float("nan"), share)
 
 
 def break_ties(histogram, soft):
@@ -92,5 +92,7 @@ def break_ties(histogram, soft):
     # Shares below a millionth of a vote are rounding.
     leaders = ops.cast(histogram > ops.max(histogram, axis=-1, keepdims=True) - _TIE_BREAK / 2, histogram.dtype)
     tied = ops.sum(leaders, axis=-1, keepdims=True) > 1
-    winner = ops.one_hot(ops.argmax(leaders * (soft + 1), axis=-1), histogram.shape[-1], dtype=histogram.dtype)
+    winner = ops.one_hot(
+        ops.argmax(ops.where(leaders > 0, soft, -1.0), axis=-1), histogram.shape[-1], dtype=histogram.dtype
+    )
     return ops.where(tied, histogram * (1 - _TIE_BREAK) + winner * _TIE_BREAK, histogram)

@@ -49,7 +49,9 @@ def amplify(model: keras.Model, samples: int, vote: str = "majority", *, chunk: 
     graph = with_coins(model, samples, "mean" if expected else vote, flip_at_inference=not expected)
     amplified = AmplifiedModel(graph.input, graph.output, name=model.name, chunk=chunk)
     if model.compiled:
-        amplified.compile_from_config(model.get_compile_config())
+        config = dict(model._compile_config.config)  # the objects themselves: they need not be serializable
+        optimizer = model.optimizer
+        amplified.compile(**{**config, "optimizer": type(optimizer).from_config(optimizer.get_config())})
     return amplified
 
 
@@ -102,10 +104,14 @@ def random_accuracy(
         ValueError: If an argument is outside its range, `x` has NaN, or `x` and `y` differ in length.
     """
     one_of("vote", vote, VOTES)
+    if not 0 < confidence < 1:
+        raise ValueError(f"`confidence` must be in (0, 1). Received: confidence={confidence!r}")
     x, y = np.asarray(x), np.asarray(y).reshape(-1)
     if len(x) != len(y):
         raise ValueError(f"`y` must have one label per example. Received: {len(x)} examples and {len(y)} labels")
-    wanted = [samples] if isinstance(samples, int | np.integer) else list(samples)
+    wanted = list(samples) if isinstance(samples, Sequence) else [samples]
+    if not wanted:
+        raise ValueError(f"`samples` must be a positive int or several. Received: samples={samples!r}")
     predicted = _predicted(model, x, wanted, vote, batch_size, chunk)
     results = [_wilson(int(np.sum(row == y)), len(y), confidence) for row in predicted]
     return results[0] if isinstance(samples, int | np.integer) else results
@@ -150,7 +156,7 @@ def _flip_logits(model, x, samples: int, batch_size: int, chunk: int) -> Iterato
         drawn = [
             per_flip.predict_on_batch(hidden).reshape(rows, each, -1)[: len(batch)] for _ in range(-(-samples // each))
         ]
-        yield np.concatenate(drawn, axis=1)[:, :samples]
+        yield np.concatenate(drawn, axis=1)[:, :samples].astype("float32")
 
 
 def _check_images(x) -> np.ndarray:
@@ -169,7 +175,5 @@ def _numpy(tensor) -> np.ndarray:
 def _wilson(correct: int, n: int, confidence: float) -> RandomAccuracy:
     from scipy.stats import binomtest  # only who asks for an interval waits for SciPy
 
-    if not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must be in (0, 1). Received: confidence={confidence!r}")
     low, high = binomtest(correct, n).proportion_ci(confidence, method="wilson")
     return RandomAccuracy(correct / n, float(low), float(high), correct, n)

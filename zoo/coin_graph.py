@@ -22,6 +22,7 @@ class CoinGraph(NamedTuple):
 
 # A model's halves are asked for at every batch; they must not keep the model alive.
 _GRAPHS: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+_FLIPPING: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def coin_graph(model: keras.Model) -> CoinGraph:
@@ -50,14 +51,17 @@ def with_coins(model: keras.Model, samples: int, vote: str, flip_at_inference: b
         return replaced[layer]
 
     _split(model)  # refuses what is not a coin-flipping model
-    return keras.models.clone_model(model, clone_function=replace)
+    bare = keras.Model(model.input, model.output, name=model.name)  # clone_model would compile the clone, too
+    return keras.models.clone_model(bare, clone_function=replace)
 
 
 def flipping_graph(model: keras.Model) -> CoinGraph:
     """The halves of a model with its coins on, also where they are off at inference."""
     if all(layer.flip_at_inference for layer in model.layers if is_coin(layer)):
         return coin_graph(model)
-    return coin_graph(with_coins(model, 1, "majority", flip_at_inference=True))
+    if model not in _FLIPPING:
+        _FLIPPING[model] = _split(with_coins(model, 1, "majority", flip_at_inference=True))
+    return _FLIPPING[model]
 
 
 def _replacement(layer, samples: int, vote: str, flip_at_inference: bool) -> keras.layers.Layer:
@@ -68,7 +72,8 @@ def _replacement(layer, samples: int, vote: str, flip_at_inference: bool) -> ker
         return MajorityVote.from_config({**config, "samples": samples, "vote": vote})
     if is_coin(layer) and layer.flip_at_inference != flip_at_inference:
         coin = type(layer).from_config({**config, "flip_at_inference": flip_at_inference})
-        coin.seed_generator = layer.seed_generator  # one stream of coins however it is amplified
+        own, coin.seed_generator = coin.seed_generator, layer.seed_generator  # one stream of coins however amplified
+        coin._tracker.untrack(own)
         return coin
     return layer
 

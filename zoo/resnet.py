@@ -32,6 +32,7 @@ def resnet20_cfnn(
     (5e-3 there): it adds weight_decay/2 times the squared norm of every convolution and dense kernel to the loss.
     Paper: 90.20 +- 0.14 % on CIFAR-10 by majority, 60.16 +- 0.67 % on CIFAR-100.
     """
+    _check_input(input_shape, classes, weight_decay)
     samples = (125 if classes >= 100 else 25) if samples is None else samples
     return _dropout_resnet(input_shape, classes, samples, rate, depth, weight_decay, mean, variance, seed, True)
 
