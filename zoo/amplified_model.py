@@ -53,6 +53,9 @@ def _chunked_vote(graph, inputs, chunk: int):
     def count(flips: int):
         def body(_, carry):
             histogram, soft, states = carry
+            # Never true: it makes a chunk's coins wait for the chunk before, or TensorFlow would run ten at a time.
+            waited = ops.cast(ops.any(histogram < 0), "uint32")
+            states = [ops.add(state, waited) for state in states]
             with keras.StatelessScope(state_mapping=frozen + list(zip(coins, states, strict=True))) as scope:
                 logits = suffix([ops.repeat(h, flips, axis=0) for h in hidden], training=False)
             logits = ops.reshape(ops.cast(logits, majority.compute_dtype), (-1, flips, classes))
