@@ -51,13 +51,15 @@ def _chunked_vote(graph, inputs, chunk: int):
     frozen = [(weight, weight.value) for weight in suffix.weights]
 
     def count(flips: int):
+        rows = [ops.repeat(h, flips, axis=0) for h in hidden]  # once: in the loop, TensorFlow would run ahead with it
+
         def body(_, carry):
             histogram, soft, states = carry
             # Never true: it makes a chunk's coins wait for the chunk before, or TensorFlow would run ten at a time.
             waited = ops.cast(ops.any(histogram < 0), "uint32")
             states = [ops.add(state, waited) for state in states]
             with keras.StatelessScope(state_mapping=frozen + list(zip(coins, states, strict=True))) as scope:
-                logits = suffix([ops.repeat(h, flips, axis=0) for h in hidden], training=False)
+                logits = suffix(rows, training=False)
             logits = ops.reshape(ops.cast(logits, majority.compute_dtype), (-1, flips, classes))
             histogram = histogram + ops.sum(votes(logits), axis=1)
             soft = soft + ops.sum(ops.softmax(logits / majority.temperature, axis=-1), axis=1)
