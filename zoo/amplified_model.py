@@ -1,4 +1,4 @@
-"""AmplifiedModel: a model whose many flips run in chunks, so that memory does not grow with their number."""
+"""AmplifiedModel: a model whose many flips run in chunks, for less memory than all at once."""
 
 import keras
 from keras import ops
@@ -12,8 +12,8 @@ from zoo.coin_graph import coin_graph
 class AmplifiedModel(keras.Model):
     """A Functional coin-flipping model that runs at most `chunk` flips of a batch at a time at inference.
 
-    Peak memory at inference is that of `batch * chunk` rows for any number of samples. Training folds all flips
-    into the batch, as the layers say.
+    A loop inside the call counts the votes, `batch * chunk` rows at a time; on TensorFlow peak memory is several
+    times that of one chunk. Training folds all flips into the batch, as the layers say.
 
     Args:
         inputs: Inputs of the graph.
