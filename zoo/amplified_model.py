@@ -12,8 +12,7 @@ from zoo.coin_graph import coin_graph
 class AmplifiedModel(keras.Model):
     """A Functional coin-flipping model that runs at most `chunk` flips of a batch at a time at inference.
 
-    A loop inside the call counts the votes, `batch * chunk` rows at a time; on TensorFlow peak memory is several
-    times that of one chunk. Training folds all flips into the batch, as the layers say.
+    """A Functional coin-flipping model that runs at most `chunk` flips of a batch at a time at inference.
 
     Args:
         inputs: Inputs of the graph.
@@ -55,9 +54,6 @@ def _chunked_vote(graph, inputs, chunk: int):
 
         def body(_, carry):
             histogram, soft, states = carry
-            # Never true: it makes a chunk's coins wait for the chunk before, or TensorFlow would run ten at a time.
-            waited = ops.cast(ops.any(histogram < 0), "uint32")
-            states = [ops.add(state, waited) for state in states]
             with keras.StatelessScope(state_mapping=frozen + list(zip(coins, states, strict=True))) as scope:
                 logits = suffix(rows, training=False)
             logits = ops.reshape(ops.cast(logits, majority.compute_dtype), (-1, flips, classes))
@@ -69,9 +65,21 @@ def _chunked_vote(graph, inputs, chunk: int):
 
     empty = ops.zeros((batch, classes), dtype=majority.compute_dtype)
     chunks, rest = divmod(majority.samples, chunk)
-    carry = ops.fori_loop(0, chunks, count(chunk), (empty, empty, [coin.value for coin in coins]))
+    carry = _loop(chunks, count(chunk), (empty, empty, [ops.convert_to_tensor(coin.value) for coin in coins]))
     histogram, soft, states = count(rest)(0, carry) if rest else carry
     for coin, state in zip(coins, states, strict=True):
         coin.assign(state)
     histogram, soft = histogram / majority.samples, soft / majority.samples
     return soft if majority.vote == "mean" else break_ties(histogram, soft)
+
+
+def _loop(times: int, body, carry):
+    """`ops.fori_loop`, one iteration at a time: TensorFlow would run ten of them at once, in ten times the memory."""
+    if keras.backend.backend() != "tensorflow":
+        return ops.fori_loop(0, times, body, carry)
+    import tensorflow as tf
+
+    _, carry = tf.while_loop(
+        lambda i, _: i < times, lambda i, carry: (i + 1, body(i, carry)), (tf.constant(0), carry), parallel_iterations=1
+    )
+    return carry
