@@ -12,7 +12,8 @@ from zoo.coin_graph import coin_graph
 class AmplifiedModel(keras.Model):
     """A Functional coin-flipping model that runs at most `chunk` flips of a batch at a time at inference.
 
-    """A Functional coin-flipping model that runs at most `chunk` flips of a batch at a time at inference.
+    A loop inside the call counts the votes, `batch * chunk` rows at a time for any number of flips. Training folds
+    all flips into the batch, as the layers say.
 
     Args:
         inputs: Inputs of the graph.
