@@ -1,7 +1,6 @@
 """The state of a run on disk: whole at any moment, and enough to go on as if nothing had happened."""
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -106,15 +105,6 @@ def write_json(path: Path, value: Any) -> None:
     """Write JSON to a file that is either whole or as it was."""
     with atomic(path) as part:
         part.write_text(json.dumps(value, indent=1) + "\n")
-
-
-def append_line(path: Path, row: dict[str, Any]) -> None:
-    """Append one JSON line, in one write that reaches the disk before this returns."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a") as file:
-        file.write(json.dumps(row) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _write_csv(path: Path, history: list[dict[str, Any]]) -> None:

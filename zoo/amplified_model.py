@@ -51,23 +51,24 @@ def _chunked_vote(graph, inputs, chunk: int):
     frozen = [(weight, weight.value) for weight in suffix.weights]
 
     def count(flips: int):
-        rows = [ops.repeat(h, flips, axis=0) for h in hidden]  # once: in the loop, TensorFlow would run ahead with it
-
         def body(_, carry):
-            histogram, soft, states = carry
+            histogram, soft, states, hidden = carry
+            rows = [ops.repeat(h, flips, axis=0) for h in hidden]
             with keras.StatelessScope(state_mapping=frozen + list(zip(coins, states, strict=True))) as scope:
                 logits = suffix(rows, training=False)
             logits = ops.reshape(ops.cast(logits, majority.compute_dtype), (-1, flips, classes))
             histogram = histogram + ops.sum(votes(logits), axis=1)
             soft = soft + ops.sum(ops.softmax(logits / majority.temperature, axis=-1), axis=1)
-            return histogram, soft, [scope.get_current_value(coin) for coin in coins]
+            return histogram, soft, [scope.get_current_value(coin) for coin in coins], hidden
 
         return body
 
+    # `hidden` is carried, never changed: TensorFlow would compute rows of a constant before the loop and keep them.
     empty = ops.zeros((batch, classes), dtype=majority.compute_dtype)
     chunks, rest = divmod(majority.samples, chunk)
-    carry = _loop(chunks, count(chunk), (empty, empty, [ops.convert_to_tensor(coin.value) for coin in coins]))
-    histogram, soft, states = count(rest)(0, carry) if rest else carry
+    carry = empty, empty, [ops.convert_to_tensor(coin.value) for coin in coins], hidden
+    carry = _loop(chunks, count(chunk), carry)
+    histogram, soft, states, _ = count(rest)(0, carry) if rest else carry
     for coin, state in zip(coins, states, strict=True):
         coin.assign(state)
     histogram, soft = histogram / majority.samples, soft / majority.samples
