@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import zoo
+from layers.score_masked import masked_layers
 from recipes.checkpoint import write_json
 from recipes.recipe import Recipe
 from recipes.report import vote_table
@@ -38,10 +39,11 @@ def publish(run: Path, name: str, folder: Path) -> dict[str, Any]:
     results = read_results(run / "results.jsonl")
     recipe = Recipe.from_dict(config["recipe"])
     model = trained(str(run), seed=recipe.seed).model
-    target = f"{recipe.model}-{name}/model.weights.h5"
-    zoo.save_weights(model, folder / target)
+    target = f"{recipe.model}-{name}/model" + (".supermask" if masked_layers(model) else ".weights.h5")
+    (folder / target).parent.mkdir(parents=True, exist_ok=True)
+    (zoo.save_supermask if masked_layers(model) else zoo.save_weights)(model, folder / target)
     options = {"input_shape": config["input_shape"], "classes": config["classes"], **recipe.options}
-    score = max((row for row in results if row["vote"] == "majority"), key=lambda row: row["samples"])
+    score = max((row for row in results if row["vote"] in ("majority", "none")), key=lambda row: row["samples"])
     row = {
         "model": recipe.model,
         "weights": name,

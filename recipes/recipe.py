@@ -20,14 +20,18 @@ class Recipe:
         data: Name of a data set, or a path to an `.npz` file.
         paper: Table or section it reproduces; empty for our own settings.
         options: The model builder's options; `input_shape` and `classes` come from the data if absent.
-        augment: None, `"crop"` or `"crop_flip"`.
+        augment: None, `"crop"`, `"crop_flip"` or `"resized_crop_flip"`.
         optimizer: `"sgd"` or `"adam"`.
         learning_rate: Initial learning rate, > 0.
         momentum: Momentum of `"sgd"`, in [0, 1).
-        schedule: `"cosine"` (to 0 over all epochs, per step) or `"constant"`.
+        schedule: `"cosine"` (to 0 over all epochs, per step), `"cosine_per_epoch"` or `"constant"`.
+        warmup_epochs: First epochs of `"cosine_per_epoch"`, the rate growing by equal steps to `learning_rate`.
+        final_epochs: Last epochs of `"cosine_per_epoch"`, at a rate of 1e-5.
         batch_size: Examples per update, >= 1.
         epochs: Passes over the training split, >= 1.
         validation: Examples (int) or share (float) held out of the training split; None is the data's own default.
+        randomize_period: None, or updates between redraws of pruned weights (IteRand's K_per), >= 1.
+        randomize_rate: The probability that a pruned weight is redrawn (IteRand's r), in [0, 1].
         precision: Keras dtype policy, `"float32"`, `"mixed_bfloat16"` or `"mixed_float16"`.
         samples: Numbers of flips that the trained model is evaluated with.
         seed: Seed of weights, coins, order and augmentation, in [0, 2**32).
@@ -46,9 +50,13 @@ class Recipe:
     learning_rate: float = 0.1
     momentum: float = 0.9
     schedule: str = "cosine"
+    warmup_epochs: int = 0
+    final_epochs: int = 0
     batch_size: int = 128
     epochs: int = 200
     validation: int | float | None = None
+    randomize_period: int | None = None
+    randomize_rate: float = 0.1
     precision: str = "float32"
     samples: tuple[int, ...] = (1, 5, 25, 100)
     seed: int = 0
@@ -68,6 +76,17 @@ class Recipe:
             self._refuse("seed", "an int in [0, 2**32)")
         if not _is_number(self.learning_rate) or not 0 < self.learning_rate < float("inf"):
             self._refuse("learning_rate", "a number > 0")
+        if not _is_number(self.randomize_rate) or not 0 <= self.randomize_rate <= 1:
+            self._refuse("randomize_rate", "in [0, 1]")
+        if self.randomize_period is not None and (not _is_int(self.randomize_period) or self.randomize_period < 1):
+            self._refuse("randomize_period", "None or an int >= 1")
+        for key in ("warmup_epochs", "final_epochs"):
+            if not _is_int(getattr(self, key)) or getattr(self, key) < 0:
+                self._refuse(key, "an int >= 0")
+        if self.warmup_epochs + self.final_epochs and self.schedule != "cosine_per_epoch":
+            self._refuse("schedule", "'cosine_per_epoch' where there are warmup_epochs or final_epochs")
+        if self.warmup_epochs + self.final_epochs >= self.epochs:
+            self._refuse("epochs", "more than warmup_epochs and final_epochs together")
         if not _is_number(self.momentum) or not 0 <= self.momentum < 1:
             self._refuse("momentum", "in [0, 1)")
         for option in self.options:
@@ -115,13 +134,16 @@ class Recipe:
 
 
 _CHOICES: dict[str, tuple] = {
-    "augment": (None, "crop", "crop_flip"),
+    "augment": (None, "crop", "crop_flip", "resized_crop_flip"),
     "optimizer": ("sgd", "adam"),
-    "schedule": ("cosine", "constant"),
+    "schedule": ("cosine", "cosine_per_epoch", "constant"),
     "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
 }
 _RECIPES: dict[str, Recipe] = {}
-_PAPERS = ("recipes.coin_flipping",)  # modules that add recipes, imported when one is asked for
+_PAPERS = (
+    "recipes.coin_flipping",
+    "recipes.random_pruning",
+)  # modules that add recipes, imported when one is asked for
 
 
 def add(recipe: Recipe) -> Recipe:

@@ -46,8 +46,8 @@ def plot_accuracy(rows: Rows, path: str | Path, title: str = "") -> None:
 
 
 def _label(row: dict[str, Any]) -> str:
-    if row["vote"] == "expected":
-        return "coins off"
+    if row["vote"] in ("expected", "none"):
+        return "coins off" if row["vote"] == "expected" else "no vote"
     if row["samples"] == 1:
         return "one flip" if row["vote"] == "majority" else "one flip (mean)"
     return f"{row['vote']} of {row['samples']}"

@@ -12,7 +12,9 @@ from typing import Any
 import keras
 
 import zoo
+from layers import RandomizePruned
 from recipes.checkpoint import Checkpoint, Stopped, read_state, restore, write_json
+from recipes.cosine_per_epoch import CosinePerEpoch
 from recipes.evaluate import evaluate
 from recipes.recipe import Recipe
 from recipes.results import append_results, environment, read_results
@@ -77,20 +79,24 @@ def build(recipe: Recipe, data: Dataset) -> keras.Model:
         model = zoo.build(recipe.model, seed=recipe.seed, **options)
     finally:
         keras.config.set_dtype_policy(before)
-    updates = recipe.epochs * -(-len(data.train.x) // recipe.batch_size)
+    updates = -(-len(data.train.x) // recipe.batch_size)
     model.compile(_optimizer(recipe, updates), "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 
 
-def _optimizer(recipe: Recipe, updates: int) -> keras.optimizers.Optimizer:
+def _optimizer(recipe: Recipe, updates_per_epoch: int) -> keras.optimizers.Optimizer:
     rate: Any = recipe.learning_rate
     if recipe.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, updates)
+        rate = keras.optimizers.schedules.CosineDecay(rate, recipe.epochs * updates_per_epoch)
+    if recipe.schedule == "cosine_per_epoch":
+        rate = CosinePerEpoch(rate, recipe.epochs, updates_per_epoch, recipe.warmup_epochs, recipe.final_epochs)
     return keras.optimizers.SGD(rate, recipe.momentum) if recipe.optimizer == "sgd" else keras.optimizers.Adam(rate)
 
 
 def _fit(model, recipe: Recipe, data: Dataset, out: Path, state, asked_to_stop, verbose) -> None:
     callbacks = [Checkpoint(out, state, asked_to_stop), _TensorBoard(out / "tensorboard")]
+    if recipe.randomize_period is not None:
+        callbacks.insert(0, RandomizePruned(recipe.randomize_period, recipe.randomize_rate, recipe.seed))
     validation = None
     if len(data.val.x):
         validation = fit_input(Batches(data.val.x, data.val.y, recipe.batch_size, shuffle=False))

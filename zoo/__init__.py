@@ -2,24 +2,31 @@
 
 import importlib
 
-from zoo import data, resnet
+from zoo import conv6, data, pruned_resnet, resnet
 from zoo.amplification import RandomAccuracy, amplify, flips, random_accuracy
 from zoo.export import export
+from zoo.fold import fold
 from zoo.pretrained import list_weights, save_weights
 from zoo.registry import build, card, list_models
+from zoo.supermask import load_supermask, save_supermask
 
 __all__ = [
     "RandomAccuracy",
     "amplify",
     "build",
     "card",
+    "conv6",
     "data",
     "export",
     "flips",
+    "fold",
     "list_models",
     "list_weights",
+    "load_supermask",
+    "pruned_resnet",
     "random_accuracy",
     "resnet",
+    "save_supermask",
     "save_weights",
 ]
 

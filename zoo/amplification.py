@@ -9,7 +9,7 @@ import numpy as np
 from layers.arguments import one_of, positive_int
 from layers.majority_vote import break_ties, votes
 from zoo.amplified_model import AmplifiedModel
-from zoo.coin_graph import coin_graph, flipping_graph, with_coins
+from zoo.coin_graph import coin_graph, flipping_graph, has_coins, with_coins
 
 VOTES = ("majority", "mean", "expected")
 
@@ -55,6 +55,11 @@ def amplify(model: keras.Model, samples: int, vote: str = "majority", *, chunk: 
     return amplified
 
 
+def coins_off(model: keras.Model) -> keras.Model:
+    """The model with every coin replaced by its mean; a model without coins as it is."""
+    return amplify(model, 1, "expected") if has_coins(model) else model
+
+
 def flips(model: keras.Model, x, samples: int = 100, *, batch_size: int = 32, chunk: int = 25) -> np.ndarray:
     """The class index of every flip, coins on.
 
@@ -88,7 +93,7 @@ def random_accuracy(
     """The empirical random accuracy of Definition 2.1: the share of examples whose vote is the label.
 
     Args:
-        model: A coin-flipping model.
+        model: A coin-flipping model; with `vote="expected"` any model that gives class scores.
         x: Array `(examples, ...)`.
         y: Integer labels, `(examples,)` or `(examples, 1)`.
         samples: Flips per example; a sequence of numbers is answered from the same flips, the first n of them each.
@@ -123,7 +128,7 @@ def _predicted(model, x, wanted: list[int], vote: str, batch_size: int, chunk: i
         positive_int("samples", samples)
     if vote == "expected":
         _check_images(x)
-        plain = amplify(model, 1, "expected").predict(x, batch_size=batch_size, verbose=0)
+        plain = coins_off(model).predict(x, batch_size=batch_size, verbose=0)
         return np.tile(plain.argmax(-1), (len(wanted), 1))
     batches = _flip_logits(model, x, max(wanted), batch_size, chunk)
     temperature = coin_graph(model).majority.temperature

@@ -36,6 +36,11 @@ def coin_graph(model: keras.Model) -> CoinGraph:
     return _GRAPHS[model]
 
 
+def has_coins(model: keras.Model) -> bool:
+    """Whether a model votes: all others are deterministic at inference."""
+    return any(isinstance(layer, MajorityVote) for layer in model.layers)
+
+
 def is_coin(layer: keras.layers.Layer) -> bool:
     """Whether a layer flips coins: it then has the argument `flip_at_inference`."""
     return hasattr(layer, "flip_at_inference")

@@ -1,4 +1,4 @@
-"""Export a coin-flipping model as a SavedModel whose number of flips is chosen at run time."""
+"""Export a model as a SavedModel; of a coin-flipping one, the number of flips is chosen at run time."""
 
 import os
 import shutil
@@ -11,7 +11,9 @@ from pathlib import Path
 import keras
 
 from layers.majority_vote import break_ties, votes
-from zoo.coin_graph import flipping_graph
+from layers.score_masked import masked_layers
+from zoo.coin_graph import flipping_graph, has_coins
+from zoo.fold import fold
 
 _CHUNK = 25  # flips per example evaluated at once
 
@@ -19,7 +21,9 @@ _CHUNK = 25  # flips per example evaluated at once
 def export(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = False) -> None:
     """Write a SavedModel that needs neither zoo nor layers nor Keras where it is loaded.
 
-    Endpoints; images are raw pixels in [0, 255], uint8 or float32, `(batch, height, width, channels)`:
+    A model without coins has one endpoint, `serve(images)`; of score-masked layers the file holds weight times mask.
+    Endpoints of a coin-flipping model; images are raw pixels in [0, 255], uint8 or float32,
+    `(batch, height, width, channels)`:
 
     - `serve(images)`: the model as it is, with its own number of flips and vote, `(batch, classes)`;
     - `vote(images, samples)`: histogram of `samples` flips, an int32 scalar >= 1, ties to the soft vote;
@@ -31,19 +35,22 @@ def export(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = Fal
     same in every process. Keep the loaded object alive while its endpoints are used.
 
     Args:
-        model: A coin-flipping model.
+        model: A Functional model of images.
         path: Folder to write; it appears whole or not at all.
         overwrite: Whether an existing folder may be replaced.
 
     Raises:
         FileExistsError: If `path` exists and `overwrite` is False.
-        ValueError: If the model is not a coin-flipping model.
+        ValueError: If the model is not Functional, or votes without an `Amplify` layer.
         ModuleNotFoundError: If TensorFlow is not installed.
     """
     path = Path(path)
     if path.exists() and not overwrite:
         raise FileExistsError(f"`path` exists already; pass overwrite=True to replace it. Received: path={str(path)!r}")
-    flipping_graph(model)  # refuses what has no coins before anything is written
+    if has_coins(model):
+        flipping_graph(model)  # refuses what cannot be taken apart before anything is written
+    elif masked_layers(model):
+        model = fold(model)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{uuid.uuid4().hex[:8]}.{path.name}")
     try:
@@ -78,14 +85,16 @@ def _write_archive(model: keras.Model, folder: Path) -> None:
     archive = keras.export.ExportArchive()
     archive.track(model)
     fresh = tf.Variable(tf.constant(True), trainable=False)
-    archive._tf_trackable.fresh = fresh  # Keras tracks layers only
+    if has_coins(model):
+        archive._tf_trackable.fresh = fresh  # Keras tracks layers only
     samples = tf.TensorSpec((), "int32", name="samples")
     for name, function, extra in _endpoints(model, fresh):
         for dtype in ("float32", "uint8"):
             images = tf.TensorSpec((None, *model.input_shape[1:]), dtype, name="images")
             function.get_concrete_function(images, *([samples] if extra else []))
         archive.add_endpoint(name, function)
-    archive.add_endpoint("reseed", _reseed(model, fresh), [tf.TensorSpec((), "int64", name="seed")])
+    if has_coins(model):
+        archive.add_endpoint("reseed", _reseed(model, fresh), [tf.TensorSpec((), "int64", name="seed")])
     archive.write_out(str(folder), verbose=False)
 
 
@@ -93,6 +102,9 @@ def _endpoints(model: keras.Model, fresh) -> list[tuple]:
     """(name, tf.function, whether it takes `samples`) of the endpoints that take images."""
     import tensorflow as tf
 
+    if not has_coins(model):
+        serve = tf.function(lambda images: model(tf.cast(images, "float32"), training=False))
+        return [("serve", serve, False)]
     prefix, suffix, majority = flipping_graph(model)
     coins = _coins(model)
 

@@ -15,6 +15,7 @@ import numpy as np
 
 # Beside the packages in a checkout, inside zoo/ in an installed wheel.
 _FOLDERS = (Path(__file__).parent / "saved_models", Path(__file__).parent.parent / "saved_models")
+_SUPERMASK = ".supermask"
 _TOLERANCE = 1e-3  # of a probability: backends and machines round differently
 
 
@@ -51,6 +52,16 @@ class Weights(NamedTuple):
             raise FileNotFoundError(f"`weights` must be a name from list_weights() or a file. Received: {self.path}")
         if self.row is not None and sha256(self.path) != self.row["sha256"]:
             raise ValueError(f"{self.path} is not the file that was published (its sha256 differs): reinstall it")
+        if self.path.name.endswith(_SUPERMASK):
+            from zoo.supermask import load_into
+
+            load_into(model, self.path)
+        else:
+            self._load_h5(model)
+        if self.row is not None:
+            _check_output(model, self.row, self.path)
+
+    def _load_h5(self, model: keras.Model) -> None:
         _check_size(self.path, model)
         coins = {id(v): keras.ops.convert_to_numpy(v.value) for v in _random_state(model)}
         try:
@@ -62,8 +73,6 @@ class Weights(NamedTuple):
             raise ValueError(f"{self.path} does not fit the model; was it saved from another one? {reason}") from error
         for variable in _random_state(model):
             variable.assign(coins[id(variable)])
-        if self.row is not None:
-            _check_output(model, self.row, self.path)
 
 
 def list_weights() -> list[tuple[str, str]]:
@@ -86,12 +95,12 @@ def find(model_name: str, weights: str | os.PathLike) -> Weights:
     """The weights called `weights` for a model, or the file at that path.
 
     Raises:
-        ValueError: If it is neither a known name nor a path ending in `.weights.h5`.
+        ValueError: If it is neither a known name nor a path ending in `.weights.h5` or `.supermask`.
     """
     rows = {row["weights"]: row for row in manifest() if row["model"] == model_name}
     if isinstance(weights, str) and weights in rows:
         return Weights(folder() / rows[weights]["file"], rows[weights])
-    if str(weights).endswith(".weights.h5"):
+    if str(weights).endswith((".weights.h5", _SUPERMASK)):
         return Weights(Path(weights))
     import difflib
 
@@ -99,17 +108,18 @@ def find(model_name: str, weights: str | os.PathLike) -> Weights:
     hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
     known = ", ".join(map(repr, rows)) or "none"
     raise ValueError(
-        f"`weights` must be one of those published for {model_name!r} ({known}) or a path ending in .weights.h5.{hint} "
-        f"Received: weights={str(weights)!r}"
+        f"`weights` must be one of those published for {model_name!r} ({known}) or a path ending in .weights.h5 or "
+        f".supermask.{hint} Received: weights={str(weights)!r}"
     )
 
 
 def describe(row: dict[str, Any]) -> str:
     """One line on a manifest row: score, how it was measured, and the command that trained it."""
     score = row["score"]
+    vote = "" if score["vote"] == "none" else f" ({score['vote']} of {score['samples']})"
     return (
-        f"{100 * score['accuracy']:.2f} % of {score['n']} {score['split']} examples ({score['vote']} of "
-        f"{score['samples']}), {row['parameters']:,} parameters, seed {row['seed']}, `{row['command']}`"
+        f"{100 * score['accuracy']:.2f} % of {score['n']} {score['split']} examples{vote}, "
+        f"{row['parameters']:,} parameters, seed {row['seed']}, `{row['command']}`"
     )
 
 
@@ -154,10 +164,10 @@ def reference_images(input_shape: tuple[int, ...]) -> np.ndarray:
 
 def reference_output(model: keras.Model) -> np.ndarray:
     """Class probabilities `(2, classes)` of `reference_images`, coins off: the same on every run and backend."""
-    from zoo.amplification import amplify
+    from zoo.amplification import coins_off
 
     images = reference_images(model.input_shape[1:])
-    return keras.ops.convert_to_numpy(amplify(model, 1, "expected")(images, training=False))
+    return keras.ops.convert_to_numpy(coins_off(model)(images, training=False))
 
 
 def _check_size(path: Path, model: keras.Model) -> None:

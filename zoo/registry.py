@@ -65,7 +65,8 @@ def build(
 
     Args:
         name: A name from `list_models()`.
-        weights: None for random weights, a name from `list_weights()`, or a path to a `.weights.h5` file.
+        weights: None for random weights, a name from `list_weights()`, or a path to a `.weights.h5` or
+            `.supermask` file.
             Pretrained weights bring the options they were trained with; an option that contradicts them is refused.
         seed: None or int in [0, 2**32): initial weights and coins. Weights that are loaded leave the coins to `seed`.
         name_in_model: Name of the Keras model; the registered name by default.

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import keras
 
 from layers import Amplify, CoinFlipDropout, MajorityVote, NormalizePixels
+from zoo.arguments import check_images
+from zoo.methods import coupled
 from zoo.registry import register
 from zoo.seeds import layer_seeds
 
@@ -32,7 +34,7 @@ def resnet20_cfnn(
     (5e-3 there): it adds weight_decay/2 times the squared norm of every convolution and dense kernel to the loss.
     Paper: 90.20 +- 0.14 % on CIFAR-10 by majority, 60.16 +- 0.67 % on CIFAR-100.
     """
-    _check_input(input_shape, classes, weight_decay)
+    check_images(input_shape, classes)
     samples = (125 if classes >= 100 else 25) if samples is None else samples
     return _dropout_resnet(input_shape, classes, samples, rate, depth, weight_decay, mean, variance, seed, True)
 
@@ -60,7 +62,7 @@ def _dropout_resnet(
     input_shape, classes, samples, rate, depth, weight_decay, mean, variance, seed, flip_at_inference
 ) -> keras.Model:
     blocks = _blocks_per_stage(depth)
-    _check_input(input_shape, classes, weight_decay)
+    check_images(input_shape, classes)
     seeds = layer_seeds(seed)
     amplify = Amplify(samples)
 
@@ -81,7 +83,7 @@ def _dropout_resnet(
     x = keras.layers.GlobalAveragePooling2D()(x)
     x = CoinFlipDropout(rate, flip_at_inference, seed=next(seeds))(x)
     logits = keras.layers.Dense(
-        classes, kernel_initializer=_he_normal(seeds), kernel_regularizer=_coupled(weight_decay), name="logits"
+        classes, kernel_initializer=_he_normal(seeds), kernel_regularizer=coupled(weight_decay), name="logits"
     )(x)
     vote = "majority" if flip_at_inference else "mean"  # without coins the mean is the plain softmax
     return keras.Model(inputs, MajorityVote(samples, vote)(logits))
@@ -96,7 +98,7 @@ def _conv(x, filters: int, size: int, strides: int, weight_decay: float, seeds: 
         padding="same",
         use_bias=False,
         kernel_initializer=_he_normal(seeds),
-        kernel_regularizer=_coupled(weight_decay),
+        kernel_regularizer=coupled(weight_decay),
     )(x)
     return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
 
@@ -113,21 +115,7 @@ def _he_normal(seeds: Iterator[int]) -> keras.initializers.Initializer:
     return keras.initializers.HeNormal(seed=next(seeds))
 
 
-def _coupled(weight_decay: float) -> keras.regularizers.Regularizer | None:
-    return keras.regularizers.L2(weight_decay / 2) if weight_decay else None
-
-
 def _blocks_per_stage(depth: int) -> int:
     if isinstance(depth, bool) or not isinstance(depth, int) or depth < 8 or (depth - 2) % 6:
         raise ValueError(f"`depth` must be 6n + 2 with n >= 1 (8, 14, 20, ...). Received: depth={depth!r}")
     return (depth - 2) // 6
-
-
-def _check_input(input_shape, classes, weight_decay) -> None:
-    sizes = tuple(input_shape)
-    if len(sizes) != 3 or any(not isinstance(n, int) for n in sizes) or min(sizes[:2]) < 8 or sizes[2] < 1:
-        raise ValueError(f"`input_shape` must be (height, width, channels) from (8, 8, 1) up. Received: {input_shape}")
-    if not isinstance(classes, int) or classes < 2:
-        raise ValueError(f"`classes` must be an int >= 2. Received: classes={classes!r}")
-    if not 0 <= weight_decay < float("inf"):
-        raise ValueError(f"`weight_decay` must be >= 0. Received: weight_decay={weight_decay!r}")

@@ -1,0 +1,108 @@
+"""Distributions of frozen weights, from NumPy's counter-based generator: the same numbers on every backend."""
+
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from layers.arguments import optional_seed
+
+
+@keras.saving.register_keras_serializable(package="coinflip_zoo")
+class KaimingUniform(keras.initializers.Initializer):
+    """KU: uniform on [-b, b] with b = sqrt(6 / fan_in), the ReLU gain.
+
+    The fan_in of a kernel is the product of all its axes but the last. One object gives the same numbers at every
+    call, on every backend and machine.
+
+    Args:
+        seed: None (drawn from the system's entropy, once) or int in [0, 2**32).
+
+    Reference: IteRand, section 5 (parameter distributions).
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.seed = fresh_seed(optional_seed("seed", seed))
+
+    def __call__(self, shape, dtype=None):
+        """Draw a kernel of that shape."""
+        return ops.convert_to_tensor(self.draw(tuple(shape)), dtype=dtype or keras.config.floatx())
+
+    def draw(self, shape: tuple[int, ...]) -> np.ndarray:
+        """The numbers as float32 NumPy."""
+        bound = np.float32(math.sqrt(6 / fan_in(shape)))
+        return bound * (2 * uniform(shape, self.seed) - 1)
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {"seed": self.seed}
+
+
+@keras.saving.register_keras_serializable(package="coinflip_zoo")
+class SignedKaimingConstant(KaimingUniform):
+    """SC: -c or c with c = sqrt(2 / fan_in), each with probability 1/2.
+
+    Args:
+        seed: None (drawn from the system's entropy, once) or int in [0, 2**32).
+
+    Reference: What's Hidden in a Randomly Weighted Neural Network?, section 4; IteRand, section 5.
+    """
+
+    def draw(self, shape: tuple[int, ...]) -> np.ndarray:
+        """The numbers as float32 NumPy."""
+        return np.where(uniform(shape, self.seed) < 0.5, -self.constant(shape), self.constant(shape))
+
+    @staticmethod
+    def constant(shape: tuple[int, ...]) -> np.float32:
+        """The magnitude c of every weight of a kernel of that shape."""
+        return np.float32(math.sqrt(2 / fan_in(shape)))
+
+
+BY_NAME = {"kaiming_uniform": KaimingUniform, "signed_kaiming_constant": SignedKaimingConstant}
+
+
+def get(identifier, seed: int) -> keras.initializers.Initializer:
+    """An initializer by our names or Keras's, which gets `seed`, or by config or object, which has its own.
+
+    Raises:
+        ValueError: If there is no such initializer.
+    """
+    if identifier in tuple(BY_NAME):
+        return BY_NAME[identifier](seed)
+    found = keras.initializers.get(identifier)
+    if isinstance(identifier, str) and isinstance(found, keras.initializers.Initializer):
+        return with_seed(found, seed)
+    if not isinstance(found, keras.initializers.Initializer):
+        raise ValueError(
+            f"`initializer` must be one of {', '.join(map(repr, BY_NAME))} or a Keras initializer. "
+            f"Received: {identifier!r}"
+        )
+    return found
+
+
+def with_seed(initializer: keras.initializers.Initializer, seed: int) -> keras.initializers.Initializer:
+    """The same distribution from another seed (a constant has none and stays itself)."""
+    config = initializer.get_config()
+    return type(initializer).from_config({**config, "seed": seed} if "seed" in config else config)
+
+
+def fan_in(shape: tuple[int, ...]) -> int:
+    """Inputs of one output unit of a kernel in Keras's layout: the product of all axes but the last."""
+    return math.prod(shape[:-1])
+
+
+def uniform(shape: tuple[int, ...], *key: int) -> np.ndarray:
+    """Float32 numbers in [0, 1), multiples of 2**-24, for a key of ints in [0, 2**32).
+
+    Made of Philox's raw words, which NumPy promises never to change: the same on every machine and version.
+    """
+    size = math.prod(shape)
+    words = np.random.Philox(np.random.SeedSequence(key)).random_raw(-(-size // 2))
+    halves = np.stack([words & np.uint64(0xFFFFFFFF), words >> np.uint64(32)], axis=-1).reshape(-1)[:size]
+    return ((halves >> np.uint64(8)).astype(np.float32) * np.float32(2**-24)).reshape(shape)
+
+
+def fresh_seed(seed: int | None) -> int:
+    """`seed`, or one from the system's entropy."""
+    return int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed

@@ -1,0 +1,158 @@
+"""topk_mask: the largest scores of a tensor, exactly as many as asked for, found without sorting them."""
+
+import contextlib
+import math
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from layers.arguments import one_of, unit_interval
+
+SCORE_TRANSFORMS = ("none", "abs")
+_SAMPLE = 4096  # scores that are sorted for a first guess
+_BITS = {"float32": "int32", "float64": "int64"}
+_INFINITY = {"float32": 0x7F800000, "float64": 0x7FF0000000000000}  # as bits
+
+
+def kept(size: int, sparsity: float) -> int:
+    """Number of `size` scores that are kept: size - floor(sparsity * size)."""
+    return size - math.floor(sparsity * size)
+
+
+def topk_mask(scores: Any, sparsity: float, score_transform: str = "none"):
+    """Mask of the largest scores: 1 where kept, 0 where pruned; the gradient passes straight through to every score.
+
+    Exactly `n - floor(sparsity * n)` of the n scores are kept; of equal scores, the first in row-major order. The
+    threshold comes from a few counts over the tensor, beginning with a guess from a small sorted sample.
+
+    Args:
+        scores: Float tensor of any static shape with at least one element.
+        sparsity: Float in [0, 1), the fraction removed.
+        score_transform: "none" ranks the scores themselves (IteRand), "abs" their magnitudes (edge-popup's code).
+
+    Returns:
+        Zeros and ones in the scores' shape and dtype. The gradient of an element is 1, and for "abs" the score's sign.
+
+    Raises:
+        ValueError: If an argument is out of range, or a score is NaN. A compiled function cannot raise: there a NaN
+            score makes the whole mask NaN, and the loss with it.
+
+    Reference: IteRand, Algorithm 2 (CalculateMask); What's Hidden in a Randomly Weighted Neural Network?, section 3.
+    """
+    sparsity = unit_interval("sparsity", sparsity)
+    one_of("score_transform", score_transform, SCORE_TRANSFORMS)
+    scores = ops.convert_to_tensor(scores)
+    size = math.prod(scores.shape)
+    if not keras.backend.is_float_dtype(scores.dtype) or not size:
+        raise ValueError(f"`scores` must be floats, at least one. Received: shape {scores.shape}, {scores.dtype}")
+    ranked = ops.abs(scores) if score_transform == "abs" else scores
+    fixed = ops.stop_gradient(ranked)
+    mask = ops.reshape(_largest(fixed, kept(size, sparsity)), scores.shape)
+    return mask + (ranked - fixed)  # the bracket keeps 0 and 1 exact
+
+
+def topk_mask_numpy(scores: np.ndarray, sparsity: float, score_transform: str = "none") -> np.ndarray:
+    """`topk_mask` on the host: a bool array, True where the score is kept.
+
+    Raises:
+        ValueError: If an argument is out of range, or a score is NaN.
+    """
+    sparsity = unit_interval("sparsity", sparsity)
+    flat = np.asarray(scores).reshape(-1)
+    flat = np.abs(flat) if one_of("score_transform", score_transform, SCORE_TRANSFORMS) == "abs" else flat
+    _refuse_nan(bool(np.isnan(flat).any()))
+    keep = kept(flat.size, sparsity)
+    threshold = np.partition(flat, flat.size - keep)[flat.size - keep]
+    mask, ties = flat > threshold, np.flatnonzero(flat == threshold)
+    mask[ties[: keep - int(mask.sum())]] = True
+    return mask.reshape(np.shape(scores))
+
+
+def _largest(values, keep: int):
+    """Ones at the `keep` largest of the values, in a vector; NaN everywhere if one of them is NaN."""
+    given = keras.backend.standardize_dtype(values.dtype)
+    dtype = given if given in _BITS else "float32"  # exact for the 16-bit floats
+    keys = _keys(ops.cast(ops.reshape(values, (-1,)), dtype), dtype)
+    low, high = ops.min(keys), ops.max(keys)
+    has_nan = ops.logical_or(high > _INFINITY[dtype], low < -_INFINITY[dtype])
+    with contextlib.suppress(TypeError):  # not a value yet while a compiled function is traced
+        _refuse_nan(bool(has_nan))
+    threshold, excess = _threshold(keys, keep, low, high, dtype)
+    one, zero = (ops.where(has_nan, ops.cast(math.nan, given), ops.cast(value, given)) for value in (1, 0))
+
+    def break_ties():
+        ties = keys == threshold
+        order = ops.cumsum(ops.cast(ties, "int32"))
+        last = ops.max(order) - excess
+        return ops.where(ops.logical_or(keys > threshold, ops.logical_and(ties, order <= last)), one, zero)
+
+    return ops.cond(excess == 0, lambda: ops.where(keys >= threshold, one, zero), break_ties)
+
+
+def _threshold(keys, keep: int, smallest, largest, dtype: str):
+    """The largest key that at least `keep` keys reach, and by how many more than `keep` it is reached.
+
+    (It may be any number between that key and the next smaller one.) Always count(keys >= low) >= keep and
+    count(keys >= high) < keep. A guess between the two interpolates their counts; every third one halves the range.
+    """
+    bits = _BITS[dtype]
+    one, infinity = ops.cast(1, bits), ops.cast(_INFINITY[dtype], bits)
+
+    def count(key):
+        return ops.sum(ops.cast(keys >= key, "int32"))
+
+    def narrow(low, above_low, high, above_high, step, guess):
+        above = count(guess)
+        enough = above >= keep
+        low, above_low = ops.where(enough, guess, low), ops.where(enough, above, above_low)
+        high, above_high = ops.where(enough, high, guess), ops.where(enough, above_high, above)
+        return low, above_low, high, above_high, step + 1
+
+    def unfinished(low, above_low, high, above_high, step):
+        return ops.logical_and(above_low != keep, low + one < high)
+
+    def search(low, above_low, high, above_high, step):
+        bottom, top = _floats(low, dtype), _floats(high, dtype)
+        share = ops.cast(above_low - keep, dtype) / ops.cast(above_low - above_high, dtype)
+        between = _keys(bottom + (top - bottom) * share, dtype)
+        middle = ops.bitwise_and(low, high) + ops.right_shift(ops.bitwise_xor(low, high), one)  # does not overflow
+        guess = ops.where(step % 3 == 2, middle, between)
+        return narrow(low, above_low, high, above_high, step, ops.clip(guess, low + one, high - one))
+
+    # Clipped, so that the key of a NaN cannot overflow.
+    low, high = ops.maximum(smallest, -infinity), ops.minimum(largest, infinity) + one
+    zero = ops.cast(0, "int32")
+    state = (low, zero + keys.shape[0], high, zero, zero)
+    for guess in _guesses(keys, keep):
+        state = narrow(*state, ops.clip(guess, state[0], state[2]))
+    low, above_low, *_ = ops.while_loop(unfinished, search, state)
+    return low, above_low - keep
+
+
+def _guesses(keys, keep: int):
+    """Two keys, most likely below and above the threshold: quantiles of a strided sample."""
+    size = keys.shape[0]
+    stride = size // _SAMPLE | 1  # odd: an even one could meet the same output channels again and again
+    sample = ops.sort(keys[::stride])
+    margin = 0 if stride == 1 else 2 * math.isqrt(sample.shape[0])  # four standard deviations
+    rank = (size - keep) // stride
+    last = sample.shape[0] - 1
+    return sample[min(max(rank - margin, 0), last)], sample[min(rank + margin, last)] + ops.cast(1, keys.dtype)
+
+
+def _keys(floats, dtype: str):
+    """Ints in the order of the floats, zero for both zeros; floats smaller than any normal one keep their order."""
+    bits = ops.view(floats, _BITS[dtype])
+    return ops.where(bits < 0, ops.cast(np.iinfo(_BITS[dtype]).min, _BITS[dtype]) - bits, bits)
+
+
+def _floats(keys, dtype: str):
+    """The floats of such ints."""
+    return ops.view(ops.where(keys < 0, ops.cast(np.iinfo(_BITS[dtype]).min, _BITS[dtype]) - keys, keys), dtype)
+
+
+def _refuse_nan(found: bool) -> None:
+    if found:
+        raise ValueError("`scores` must not be NaN. Received: scores with NaN")

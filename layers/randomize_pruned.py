@@ -1,0 +1,79 @@
+"""RandomizePruned: the callback that turns edge-popup into IteRand."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from layers.arguments import optional_seed, positive_int, probability
+from layers.initializers import fresh_seed, uniform, with_seed
+from layers.masks import topk_mask_numpy
+from layers.score_masked import masked_layers, require_masked_layers
+
+
+class RandomizePruned(keras.callbacks.Callback):
+    """Redraw pruned weights now and then, so that a network of fixed size gets to try many random weights.
+
+    After updates `period`, `2 * period`, ..., every pruned weight of every score-masked layer is redrawn from its
+    layer's kernel initializer with probability `rate`. Kept weights, scores, momentum and statistics stay as they are.
+
+    Updates are those counted by the optimizer: gradient accumulation and a resumed run count right. What is redrawn
+    depends on nothing but seed, layer and update, so that a run that was stopped and resumed goes on identically, and
+    a redraw that is repeated changes nothing. With `steps_per_execution` above 1 the redraws that fall inside an
+    execution take place at its end; choose a `period` that is a multiple of it. Put the callback before those that
+    save the model.
+
+    Args:
+        period: Positive int, updates between redraws (K_per).
+        rate: Float in [0, 1], the probability that a pruned weight is redrawn (r); 0 is edge-popup.
+        seed: None or int in [0, 2**32).
+
+    Raises:
+        ValueError: If an argument is out of range; when training begins, if the model has no score-masked layer.
+
+    Reference: IteRand, Algorithm 3 and Equation 3.
+    """
+
+    def __init__(self, period: int = 300, rate: float = 0.1, seed: int | None = None) -> None:
+        super().__init__()
+        self.period = positive_int("period", period)
+        self.rate = probability("rate", rate)
+        self.seed = fresh_seed(optional_seed("seed", seed))
+
+    def on_train_begin(self, logs=None) -> None:
+        """Take up the count; a run that was saved just before a redraw has it now."""
+        require_masked_layers(self.model)
+        self._updates = self._count()
+        if self._updates and self._updates % self.period == 0:
+            self._randomize(self._updates)
+        self._wait()
+
+    def on_epoch_begin(self, epoch, logs=None) -> None:
+        """Batches are counted from 0 in every epoch."""
+        self._last_batch = -1
+
+    def on_train_batch_end(self, batch, logs=None) -> None:
+        """Redraw after each multiple of `period`."""
+        self._batches_left -= batch - self._last_batch
+        self._last_batch = batch
+        if self._batches_left > 0:
+            return  # asking the optimizer makes an accelerator wait
+        before, self._updates = self._updates, self._count()
+        for update in range((before // self.period + 1) * self.period, self._updates + 1, self.period):
+            self._randomize(update)
+        self._wait()
+
+    def _count(self) -> int:
+        return int(ops.convert_to_numpy(self.model.optimizer.iterations))
+
+    def _wait(self) -> None:
+        """A batch makes one update at most."""
+        self._batches_left = self.period - self._updates % self.period
+
+    def _randomize(self, update: int) -> None:
+        for index, layer in enumerate(masked_layers(self.model)):  # by the model: on JAX that fetches its state
+            key = (self.seed, index, update)
+            kernel, scores = ops.convert_to_numpy(layer.kernel), ops.convert_to_numpy(layer.scores)
+            initializer = with_seed(layer.kernel_initializer, int(np.random.SeedSequence(key).generate_state(1)[0]))
+            fresh = ops.convert_to_numpy(initializer(kernel.shape, layer.kernel.dtype))
+            pruned = ~topk_mask_numpy(scores, layer.sparsity, layer.score_transform)
+            layer.kernel.assign(np.where(pruned & (uniform(kernel.shape, *key) < self.rate), fresh, kernel))
