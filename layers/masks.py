@@ -1,6 +1,7 @@
 """topk_mask: the largest scores of a tensor, exactly as many as asked for, found without sorting them."""
 
 import contextlib
+import functools
 import math
 from typing import Any
 
@@ -12,6 +13,7 @@ from layers.arguments import one_of, unit_interval
 
 SCORE_TRANSFORMS = ("none", "abs")
 _SAMPLE = 4096  # scores that are sorted for a first guess
+_BLOCK = 1024
 _BITS = {"float32": "int32", "float64": "int64"}
 _INFINITY = {"float32": 0x7F800000, "float64": 0x7FF0000000000000}  # as bits
 
@@ -33,7 +35,8 @@ def topk_mask(scores: Any, sparsity: float, score_transform: str = "none"):
         score_transform: "none" ranks the scores themselves (IteRand), "abs" their magnitudes (edge-popup's code).
 
     Returns:
-        Zeros and ones in the scores' shape and dtype. The gradient of an element is 1, and for "abs" the score's sign.
+        Zeros and ones in the scores' shape and dtype. The gradient of an element is 1, and for "abs" the score's sign
+        (0 where the score is infinite).
 
     Raises:
         ValueError: If an argument is out of range, or a score is NaN. A compiled function cannot raise: there a NaN
@@ -50,7 +53,8 @@ def topk_mask(scores: Any, sparsity: float, score_transform: str = "none"):
     ranked = ops.abs(scores) if score_transform == "abs" else scores
     fixed = ops.stop_gradient(ranked)
     mask = ops.reshape(_largest(fixed, kept(size, sparsity)), scores.shape)
-    return mask + (ranked - fixed)  # the bracket keeps 0 and 1 exact
+    # The bracket keeps 0 and 1 exact; of two infinities it would be NaN.
+    return mask + ops.where(ops.isinf(fixed), ops.zeros_like(fixed), ranked - fixed)
 
 
 def topk_mask_numpy(scores: np.ndarray, sparsity: float, score_transform: str = "none") -> np.ndarray:
@@ -79,25 +83,58 @@ def _largest(values, keep: int):
     has_nan = ops.logical_or(high > _INFINITY[dtype], low < -_INFINITY[dtype])
     with contextlib.suppress(TypeError):  # not a value yet while a compiled function is traced
         _refuse_nan(bool(has_nan))
-    threshold, excess = _threshold(keys, keep, low, high, dtype)
+    found = _compiled(_BITS[dtype])(keys, ops.cast(keep, "int32"), low, high, *_guesses(keys, keep))
     one, zero = (ops.where(has_nan, ops.cast(math.nan, given), ops.cast(value, given)) for value in (1, 0))
+    return ops.where(found, one, zero)
+
+
+@functools.cache
+def _compiled(bits: str):
+    """`_largest_keys`, traced once for all the layers of a model: it is most of the operations of a small layer."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        keys, key, count = tf.TensorSpec([None], bits), tf.TensorSpec([], bits), tf.TensorSpec([], "int32")
+        return tf.function(_largest_keys, input_signature=[keys, count, key, key, key, key], autograph=False)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(_largest_keys)
+    return _largest_keys
+
+
+def _largest_keys(keys, keep, low, high, *guesses):
+    """True at the `keep` largest keys, which lie between `low` and `high`; of equal keys the first."""
+    threshold, excess = _threshold(keys, keep, low, high, guesses)
 
     def break_ties():
         ties = keys == threshold
-        order = ops.cumsum(ops.cast(ties, "int32"))
-        last = ops.max(order) - excess
-        return ops.where(ops.logical_or(keys > threshold, ops.logical_and(ties, order <= last)), one, zero)
+        last = _position(ties, ops.sum(ops.cast(ties, "int32")) - excess)
+        return ops.logical_or(keys > threshold, ops.logical_and(ties, ops.arange(ops.shape(keys)[0]) <= last))
 
-    return ops.cond(excess == 0, lambda: ops.where(keys >= threshold, one, zero), break_ties)
+    return ops.cond(excess == 0, lambda: keys >= threshold, break_ties)
 
 
-def _threshold(keys, keep: int, smallest, largest, dtype: str):
+def _position(flags, count):
+    """Index of the `count`-th True of a vector: its block is found first, a cumulative sum over all would be slow."""
+    blocks = -(-ops.shape(flags)[0] // _BLOCK)
+    padded = ops.concatenate([ops.cast(flags, "int32"), ops.zeros((_BLOCK,), "int32")])[: blocks * _BLOCK]
+    rows = ops.reshape(padded, (-1, _BLOCK))
+    until = ops.cumsum(ops.sum(rows, axis=1))
+    block = ops.sum(ops.cast(until < count, "int32"))
+    row = ops.take(rows, block, axis=0)
+    left = count - (ops.take(until, block) - ops.sum(row))
+    return block * _BLOCK + ops.sum(ops.cast(ops.cumsum(row) < left, "int32"))
+
+
+def _threshold(keys, keep, smallest, largest, guesses):
     """The largest key that at least `keep` keys reach, and by how many more than `keep` it is reached.
 
     (It may be any number between that key and the next smaller one.) Always count(keys >= low) >= keep and
     count(keys >= high) < keep. A guess between the two interpolates their counts; every third one halves the range.
     """
-    bits = _BITS[dtype]
+    bits = keras.backend.standardize_dtype(keys.dtype)
+    dtype = {bits: dtype for dtype, bits in _BITS.items()}[bits]
     one, infinity = ops.cast(1, bits), ops.cast(_INFINITY[dtype], bits)
 
     def count(key):
@@ -124,8 +161,8 @@ def _threshold(keys, keep: int, smallest, largest, dtype: str):
     # Clipped, so that the key of a NaN cannot overflow.
     low, high = ops.maximum(smallest, -infinity), ops.minimum(largest, infinity) + one
     zero = ops.cast(0, "int32")
-    state = (low, zero + keys.shape[0], high, zero, zero)
-    for guess in _guesses(keys, keep):
+    state = (low, zero + ops.shape(keys)[0], high, zero, zero)
+    for guess in guesses:
         state = narrow(*state, ops.clip(guess, state[0], state[2]))
     low, above_low, *_ = ops.while_loop(unfinished, search, state)
     return low, above_low - keep

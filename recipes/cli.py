@@ -97,8 +97,8 @@ def evaluate(
     from zoo.amplification import VOTES
     from zoo.data import load
 
+    one_of("vote", vote, (*VOTES, "all"))
     one_of("split", split, ("train", "val", "test"))
-    votes = VOTES if one_of("vote", vote, (*VOTES, "all")) == "all" else (vote,)
     built = trained(model, weights, seed)
     chosen = data or built.data
     loaded = load(chosen, data_dir)
@@ -106,7 +106,7 @@ def evaluate(
         built.model,
         getattr(loaded, split),
         _ints("samples", samples),
-        votes,
+        None if vote == "all" else (vote,),
         recipe=built.recipe,
         data=chosen,
         split_name=split,
@@ -125,7 +125,7 @@ def export(
     seed: Annotated[int, typer.Option(help="Seed of the coins.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace PATH if it exists.")] = False,
 ) -> None:
-    """Export a trained model as a SavedModel with endpoints serve, vote, mean, single and reseed."""
+    """Export a trained model as a SavedModel; where it flips coins, with endpoints vote, mean, single and reseed."""
     import zoo
     from recipes.trained import trained
 

@@ -17,7 +17,7 @@ class Recipe:
     Args:
         name: Name of the recipe.
         model: Name of a model in the zoo.
-        data: Name of a data set, or a path to an `.npz` file.
+        data: Name of a data set, or a path to an `.npz` file or a folder of images, see `zoo.data.load`.
         paper: Table or section it reproduces; empty for our own settings.
         options: The model builder's options; `input_shape` and `classes` come from the data if absent.
         augment: None, `"crop"`, `"crop_flip"` or `"resized_crop_flip"`.

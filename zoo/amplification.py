@@ -9,7 +9,9 @@ import numpy as np
 from layers.arguments import one_of, positive_int
 from layers.majority_vote import break_ties, votes
 from zoo.amplified_model import AmplifiedModel
+from zoo.batches import Batches, fit_input
 from zoo.coin_graph import coin_graph, flipping_graph, has_coins, with_coins
+from zoo.lazy_images import LazyImages, as_images
 
 VOTES = ("majority", "mean", "expected")
 
@@ -65,7 +67,7 @@ def flips(model: keras.Model, x, samples: int = 100, *, batch_size: int = 32, ch
 
     Args:
         model: A coin-flipping model.
-        x: Array `(examples, ...)`.
+        x: Array `(examples, ...)` or `LazyImages`.
         samples: Positive int, flips per example.
         batch_size: Positive int, examples per batch.
         chunk: Positive int; at most `batch_size * chunk` rows are evaluated at once.
@@ -94,7 +96,7 @@ def random_accuracy(
 
     Args:
         model: A coin-flipping model; with `vote="expected"` any model that gives class scores.
-        x: Array `(examples, ...)`.
+        x: Array `(examples, ...)` or `LazyImages`.
         y: Integer labels, `(examples,)` or `(examples, 1)`.
         samples: Flips per example; a sequence of numbers is answered from the same flips, the first n of them each.
         vote: `"majority"`, `"mean"` or `"expected"` (coins off; `samples` is then ignored).
@@ -111,7 +113,7 @@ def random_accuracy(
     one_of("vote", vote, VOTES)
     if not 0 < confidence < 1:
         raise ValueError(f"`confidence` must be in (0, 1). Received: confidence={confidence!r}")
-    x, y = np.asarray(x), np.asarray(y).reshape(-1)
+    x, y = as_images(x), np.asarray(y).reshape(-1)
     if len(x) != len(y):
         raise ValueError(f"`y` must have one label per example. Received: {len(x)} examples and {len(y)} labels")
     wanted = list(samples) if isinstance(samples, Sequence) else [samples]
@@ -127,8 +129,12 @@ def _predicted(model, x, wanted: list[int], vote: str, batch_size: int, chunk: i
     for samples in wanted:
         positive_int("samples", samples)
     if vote == "expected":
-        _check_images(x)
-        plain = coins_off(model).predict(x, batch_size=batch_size, verbose=0)
+        x = _check_images(x)
+        if isinstance(x, LazyImages):
+            ordered = fit_input(Batches(x, np.zeros(len(x)), batch_size, shuffle=False))
+            plain = coins_off(model).predict(ordered, verbose=0)
+        else:
+            plain = coins_off(model).predict(x, batch_size=batch_size, verbose=0)
         return np.tile(plain.argmax(-1), (len(wanted), 1))
     batches = _flip_logits(model, x, max(wanted), batch_size, chunk)
     temperature = coin_graph(model).majority.temperature
@@ -164,8 +170,8 @@ def _flip_logits(model, x, samples: int, batch_size: int, chunk: int) -> Iterato
         yield np.concatenate(drawn, axis=1)[:, :samples].astype("float32")
 
 
-def _check_images(x) -> np.ndarray:
-    x = np.asarray(x)
+def _check_images(x):
+    x = as_images(x)
     if x.ndim == 0 or len(x) == 0:
         raise ValueError(f"`x` must hold at least one example. Received: x of shape {x.shape}")
     if np.issubdtype(x.dtype, np.floating) and np.isnan(x).any():

@@ -1,5 +1,6 @@
-"""Argument checks shared by the builders."""
+"""Argument checks shared by builders and data."""
 
+import numbers
 from typing import Any
 
 
@@ -10,3 +11,16 @@ def check_images(input_shape: Any, classes: Any) -> None:
         raise ValueError(f"`input_shape` must be (height, width, channels) from (8, 8, 1) up. Received: {input_shape}")
     if not isinstance(classes, int) or classes < 2:
         raise ValueError(f"`classes` must be an int >= 2. Received: classes={classes!r}")
+
+
+def check_batch(images: Any) -> None:
+    """Raise a `ValueError` unless this is a batch of images, `(n, h, w, c)`."""
+    if images.ndim != 4:
+        raise ValueError(f"`images` must have shape (n, h, w, c). Received: images.shape={images.shape}")
+
+
+def natural(name: str, value: Any, minimum: int = 0) -> int:
+    """`value` as an int that is one word of a `SeedSequence`, or a `ValueError` that names the argument."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not minimum <= int(value) < 2**32:
+        raise ValueError(f"`{name}` must be an int in [{minimum}, 2**32). Received: {name}={value!r}")
+    return int(value)

@@ -1,12 +1,15 @@
 """Batches of images in an order that can be resumed in mid-epoch, and the CIFAR augmentation."""
 
-import numbers
 from typing import Any
 
 import keras
 import numpy as np
 
-_AUGMENT = (None, "crop", "crop_flip")
+from zoo.arguments import check_batch, natural
+from zoo.lazy_images import LazyImages, as_images
+from zoo.resized_crop import resized_crop_and_flip
+
+_AUGMENT = (None, "crop", "crop_flip", "resized_crop_flip")
 
 
 def crop_and_flip(images: np.ndarray, rng: np.random.Generator, padding: int = 4, flip: bool = True) -> np.ndarray:
@@ -25,9 +28,8 @@ def crop_and_flip(images: np.ndarray, rng: np.random.Generator, padding: int = 4
     Raises:
         ValueError: If `images` has no four axes or `padding` is negative.
     """
-    if images.ndim != 4:
-        raise ValueError(f"`images` must have shape (n, h, w, c). Received: images.shape={images.shape}")
-    padding = _natural("padding", padding)
+    check_batch(images)
+    padding = natural("padding", padding)
     n, height, width, _ = images.shape
     rows = rng.integers(0, 2 * padding, size=(n, 1), endpoint=True) + np.arange(height)
     columns = rng.integers(0, 2 * padding, size=(n, 1), endpoint=True) + np.arange(width)
@@ -44,12 +46,13 @@ class Batches(keras.utils.PyDataset):
     its own (Keras's default would put the finished batches into an unseeded order).
 
     Args:
-        x: `(n, ...)` array of examples, `(n, h, w, c)` where they are augmented.
+        x: `(n, ...)` array of examples, `(n, h, w, c)` where they are augmented; or `LazyImages`, read batch by batch.
         y: `(n, ...)` array of targets.
         batch_size: Positive int. The last batch of an epoch may be smaller.
         shuffle: Whether every epoch has an order of its own; False is the order of `x`.
-        augment: None, "crop" or "crop_flip", see `crop_and_flip`.
-        padding: Int >= 0, the largest shift; None for an eighth of the height, at least 1.
+        augment: None; "crop" or "crop_flip", see `crop_and_flip`; or "resized_crop_flip", see `resized_crop_and_flip`:
+            of `LazyImages` it cuts the images as stored, without padding.
+        padding: Int >= 0, zeros put around an image before it is cut; None for an eighth of the height, at least 1.
         seed: Int in [0, 2**32).
         epoch: Int >= 0.
         start: Number of the epoch's first batches to leave out: the first batch is batch `start`.
@@ -72,22 +75,27 @@ class Batches(keras.utils.PyDataset):
         start: int = 0,
     ) -> None:
         super().__init__()
-        self.x, self.y = np.asarray(x), np.asarray(y)
+        self.x, self.y = as_images(x), np.asarray(y)
         if not self.x.ndim or not self.y.ndim or len(self.x) != len(self.y) or not len(self.x):
             raise ValueError(
                 f"`x` and `y` must have the same length, at least 1. Received: shapes {self.x.shape}, {self.y.shape}"
             )
         if augment not in _AUGMENT:
-            raise ValueError(f"`augment` must be one of None, 'crop', 'crop_flip'. Received: augment={augment!r}")
+            raise ValueError(
+                f"`augment` must be one of {', '.join(map(repr, _AUGMENT))}. Received: augment={augment!r}"
+            )
         if augment is not None and self.x.ndim != 4:
             raise ValueError(f"`x` must have shape (n, h, w, c) to augment it. Received: x.shape={self.x.shape}")
-        self.batch_size = _natural("batch_size", batch_size, minimum=1)
+        self.batch_size = natural("batch_size", batch_size, minimum=1)
         self.shuffle, self.augment = bool(shuffle), augment
+        self._cuts_stored = augment == "resized_crop_flip" and isinstance(self.x, LazyImages)
         if padding is None:
-            padding = max(1, self.x.shape[1] // 8) if augment else 0
-        self.padding = _natural("padding", padding)
-        self.seed, self.epoch = _natural("seed", seed), _natural("epoch", epoch)
-        self.start = _natural("start", start)
+            padding = max(1, self.x.shape[1] // 8) if augment and not self._cuts_stored else 0
+        self.padding = natural("padding", padding)
+        if self.padding and self._cuts_stored:
+            raise ValueError(f"`padding` must be None or 0 where stored images are cut. Received: padding={padding!r}")
+        self.seed, self.epoch = natural("seed", seed), natural("epoch", epoch)
+        self.start = natural("start", start)
         if self.start >= self._batches:
             raise ValueError(f"`start` must be below {self._batches}, the batches of an epoch. Received: start={start}")
         rng = np.random.default_rng(np.random.SeedSequence([self.seed, self.epoch]))
@@ -107,22 +115,21 @@ class Batches(keras.utils.PyDataset):
             raise IndexError(f"`index` must be in [0, {len(self)}). Received: index={index}")
         batch = self.start + index
         rows = self._order[batch * self.batch_size : (batch + 1) * self.batch_size]
-        images = self.x[rows]
-        if self.augment:
-            rng = np.random.default_rng(np.random.SeedSequence([self.seed, self.epoch, batch, 1]))
-            images = crop_and_flip(images, rng, self.padding, flip=self.augment == "crop_flip")
-        return images, self.y[rows]
+        return self._images(rows, batch), self.y[rows]
+
+    def _images(self, rows: np.ndarray, batch: int) -> np.ndarray:
+        if self.augment is None:
+            return self.x[rows]
+        rng = np.random.default_rng(np.random.SeedSequence([self.seed, self.epoch, batch, 1]))
+        if isinstance(self.x, LazyImages) and self._cuts_stored:
+            return self.x.read(rows, rng)
+        if self.augment == "resized_crop_flip":
+            return resized_crop_and_flip(self.x[rows], rng, self.padding)
+        return crop_and_flip(self.x[rows], rng, self.padding, flip=self.augment == "crop_flip")
 
     @property
     def _batches(self) -> int:
         return -(-len(self.x) // self.batch_size)
-
-
-def _natural(name: str, value: Any, minimum: int = 0) -> int:
-    """`value` as an int that is one word of a `SeedSequence`, or a `ValueError` that names the argument."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not minimum <= int(value) < 2**32:
-        raise ValueError(f"`{name}` must be an int in [{minimum}, 2**32). Received: {name}={value!r}")
-    return int(value)
 
 
 def fit_input(batches: Batches) -> Any:

@@ -1,4 +1,4 @@
-"""Real images by name: train, validation and test as NumPy arrays."""
+"""Real images by name: train, validation and test, as NumPy arrays or read from disk when they are asked for."""
 
 import importlib.util
 import numbers
@@ -10,11 +10,14 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from zoo.arguments import natural
+from zoo.image_folder import read_image_folder
+from zoo.lazy_images import LazyImages
 from zoo.names import check_known
 from zoo.npz import Split, read_npz
+from zoo.tfrecords import read_tfrecords
 
-_TFDS_NAMES = ("cifar10", "cifar100", "fashion_mnist", "mnist")
-_NAMES = ("digits", *_TFDS_NAMES)
+_NAMES = ("digits", "cifar10", "cifar100", "fashion_mnist", "imagenet2012", "mnist")
 
 
 class Dataset(NamedTuple):
@@ -43,44 +46,52 @@ def load(
     validation: int | float | None = None,
     seed: int = 0,
     download: bool = False,
+    image_size: int = 224,
 ) -> Dataset:
     """Load a data set and hold out a part of its training examples for validation.
 
     Args:
         name: "digits" (scikit-learn's 1,797 handwritten digits, 8x8x1, a fixed test split of 360); "cifar10",
-            "cifar100", "mnist" or "fashion_mnist" as tensorflow_datasets prepared them; or a path ending in `.npz`
-            with x_train, y_train, x_test, y_test and optionally x_val, y_val: images `(n, h, w)` or `(n, h, w, c)`
-            with pixels in [0, 255], labels `(n,)` or `(n, 1)` integers.
+            "cifar100", "mnist", "fashion_mnist" or "imagenet2012" as tensorflow_datasets prepared them; a path ending
+            in `.npz` with x_train, y_train, x_test, y_test and optionally x_val, y_val: images `(n, h, w)` or
+            `(n, h, w, c)` with pixels in [0, 255], labels `(n,)` or `(n, 1)` integers; or a folder of image files
+            train/CLASS/*.jpg and val/CLASS/*.jpg (.jpeg, .png), classes numbered in the order of their names.
         data_dir: Local folder of tensorflow_datasets; $TFDS_DATA_DIR or ~/tensorflow_datasets by default.
         validation: Number (int) or fraction (float) of the training examples held out. None means 5,000 where there
             are at least 50,000, else a tenth; 0 means none. A fraction leaves at least one example on each side.
             An .npz file with x_val and y_val has its validation split already.
         seed: Int >= 0, chooses the examples held out: the same ones on every machine. Test never depends on it.
         download: Whether a set that is not prepared in `data_dir` may be downloaded. A prepared set is read offline.
+        image_size: Int >= 1, height and width of the images of "imagenet2012" and of a folder.
 
     Returns:
         `Dataset(train, val, test)`, each with `x` `(n, h, w, c)` in [0, 255] and `y` `(n,)` int64, in stored order.
+        Of "imagenet2012" and of a folder, x is `LazyImages` and what they call validation is the test split.
 
     Raises:
         ValueError: If `name` is unknown, `validation` or `seed` is out of range, or the stored data are damaged or
             not as described above.
-        FileNotFoundError: If the .npz file does not exist or the set is not prepared in `data_dir`.
+        FileNotFoundError: If the .npz file or a part of the folder does not exist, or the set is not prepared in
+            `data_dir`.
         ModuleNotFoundError: If the set needs tensorflow or tensorflow_datasets and it is not installed.
     """
     _check_validation(validation)
     if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or seed < 0:
         raise ValueError(f"`seed` must be an int >= 0. Received: seed={seed!r}")
-    train, val, test = _read(name, data_dir, download)
+    train, val, test = _read(name, data_dir, download, natural("image_size", image_size, minimum=1))
     if val is None:
         train, val = _hold_out(train, validation, int(seed))
     return Dataset(train, val, test)
 
 
-def _read(name: Any, data_dir: Any, download: bool) -> tuple[Split, Split | None, Split]:
+def _read(name: Any, data_dir: Any, download: bool, image_size: int) -> tuple[Split, Split | None, Split]:
     if str(name).lower().endswith(".npz"):
         return read_npz(Path(name).expanduser())
-    check_known("name", str(name), (*_NAMES, "a path ending in .npz"))
-    return _read_digits() if name == "digits" else _read_tfds(str(name), data_dir, download)
+    path = isinstance(name, str | os.PathLike) and name not in ("", *_NAMES)
+    if path and Path(name).expanduser().is_dir():
+        return read_image_folder(Path(name).expanduser(), image_size)
+    check_known("name", str(name), (*_NAMES, "a path ending in .npz", "a folder of images"))
+    return _read_digits() if name == "digits" else _read_tfds(str(name), data_dir, download, image_size)
 
 
 def _check_validation(validation: Any) -> None:
@@ -104,7 +115,11 @@ def _hold_out(train: Split, validation: Any, seed: int) -> tuple[Split, Split]:
         raise ValueError(f"`validation` must be below {total} training examples. Received: validation={validation!r}")
     order = np.random.default_rng(seed).permutation(total)
     held, kept = np.sort(order[:count]), np.sort(order[count:])
-    return Split(train.x[kept], train.y[kept]), Split(train.x[held], train.y[held])
+    return _take(train, kept), _take(train, held)
+
+
+def _take(split: Split, rows: np.ndarray) -> Split:
+    return Split(split.x.take(rows) if isinstance(split.x, LazyImages) else split.x[rows], split.y[rows])
 
 
 def _read_digits() -> tuple[Split, None, Split]:
@@ -119,12 +134,12 @@ def _read_digits() -> tuple[Split, None, Split]:
     return Split(x[~test], y[~test]), None, Split(x[test], y[test])
 
 
-def _read_tfds(name: str, data_dir: Any, download: bool) -> tuple[Split, None, Split]:
+def _read_tfds(name: str, data_dir: Any, download: bool, image_size: int) -> tuple[Split, None, Split]:
     for package in ("tensorflow", "tensorflow_datasets"):
         if importlib.util.find_spec(package) is None:
             raise ModuleNotFoundError(
-                f"`name` must be 'digits' or a path to an .npz file, which work without TensorFlow, where {package} "
-                f"is not installed. Received: name={name!r}",
+                f"`name` must be 'digits', a folder or a path to an .npz file, which work without TensorFlow, where "
+                f"{package} is not installed. Received: name={name!r}",
                 name=package,
             )
     root = Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
@@ -140,7 +155,13 @@ def _read_tfds(name: str, data_dir: Any, download: bool) -> tuple[Split, None, S
             f"`data_dir` must hold {name!r} as tensorflow_datasets prepares it. Download it once with "
             f'`python -c "{command}"` or pass `download=True`. Received: data_dir={str(root)!r}'
         )
-    return _read_prepared(folder)
+    try:
+        return _read_imagenet(folder, image_size) if name == "imagenet2012" else _read_prepared(folder)
+    except Exception as error:  # TensorFlow's errors share no base with Python's
+        raise ValueError(
+            f"`data_dir` must hold an undamaged data set: delete {str(folder)!r} and download it again. "
+            f"Received: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _prepared(root: Path, name: str) -> Path | None:
@@ -157,15 +178,20 @@ def _read_prepared(folder: Path) -> tuple[Split, None, Split]:
     if keras.backend.backend() != "tensorflow":
         tf.config.set_visible_devices([], "GPU")  # TensorFlow only reads here; the device is the other backend's
     splits = []
-    try:
-        builder: Any = tfds.builder_from_directory(str(folder))
-        for split in ("train", "test"):
-            # One tensor for the whole split; files are read in order unless shuffling is asked for.
-            columns = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1))
-            splits.append(Split(columns["image"], columns["label"].astype(np.int64)))
-    except Exception as error:  # TensorFlow's errors share no base with Python's
-        raise ValueError(
-            f"`data_dir` must hold an undamaged data set: delete {str(folder)!r} and download it again. "
-            f"Received: {type(error).__name__}: {error}"
-        ) from error
+    builder: Any = tfds.builder_from_directory(str(folder))
+    for split in ("train", "test"):
+        # One tensor for the whole split; files are read in order unless shuffling is asked for.
+        columns = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1))
+        splits.append(Split(columns["image"], columns["label"].astype(np.int64)))
+    return splits[0], None, splits[1]
+
+
+def _read_imagenet(folder: Path, image_size: int) -> tuple[Split, None, Split]:
+    import tensorflow_datasets as tfds
+
+    builder: Any = tfds.builder_from_directory(str(folder))
+    splits = []
+    for split in ("train", "validation"):  # the labels of "test" were never published
+        info = builder.info.splits[split]
+        splits.append(read_tfrecords([str(path) for path in info.filepaths], info.shard_lengths, image_size))
     return splits[0], None, splits[1]

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from zoo.lazy_images import LazyImages
+
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 
@@ -12,11 +14,12 @@ class Split(NamedTuple):
     """Images and their labels.
 
     Attributes:
-        x: `(n, h, w, c)` uint8 in [0, 255]; float32 in [0, 255] where an .npz file holds floats.
+        x: `(n, h, w, c)` uint8 in [0, 255]; float32 in [0, 255] where an .npz file holds floats; `LazyImages` where
+            the images are read from disk when they are asked for.
         y: `(n,)` int64, classes from 0.
     """
 
-    x: np.ndarray
+    x: np.ndarray | LazyImages
     y: np.ndarray
 
 

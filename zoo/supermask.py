@@ -91,7 +91,11 @@ def _read(path: Path) -> tuple[dict[str, Any], memoryview]:
     payload = memoryview(data)[_HEADER.size :]
     if hashlib.sha256(payload).digest() != digest:
         raise ValueError(f"{path} is truncated or altered: its sha256 differs")
-    return json.loads(bytes(payload[:length])), payload[length:]
+    try:
+        text = json.loads(bytes(payload[:length]))
+    except ValueError as error:
+        raise ValueError(f"{path} is not a supermask file: its description cannot be read") from error
+    return text, payload[length:]
 
 
 def _fill(model: keras.Model, text: dict[str, Any], body: memoryview, path) -> None:

@@ -20,3 +20,9 @@ def recipe(tmp_path, monkeypatch):
     registry.register(paper="A paper", section="1", search={"rate": (0.1, 0.5), "samples": [1, 3]})(tiny.tiny_cfnn)
     data = tiny.write_npz(tmp_path / "tiny.npz")
     return Recipe("tiny", "tiny_cfnn", data, epochs=3, batch_size=16, augment="crop", samples=(1, 5), seed=4)
+
+
+@pytest.fixture(scope="session")
+def npz(tmp_path_factory):
+    """The tiny model's data, for models of the zoo."""
+    return tiny.write_npz(tmp_path_factory.mktemp("data") / "data.npz")

@@ -1,11 +1,15 @@
 """Batches against slow loops: what augmentation does, what an epoch holds, and that resuming changes nothing."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
+from scipy.stats import kstest
 
 import layers
 from zoo.batches import Batches, crop_and_flip, fit_input
+from zoo.resized_crop import random_windows, resized_crop_and_flip
 
 
 def images(n, shape=(5, 7, 3), dtype=np.uint8, seed=0):
@@ -25,6 +29,54 @@ def slow_crop_and_flip(images, rng, padding, flip):
         if 0 <= source_row < height and 0 <= source_column < width:
             out[i, row, column, channel] = images[i, source_row, source_column, channel]
     return out
+
+
+def slow_window(draws, height, width):
+    """torchvision's RandomResizedCrop.get_params, with the numbers of one image already drawn."""
+    low, high = math.log(3 / 4), math.log(4 / 3)
+    for attempt in range(10):
+        area = height * width * (0.08 + 0.92 * draws[attempt])
+        ratio = math.exp(low + (high - low) * draws[10 + attempt])
+        wide, tall = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+        if 0 < wide <= width and 0 < tall <= height:
+            return int(draws[20] * (height - tall + 1)), int(draws[21] * (width - wide + 1)), tall, wide
+    tall, wide = height, width
+    if width / height < 3 / 4:
+        tall = round(width / (3 / 4))
+    elif width / height > 4 / 3:
+        wide = round(height * (4 / 3))
+    return (height - tall) // 2, (width - wide) // 2, tall, wide
+
+
+def slow_resized_crop(images, draws, padding):
+    """One image and one pixel at a time, not rounded."""
+    n, height, width, channels = images.shape
+    out = np.zeros(images.shape)
+    for i, row, column in np.ndindex(n, height, width):
+        top, left, tall, wide = slow_window(draws[i], height + 2 * padding, width + 2 * padding)
+        source = width - 1 - column if draws[i, 22] < 0.5 else column
+        y = min(max((row + 0.5) * tall / height - 0.5, 0), tall - 1)
+        x = min(max((source + 0.5) * wide / width - 0.5, 0), wide - 1)
+        pixel = np.zeros(channels)
+        for r in range(tall):
+            for c in range(wide):
+                share = max(0, 1 - abs(r - y)) * max(0, 1 - abs(c - x))
+                at = (top + r - padding, left + c - padding)
+                if share and 0 <= at[0] < height and 0 <= at[1] < width:
+                    pixel += share * images[i][at]
+        out[i, row, column] = pixel
+    return out
+
+
+class Drawn:
+    """A generator whose numbers are known."""
+
+    def __init__(self, numbers):
+        self.numbers = np.asarray(numbers, float)
+
+    def random(self, shape):
+        assert shape == self.numbers.shape
+        return self.numbers
 
 
 def contents(batches):
@@ -105,6 +157,102 @@ def test_crop_and_flip_refuses_other_ranks():
         crop_and_flip(images(1)[0], np.random.default_rng(0))
 
 
+# resized_crop_and_flip
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float16, np.float64, np.int64])
+@pytest.mark.parametrize(("padding", "shape"), [(4, (6, 8, 3)), (0, (9, 9, 2)), (1, (5, 20, 1)), (2, (15, 4, 1))])
+def test_resized_crop_equals_the_slow_loop(dtype, padding, shape):
+    x = images(12, shape, dtype)
+    before = x.copy()
+    got = resized_crop_and_flip(x, np.random.default_rng(5), padding)
+    truth = slow_resized_crop(x.astype(float), np.random.default_rng(5).random((12, 23)), padding)
+    rounding = 0.5 if np.dtype(dtype).kind in "ui" else 255 * np.finfo(dtype).eps
+    assert np.abs(got - truth).max() <= rounding + 1e-4
+    np.testing.assert_array_equal(x, before)
+    assert got.dtype == x.dtype
+    assert got.shape == x.shape
+
+
+def test_the_whole_image_stays_as_it_is():
+    whole = np.full((2, 23), 0.5)  # ratio 1; the last number says not to mirror
+    whole[:, :10] = 1 - 1e-12
+    x = images(2, (7, 7, 3))
+    np.testing.assert_array_equal(resized_crop_and_flip(x, Drawn(whole), 0), x)
+    whole[:, 22] = 0.49
+    np.testing.assert_array_equal(resized_crop_and_flip(x, Drawn(whole), 0), x[:, :, ::-1])
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "window"),
+    [(30, 30, (0, 0, 30, 30)), (20, 60, (0, 16, 20, 27)), (60, 20, (16, 0, 27, 20)), (30, 39, (0, 0, 30, 39))],
+)
+def test_where_no_window_fits_the_centre_is_taken(height, width, window):
+    draws = np.full((1, 23), 1 - 1e-12)  # the whole area at a ratio of 4/3 or 3/4
+    draws[:, 10:20] = 0 if width >= height else 1
+    assert tuple(int(n[0]) for n in random_windows(draws, height, width)) == window
+
+
+def test_the_first_window_that_fits_is_taken():
+    draws = np.full((3, 23), 1 - 1e-12)
+    draws[:, 10:20] = 1
+    draws[0, [0, 10]], draws[1, [4, 14]], draws[2, [9, 19]] = 0, 0, 0
+    top, left, tall, wide = random_windows(draws, 100, 100)
+    assert set(tall) == {round(100 * math.sqrt(0.08 * 4 / 3))}
+    assert set(wide) == {round(100 * math.sqrt(0.08 * 3 / 4))}
+    np.testing.assert_array_equal(top + tall, 100)
+    np.testing.assert_array_equal(left + wide, 100)
+
+
+def test_areas_ratios_and_places_are_uniform():
+    height, width = 3000, 3000
+    top, left, tall, wide = random_windows(np.random.default_rng(0).random((40_000, 23)), height, width)
+    area, ratio = tall * wide / (height * width), np.log(wide / tall)
+    assert 0.079 < area.min() < 0.081
+    assert 0.99 < area.max() <= 1
+    assert np.abs(ratio).max() < math.log(4 / 3) + 0.002
+    # Up to 3/4 of the area every ratio fits, so nothing was drawn again.
+    small = area < 0.75
+    spread = math.log(4 / 3)
+    for numbers, low, high in (
+        (area[small], 0.08, 0.75),
+        (ratio[small], -spread, spread),
+        (top[small] / (height - tall[small]), 0, 1),
+        (left[small] / (width - wide[small]), 0, 1),
+    ):
+        assert kstest(numbers, "uniform", (low, high - low)).pvalue > 1e-4
+    assert (top + tall <= height).all()
+    assert (left + wide <= width).all()
+
+
+def test_half_are_mirrored():
+    x = np.tile(np.arange(32, dtype=np.uint8)[:, None], (4000, 32, 1, 1))
+    got = resized_crop_and_flip(x, np.random.default_rng(0), 0)[..., 0].astype(int)
+    falling = got[:, 16, 0] > got[:, 16, -1]
+    assert abs(falling.sum() - 2000) < 5 * np.sqrt(1000)
+
+
+def test_resized_crop_of_an_empty_batch_and_defaults():
+    assert resized_crop_and_flip(images(0), np.random.default_rng(0)).shape == (0, 5, 7, 3)
+    x = images(3)
+    one, other = (resized_crop_and_flip(x, np.random.default_rng(0), *padding) for padding in ((), (4,)))
+    np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("x", "padding", "message"),
+    [
+        (images(2), -1, "`padding` must be an int in .* Received: padding=-1"),
+        (images(2), 1.0, "`padding` must be an int"),
+        (images(2)[0], 4, r"`images` must have shape \(n, h, w, c\). Received: images.shape=\(5, 7, 3\)"),
+        (images(2, dtype=bool), 4, "`images` must be ints or floats. Received: images.dtype=bool"),
+    ],
+)
+def test_resized_crop_refuses(x, padding, message):
+    with pytest.raises(ValueError, match=message):
+        resized_crop_and_flip(x, np.random.default_rng(0), padding)
+
+
 # Batches
 
 
@@ -150,6 +298,16 @@ def test_augmentation_depends_on_seed_epoch_and_batch_only(augment, padding, use
         assert batch.dtype == np.uint8
 
 
+@pytest.mark.parametrize(("padding", "used"), [(None, 2), (3, 3), (0, 0)])
+def test_resized_crops_depend_on_seed_epoch_and_batch_only(padding, used):
+    x, y = images(10, (16, 5, 3)), np.arange(10)
+    batches = Batches(x, y, 4, augment="resized_crop_flip", padding=padding, seed=3, epoch=2)
+    for i in (2, 0, 1, 1):
+        batch, labels = batches[i]
+        rng = np.random.default_rng(np.random.SeedSequence([3, 2, i, 1]))
+        np.testing.assert_array_equal(batch, resized_crop_and_flip(x[labels], rng, used))
+
+
 def test_small_images_are_shifted_by_at_least_one_pixel():
     assert Batches(images(2, (5, 5, 1)), np.arange(2), augment="crop").padding == 1
 
@@ -165,7 +323,7 @@ def test_data_are_left_alone():
     assert batches[0][0].any()
 
 
-@pytest.mark.parametrize("augment", [None, "crop_flip"])
+@pytest.mark.parametrize("augment", [None, "crop_flip", "resized_crop_flip"])
 def test_resuming_equals_the_uninterrupted_run_bit_for_bit(augment):
     x, y = images(30), np.arange(30)
     settings = {"batch_size": 7, "augment": augment, "seed": 9}
@@ -194,7 +352,12 @@ X, Y = images(10), np.arange(10)
         (np.float32(1), Y, {}, "`x` and `y` must"),
         (X, Y, {"batch_size": 0}, "`batch_size` must be an int in .* Received: batch_size=0"),
         (X, Y, {"batch_size": 2.0}, "`batch_size` must be"),
-        (X, Y, {"augment": "flip"}, "`augment` must be one of None, 'crop', 'crop_flip'. Received: augment='flip'"),
+        (
+            X,
+            Y,
+            {"augment": "flip"},
+            "`augment` must be one of None, 'crop', .*'resized_crop_flip'. Received: augment='flip'",
+        ),
         (X[..., 0], Y, {"augment": "crop"}, r"`x` must have shape \(n, h, w, c\)"),
         (X, Y, {"augment": "crop", "padding": -1}, "`padding` must be an int in .* Received: padding=-1"),
         (X, Y, {"padding": "4"}, "`padding` must be"),

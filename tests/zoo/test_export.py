@@ -144,3 +144,39 @@ def test_an_amplified_model_serves_in_chunks(tmp_path):
     np.testing.assert_allclose(votes * 100, np.round(votes * 100), atol=1e-3)
     assert (abs(votes[:, 1] - KEPT) < 5 * np.sqrt(KEPT * (1 - KEPT) / 100)).all()
     assert len({tuple(served.serve(tf.zeros((1, 4))).numpy()[0]) for _ in range(8)}) > 1
+
+
+_SERVE = """
+import json, sys
+import numpy as np, tensorflow as tf
+served = tf.saved_model.load(sys.argv[1])
+x = np.load(sys.argv[2])
+graph = served.signatures["serve"].graph.as_graph_def()
+nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+print(json.dumps({
+    "served": [served.serve(tf.constant(x.astype(kind))).numpy().tolist() for kind in ("uint8", "float32")],
+    "ours": sorted({"zoo", "layers"} & set(sys.modules)),
+    "signatures": sorted(served.signatures),
+    "ops": sorted(node.op for node in nodes),
+}))
+"""
+
+
+def test_a_masked_model_is_exported_as_its_folded_network(tmp_path):
+    """The graph is that of the dense network: no scores, no masks, no search."""
+    x = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3)).astype("uint8")
+    options = {"input_shape": (8, 8, 3), "classes": 4, "width": 0.125, "seed": 0}
+    masked = zoo.build("conv6_iterand", **options)
+    np.save(tmp_path / "x.npy", x)
+    ops = []
+    for model in (masked, zoo.build("conv6", **options)):
+        zoo.export(model, tmp_path / model.name)
+        command = [sys.executable, "-c", _SERVE, str(tmp_path / model.name), str(tmp_path / "x.npy")]
+        done = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        for probabilities in done["served"]:
+            np.testing.assert_allclose(probabilities, model.predict(x, verbose=0), atol=1e-5)
+        assert set(done["signatures"]) <= {"serve", "serving_default"}
+        assert not done["ours"]
+        ops.append(done["ops"])
+    assert ops[0] == ops[1]
+    assert "Conv2D" in ops[0]
