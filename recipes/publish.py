@@ -11,7 +11,7 @@ from typing import Any
 import zoo
 from layers.score_masked import masked_layers
 from recipes.checkpoint import write_json
-from recipes.recipe import Recipe
+from recipes.recipe import Recipe, find, names
 from recipes.report import vote_table
 from recipes.results import read_results
 from recipes.trained import trained
@@ -68,6 +68,8 @@ def publish(run: Path, name: str, folder: Path) -> dict[str, Any]:
 
 def _card(recipe: Recipe, row: dict[str, Any], results: list[dict[str, Any]]) -> str:
     versions = ", ".join(f"{package} {version}" for package, version in row["versions"].items())
+    planned = find(recipe.name).epochs if recipe.name in names() else recipe.epochs
+    short = f"Short training: {recipe.epochs} of the recipe's {planned} epochs.\n" if recipe.epochs < planned else ""
     settings = "\n".join(f"- {key}: `{json.dumps(value)}`" for key, value in recipe.to_dict().items())
     return f"""# {row["model"]}, weights `{row["weights"]}`
 
@@ -76,7 +78,7 @@ def _card(recipe: Recipe, row: dict[str, Any], results: list[dict[str, Any]]) ->
 Trained on the training split of {row["data"]} with `{row["command"]}`, seed {row["seed"]},
 on {row["machine"]} ({versions}).
 {recipe.paper or "Our own setting; no table of a paper is claimed."}
-
+{short}
 ## Test accuracy of the last epoch
 
 {vote_table(results, "github")}

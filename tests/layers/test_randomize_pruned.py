@@ -13,14 +13,23 @@ X = np.random.default_rng(0).normal(size=(12 * BATCH, 4)).astype("float32")
 Y = np.arange(len(X)) % 3
 
 
-def network(optimizer=None, **kwargs):
+LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def network():
     """Two masked layers, the second in a nested model; compiled."""
     inner = [keras.layers.BatchNormalization(), keras.layers.ReLU()]
     inner.append(ScoreMaskedDense(3, sparsity=0.4, score_transform="abs", seed=2, name="second"))
     first = ScoreMaskedDense(16, sparsity=0.6, seed=1, name="first")
     model = keras.Sequential([keras.Input((4,)), first, keras.Sequential(inner)])
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer or keras.optimizers.SGD(0.1, momentum=0.9), loss, **kwargs)
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), LOSS)
+    return model
+
+
+def single(optimizer="sgd", **kwargs):
+    """One masked layer, quick to compile."""
+    model = keras.Sequential([keras.Input((4,)), ScoreMaskedDense(3, seed=1)])
+    model.compile(optimizer, LOSS, **kwargs)
     return model
 
 
@@ -193,7 +202,7 @@ def stepped():
     models = {}
 
     def get(steps):
-        model = models.setdefault(steps, network(steps_per_execution=steps))
+        model = models.setdefault(steps, single(steps_per_execution=steps))
         model.optimizer.iterations.assign(0)
         return model
 
@@ -202,7 +211,7 @@ def stepped():
 
 def test_accumulated_gradients_are_one_update():
     optimizer = keras.optimizers.SGD(0.1, gradient_accumulation_steps=2)
-    ends, _ = redraws(network(optimizer), RandomizePruned(2, 0.5, seed=1), batches=(0, 12))
+    ends, _ = redraws(single(optimizer), RandomizePruned(2, 0.5, seed=1), batches=(0, 12))
     assert ends == [3, 7, 11]
 
 
@@ -304,7 +313,7 @@ def test_equal_layers_are_redrawn_differently():
 
 
 def test_predictions_stay():
-    model, x = network(), X[:8]
+    model, x = single(), X[:8]
     before, old = model.predict(x, verbose=0), kernels(model)
     redraw(model, RandomizePruned(1, 1.0, seed=1), 1)
     for a, b in zip(old, kernels(model), strict=True):

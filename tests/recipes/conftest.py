@@ -22,7 +22,16 @@ def recipe(tmp_path, monkeypatch):
     return Recipe("tiny", "tiny_cfnn", data, epochs=3, batch_size=16, augment="crop", samples=(1, 5), seed=4)
 
 
-@pytest.fixture(scope="session")
-def npz(tmp_path_factory):
-    """The tiny model's data, for models of the zoo."""
-    return tiny.write_npz(tmp_path_factory.mktemp("data") / "data.npz")
+@pytest.fixture(scope="module")
+def masked(tmp_path_factory):
+    """A recipe of the tiny masked model: twelve updates, a redraw after every third."""
+    before = dict(registry._MODELS)
+    registry.register(paper="A paper", section="1")(tiny.tiny_masked)
+    yield Recipe(
+        "masked", "tiny_masked", tiny.write_npz(tmp_path_factory.mktemp("data") / "data.npz"),
+        options={"weight_decay": 1e-3, "kernel_initializer": "kaiming_uniform"}, augment="crop",
+        schedule="cosine_per_epoch", warmup_epochs=1, epochs=3, batch_size=16, learning_rate=0.2,
+        randomize_period=3, randomize_rate=0.5, samples=(1,), seed=4,
+    )  # fmt: skip
+    registry._MODELS.clear()
+    registry._MODELS.update(before)

@@ -10,26 +10,15 @@ import pytest
 import zoo
 from recipes.checkpoint import Checkpoint, Stopped
 from recipes.publish import publish
-from recipes.recipe import Recipe
 from recipes.results import read_results
 from recipes.train import train
 
 
 @pytest.fixture(scope="module")
-def recipe(npz):
-    """Twelve updates, a redraw after every third."""
-    options = {"width": 0.0625, "weight_decay": 1e-3, "kernel_initializer": "kaiming_uniform"}
-    return Recipe(
-        "masked", "conv6_iterand", npz, options=options, augment="crop", schedule="cosine_per_epoch", warmup_epochs=1,
-        epochs=3, batch_size=16, learning_rate=0.2, randomize_period=3, randomize_rate=0.5, samples=(1,), seed=4,
-    )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def whole(recipe, tmp_path_factory):
+def whole(masked, tmp_path_factory):
     """The folder of the uninterrupted run."""
     out = tmp_path_factory.mktemp("runs") / "whole"
-    train(recipe, out, verbose=0)
+    train(masked, out, verbose=0)
     return out
 
 
@@ -45,21 +34,21 @@ def kernels(model):
     return [np.array(layer.kernel) for layer in model.layers if hasattr(layer, "scores")]
 
 
-def test_pruned_weights_are_redrawn_and_no_others(recipe, whole):
-    options = {"input_shape": (8, 8, 1), "classes": 3, **recipe.options}
-    before = zoo.build("conv6_iterand", seed=4, **options)
-    after = zoo.build("conv6_iterand", weights=whole / "last.weights.h5", **options)
+def test_pruned_weights_are_redrawn_and_no_others(masked, whole):
+    options = {"input_shape": (8, 8, 1), "classes": 3, **masked.options}
+    before = zoo.build("tiny_masked", seed=4, **options)
+    after = zoo.build("tiny_masked", weights=whole / "last.weights.h5", **options)
     moved = [np.mean(a != b) for a, b in zip(kernels(before), kernels(after), strict=True)]
     assert all(0.2 < share < 0.9 for share in moved[1:])  # three redraws of about a quarter of all weights
-    plain = recipe.replace({"randomize_period": None})
+    plain = masked.replace({"randomize_period": None})
     train(plain, whole.with_name("plain"), verbose=0)
-    unchanged = zoo.build("conv6_iterand", weights=whole.with_name("plain") / "last.weights.h5", **options)
+    unchanged = zoo.build("tiny_masked", weights=whole.with_name("plain") / "last.weights.h5", **options)
     for a, b in zip(kernels(before), kernels(unchanged), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("batches", [3, 8])
-def test_a_stopped_run_redraws_as_it_would_have(recipe, whole, tmp_path, monkeypatch, batches):
+def test_a_stopped_run_redraws_as_it_would_have(masked, whole, tmp_path, monkeypatch, batches):
     count = 0
     ended = Checkpoint.on_train_batch_end
 
@@ -73,34 +62,34 @@ def test_a_stopped_run_redraws_as_it_would_have(recipe, whole, tmp_path, monkeyp
     with monkeypatch.context() as patched:
         patched.setattr(Checkpoint, "on_train_batch_end", on_train_batch_end)
         with pytest.raises(Stopped):
-            train(recipe, tmp_path / "stopped", verbose=0)
-    train(recipe, tmp_path / "stopped", resume=True, verbose=0)
+            train(masked, tmp_path / "stopped", verbose=0)
+    train(masked, tmp_path / "stopped", resume=True, verbose=0)
     one, other = arrays(whole / "state-3-0.weights.h5"), arrays(tmp_path / "stopped/state-3-0.weights.h5")
     assert one.keys() == other.keys()
     for name in one:
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)
 
 
-def test_the_result_is_one_line_without_a_vote(recipe, whole):
+def test_the_result_is_one_line_without_a_vote(masked, whole):
     (row,) = read_results(whole / "results.jsonl")
-    assert (row["vote"], row["samples"], row["model"]) == ("none", 1, "conv6_iterand")
-    data = zoo.data.load(recipe.data)
-    options = {"input_shape": (8, 8, 1), "classes": 3, **recipe.options}
-    model = zoo.build("conv6_iterand", weights=whole / "last.weights.h5", **options)
+    assert (row["vote"], row["samples"], row["model"]) == ("none", 1, "tiny_masked")
+    data = zoo.data.load(masked.data)
+    options = {"input_shape": (8, 8, 1), "classes": 3, **masked.options}
+    model = zoo.build("tiny_masked", weights=whole / "last.weights.h5", **options)
     assert row["correct"] == (model.predict(data.test.x, verbose=0).argmax(-1) == data.test.y).sum()
 
 
-def test_a_masked_run_is_published_as_a_supermask(recipe, whole, tmp_path, monkeypatch):
+def test_a_masked_run_is_published_as_a_supermask(masked, whole, tmp_path, monkeypatch):
     row = publish(whole, "tiny", tmp_path / "saved_models")
-    assert row["file"] == "conv6_iterand-tiny/model.supermask"
+    assert row["file"] == "tiny_masked-tiny/model.supermask"
     monkeypatch.setattr(zoo.pretrained, "_FOLDERS", (tmp_path / "saved_models",))
     (tmp_path / "saved_models/manifest.json").write_text(json.dumps([row]))
-    model = zoo.build("conv6_iterand", weights="tiny")
-    options = {"input_shape": (8, 8, 1), "classes": 3, **recipe.options}
-    trained = zoo.build("conv6_iterand", weights=whole / "last.weights.h5", **options)
-    x = zoo.data.load(recipe.data).test.x
+    model = zoo.build("tiny_masked", weights="tiny")
+    options = {"input_shape": (8, 8, 1), "classes": 3, **masked.options}
+    trained = zoo.build("tiny_masked", weights=whole / "last.weights.h5", **options)
+    x = zoo.data.load(masked.data).test.x
     np.testing.assert_array_equal(model.predict(x, verbose=0), trained.predict(x, verbose=0))
-    assert "no vote" in (tmp_path / "saved_models/conv6_iterand-tiny/README.md").read_text()
+    assert "no vote" in (tmp_path / "saved_models/tiny_masked-tiny/README.md").read_text()
     for layer in model.layers:
         if hasattr(layer, "scores"):
             assert set(np.unique(np.array(layer.scores))) <= {0.0, 1.0}
@@ -114,13 +103,13 @@ def test_a_masked_run_is_published_as_a_supermask(recipe, whole, tmp_path, monke
         ("warmup_epochs", -1), ("final_epochs", 1.5), ("augment", "rotate"), ("schedule", "linear"),
     ],
 )  # fmt: skip
-def test_bad_keys_are_refused(recipe, key, value):
+def test_bad_keys_are_refused(masked, key, value):
     with pytest.raises(ValueError, match=f"`{key}`"):
-        recipe.replace({key: value})
+        masked.replace({key: value})
 
 
-def test_warm_up_belongs_to_the_schedule_per_epoch(recipe):
+def test_warm_up_belongs_to_the_schedule_per_epoch(masked):
     with pytest.raises(ValueError, match="`schedule`"):
-        recipe.replace({"schedule": "cosine"})
+        masked.replace({"schedule": "cosine"})
     with pytest.raises(ValueError, match="`epochs`"):
-        recipe.replace({"epochs": 1})
+        masked.replace({"epochs": 1})

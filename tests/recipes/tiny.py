@@ -5,7 +5,7 @@ import sys
 import keras
 import numpy as np
 
-from layers import Amplify, CoinFlipDropout, MajorityVote, NormalizePixels
+from layers import Amplify, CoinFlipDropout, MajorityVote, NormalizePixels, ScoreMaskedConv, ScoreMaskedDense
 from zoo.registry import register
 
 
@@ -18,6 +18,16 @@ def tiny_cfnn(input_shape=(8, 8, 1), classes=3, samples=3, rate=0.4, seed=None):
     x = CoinFlipDropout(rate, seed=seed)(Amplify(samples)(x))
     x = keras.layers.BatchNormalization()(x)
     return keras.Model(inputs, MajorityVote(samples)(keras.layers.Dense(classes, kernel_initializer=kernels[1])(x)))
+
+
+def tiny_masked(input_shape=(8, 8, 1), classes=3, kernel_initializer="kaiming_uniform", weight_decay=0.0, seed=0):
+    """A convolution and a dense layer of random weights; few layers, because XLA takes a second for a mask."""
+    options = {"kernel_initializer": kernel_initializer, "score_regularizer": keras.regularizers.L2(weight_decay / 2)}
+    inputs = keras.Input(input_shape)
+    x = ScoreMaskedConv(8, 3, strides=2, activation="relu", seed=2 * (seed or 0), **options)(NormalizePixels()(inputs))
+    x = keras.layers.BatchNormalization(center=False, scale=False)(x)
+    x = ScoreMaskedDense(classes, seed=2 * (seed or 0) + 1, **options)(keras.layers.Flatten()(x))
+    return keras.Model(inputs, keras.layers.Softmax()(x))
 
 
 def write_npz(path, n=70, classes=3, size=8):

@@ -15,9 +15,8 @@ pytestmark = pytest.mark.usefixtures("fast_compile")
 SMALL = {"input_shape": (8, 8, 1), "depth": 8, "samples": 3, "classes": 4, "width": 0.125}
 OPTIONS: dict[str, dict] = {}
 # Deep ones are made of the others' parts and take minutes to compile; edge-popup's networks are IteRand's.
-SLOW = [
-    name for name in zoo.list_models() if "edge_popup" in name or name.startswith(("resnet34", "resnet50", "resnet101"))
-]
+DEEP = ("resnet34", "resnet50", "resnet101", *["resnet18_"] * (keras.backend.backend() == "jax"))  # XLA: 2 s a mask
+SLOW = [name for name in zoo.list_models() if "edge_popup" in name or name.startswith(DEEP)]
 
 X = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1)).astype("uint8")
 Y = np.arange(8) % 4
