@@ -128,10 +128,10 @@ def test_an_existing_folder_is_kept_unless_overwritten(folder):
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
-def test_a_model_without_coins_is_refused_and_nothing_is_written(tmp_path):
+def test_a_vote_without_flips_is_refused_and_nothing_is_written(tmp_path):
     inputs = keras.Input((4,))
-    with pytest.raises(ValueError, match="MajorityVote"):
-        zoo.export(keras.Model(inputs, keras.layers.Dense(2)(inputs)), tmp_path / "model")
+    with pytest.raises(ValueError, match="Amplify"):
+        zoo.export(keras.Model(inputs, MajorityVote(1)(keras.layers.Dense(2)(inputs))), tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
 
 
