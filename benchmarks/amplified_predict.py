@@ -7,14 +7,10 @@ above what it held before the timed call, with glibc told to give freed blocks b
 """
 
 import argparse
-import os
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import keras
 import numpy as np
+from measure import peak_of_process, print_peak_of, seconds
 from tabulate import tabulate
 
 import zoo
@@ -52,12 +48,6 @@ def variants(model):
     }
 
 
-def resident_mib(field: str) -> float:
-    """Resident size of this process now (`VmRSS`) or at most since it was reset (`VmHWM`); Linux."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
-
-
 def main() -> None:
     """Measure and print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -70,32 +60,24 @@ def main() -> None:
     runs = variants(model)
     if arguments.memory_of:
         runs[arguments.memory_of](x[:1])
-        before = resident_mib("VmRSS")
-        Path("/proc/self/clear_refs").write_text("5")  # forget the peak of importing and compiling
-        runs[arguments.memory_of](x)
-        print(resident_mib("VmHWM") - before)
+        print_peak_of(lambda: runs[arguments.memory_of](x))
         return
     timed = dict(list(runs.items())[:-1])  # the last is there for its memory; it takes ten times as long
-    seconds = {name: [] for name in runs}
+    times = {name: [] for name in timed}
     for run in timed.values():
         run(x)
     for _ in range(arguments.rounds):
         for name, run in timed.items():
-            started = time.perf_counter()
-            run(x)
-            seconds[name].append(time.perf_counter() - started)
+            times[name].append(seconds(lambda run=run: run(x)))
     first = next(iter(runs))
     rows = []
     for name in runs:
-        command = [sys.executable, __file__, "--images", str(arguments.images), "--memory-of", name]
-        environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "1000000"}  # bytes: peaks are of what is alive
-        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-        peak = float(done.stdout.split()[-1])
-        times = ("", "")
+        peak = peak_of_process(__file__, "--images", str(arguments.images), "--memory-of", name)
+        columns = ("", "")
         if name in timed:
-            ratio = np.median(np.array(seconds[first]) / np.array(seconds[name]))
-            times = (f"{np.median(seconds[name]):.2f}", f"{ratio:.2f}")
-        rows.append((name, *times, f"{peak:.0f}"))
+            ratio = np.median(np.array(times[first]) / np.array(times[name]))
+            columns = (f"{np.median(times[name]):.2f}", f"{ratio:.2f}")
+        rows.append((name, *columns, f"{peak:.0f}"))
     versions = f"{keras.backend.backend()}, keras {keras.__version__}"
     print(f"\n{versions}, {arguments.images} images, {arguments.rounds} rounds\n")
     print(tabulate(rows, ["variant", "median s", "first / this", "peak MiB"], tablefmt="github", disable_numparse=True))

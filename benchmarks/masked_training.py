@@ -7,15 +7,13 @@ above what it held before its second step, with glibc told to give freed blocks 
 """
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import keras
 import numpy as np
+from measure import peak_of_process, print_peak_of, seconds
 from tabulate import tabulate
 
 import zoo
@@ -29,19 +27,6 @@ def compiled(network: str, variant: str, width: float) -> keras.Model:
     model = zoo.build(network if variant == "dense" else f"{network}_{variant}", width=width, seed=0)
     model.compile(keras.optimizers.SGD(0.01, 0.9), "sparse_categorical_crossentropy")
     return model
-
-
-def peak_mib(field: str) -> float:
-    """Resident size of this process now (`VmRSS`) or at most since it was reset (`VmHWM`); Linux."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
-
-
-def seconds(run) -> float:
-    """Wall time of a call."""
-    started = time.perf_counter()
-    run()
-    return time.perf_counter() - started
 
 
 def inference(network: str, width: float, rounds: int) -> list[tuple]:
@@ -80,10 +65,7 @@ def main() -> None:
     if arguments.memory_of:
         model = compiled(arguments.network, arguments.memory_of, arguments.width)
         model.train_on_batch(x, y)
-        before = peak_mib("VmRSS")
-        Path("/proc/self/clear_refs").write_text("5")  # forget the peak of importing and compiling
-        model.train_on_batch(x, y)
-        print(peak_mib("VmHWM") - before)
+        print_peak_of(lambda: model.train_on_batch(x, y))
         return
     models = {variant: compiled(arguments.network, variant, arguments.width) for variant in VARIANTS}
     for model in models.values():
@@ -97,12 +79,7 @@ def main() -> None:
     steps = 352  # of an epoch of 45,000 images; one redraw in 300 updates
     share = redraw / 300 / np.median(masked)
     rows.append((f"redraw, per epoch of {steps} steps", f"{1e3 * redraw * steps / 300:.0f}", share))
-    peaks = []
-    for variant in VARIANTS:
-        command = [sys.executable, __file__, *sys.argv[1:], "--memory-of", variant]
-        environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "1000000"}
-        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-        peaks.append(float(done.stdout.split()[-1]))
+    peaks = [peak_of_process(__file__, *sys.argv[1:], "--memory-of", variant) for variant in VARIANTS]
     rows += inference(arguments.network, arguments.width, 20)
     settings = f"{arguments.network}, width {arguments.width}, batch {arguments.batch}, {arguments.rounds} rounds"
     print(f"\n{keras.backend.backend()}, keras {keras.__version__}, {settings}\n")

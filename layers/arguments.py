@@ -41,6 +41,13 @@ def positive_float(name: str, value: Any) -> float:
     return float(value)
 
 
+def non_negative_float(name: str, value: Any) -> float:
+    """Return `value` as a float, or raise a `ValueError` that names the argument if it is not finite and >= 0."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= float(value) < float("inf"):
+        raise ValueError(f"`{name}` must be a float >= 0. Received: {name}={value!r}")
+    return float(value)
+
+
 def probability(name: str, value: Any) -> float:
     """Return `value` as a float, or raise a `ValueError` that names the argument if it is outside [0, 1]."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= float(value) <= 1:

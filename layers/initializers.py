@@ -62,23 +62,24 @@ class SignedKaimingConstant(KaimingUniform):
 BY_NAME = {"kaiming_uniform": KaimingUniform, "signed_kaiming_constant": SignedKaimingConstant}
 
 
-def get(identifier, seed: int) -> keras.initializers.Initializer:
+def get(name: str, identifier, seed: int) -> keras.initializers.Initializer:
     """An initializer by our names or Keras's, which gets `seed`, or by config or object, which has its own.
 
     Raises:
-        ValueError: If there is no such initializer.
+        ValueError: If there is no such initializer; the message names the argument `name`.
     """
     if identifier in tuple(BY_NAME):
         return BY_NAME[identifier](seed)
-    found = keras.initializers.get(identifier)
-    if isinstance(identifier, str) and isinstance(found, keras.initializers.Initializer):
-        return with_seed(found, seed)
+    try:
+        found = keras.initializers.get(identifier)
+    except (ValueError, TypeError, KeyError):
+        found = None
     if not isinstance(found, keras.initializers.Initializer):
         raise ValueError(
-            f"`initializer` must be one of {', '.join(map(repr, BY_NAME))} or a Keras initializer. "
-            f"Received: {identifier!r}"
+            f"`{name}` must be one of {', '.join(map(repr, BY_NAME))} or a Keras initializer. "
+            f"Received: {name}={identifier!r}"
         )
-    return found
+    return with_seed(found, seed) if isinstance(identifier, str) else found
 
 
 def with_seed(initializer: keras.initializers.Initializer, seed: int) -> keras.initializers.Initializer:

@@ -47,9 +47,12 @@ def topk_mask(scores: Any, sparsity: float, score_transform: str = "none"):
     sparsity = unit_interval("sparsity", sparsity)
     one_of("score_transform", score_transform, SCORE_TRANSFORMS)
     scores = ops.convert_to_tensor(scores)
-    size = math.prod(scores.shape)
+    size = 0 if None in scores.shape else math.prod(scores.shape)
     if not keras.backend.is_float_dtype(scores.dtype) or not size:
-        raise ValueError(f"`scores` must be floats, at least one. Received: shape {scores.shape}, {scores.dtype}")
+        raise ValueError(
+            "`scores` must be floats of a static shape with at least one element. "
+            f"Received: shape {tuple(scores.shape)}, {scores.dtype}"
+        )
     ranked = ops.abs(scores) if score_transform == "abs" else scores
     fixed = ops.stop_gradient(ranked)
     mask = ops.reshape(_largest(fixed, kept(size, sparsity)), scores.shape)

@@ -33,8 +33,8 @@ class ScoreMasked(keras.layers.Layer):
         self.score_transform = one_of("score_transform", score_transform, SCORE_TRANSFORMS)
         self.seed = optional_seed("seed", seed)
         kernel_seed, score_seed = np.random.SeedSequence(self.seed).generate_state(2)
-        self.kernel_initializer = initializers.get(kernel_initializer, int(kernel_seed))
-        self.score_initializer = initializers.get(score_initializer, int(score_seed))
+        self.kernel_initializer = initializers.get("kernel_initializer", kernel_initializer, int(kernel_seed))
+        self.score_initializer = initializers.get("score_initializer", score_initializer, int(score_seed))
         self.score_regularizer = keras.regularizers.get(score_regularizer)
 
     def _add_kernel(self, shape: tuple[int, ...]) -> None:
@@ -189,20 +189,21 @@ def require_masked_layers(model: keras.Model) -> list[ScoreMasked]:
     """`masked_layers`, at least one.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If there is none, or it is not a model.
     """
-    found = masked_layers(model)
+    found = masked_layers(model) if isinstance(model, keras.Model) else []
     if not found:
-        raise ValueError(f"`model` must have ScoreMaskedConv or ScoreMaskedDense layers. Received: {model.name!r}")
+        received = repr(model.name if isinstance(model, keras.Model) else model)
+        raise ValueError(f"`model` must have ScoreMaskedConv or ScoreMaskedDense layers. Received: model={received}")
     return found
 
 
-def masked_layers(model: keras.Model) -> list[ScoreMasked]:
-    """The score-masked layers of a model and of the models nested in it, each once, in the model's order."""
+def masked_layers(model: keras.layers.Layer) -> list[ScoreMasked]:
+    """The score-masked layers of a model and of whatever is nested in it, each once, in the model's order."""
     found: dict[int, ScoreMasked] = {}
-    for layer in model.layers:
-        inner = masked_layers(layer) if isinstance(layer, keras.Model) else [layer]
-        found.update({id(one): one for one in inner if isinstance(one, ScoreMasked)})
+    for layer in model._flatten_layers(include_self=False, recursive=False):
+        inner = [layer] if isinstance(layer, ScoreMasked) else masked_layers(layer)
+        found.update({id(one): one for one in inner})
     return list(found.values())
 
 

@@ -23,7 +23,8 @@ def trained(name: str, weights: str | None = None, seed: int | None = None) -> T
 
     Args:
         name: Name of a model, or the folder of a run (its last weights, unless `weights` says otherwise).
-        weights: Name of pretrained weights or path to a `.weights.h5` file; None is a model's only weights.
+        weights: Name of pretrained weights or path to a `.weights.h5` or `.supermask` file; None is a model's only
+            weights.
         seed: Seed of the coins.
 
     Raises:
@@ -37,7 +38,11 @@ def trained(name: str, weights: str | None = None, seed: int | None = None) -> T
     published = [row for row in zoo.pretrained.manifest() if row["model"] == name]
     known = [row["weights"] for row in published]
     if weights is None and len(known) != 1:
-        raise ValueError(f"`weights` must be one of {known} or a path to a .weights.h5 file. Received: weights=None")
+        names = ", ".join(map(repr, known)) or "none"
+        raise ValueError(
+            f"`weights` must be one of those published for {name!r} ({names}) or a path to a .weights.h5 or .supermask "
+            "file. Received: weights=None"
+        )
     weights = known[0] if weights is None else weights
     data = next((row["data"] for row in published if row["weights"] == weights), "digits")
     return Trained(zoo.build(name, weights=weights, seed=seed), data, "")

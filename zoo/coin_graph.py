@@ -6,6 +6,7 @@ from typing import NamedTuple
 import keras
 
 from layers import Amplify, MajorityVote
+from zoo.bare import bare, describe
 
 
 class CoinGraph(NamedTuple):
@@ -26,10 +27,11 @@ _FLIPPING: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def coin_graph(model: keras.Model) -> CoinGraph:
-    """Split a Functional model at its `Amplify` layers and its `MajorityVote`.
+    """Split a model at its `Amplify` layers and its `MajorityVote`.
 
     Raises:
-        ValueError: If the model is not Functional or does not have `Amplify` layers and one `MajorityVote`.
+        ValueError: If the model is neither Functional nor Sequential, or does not have `Amplify` layers and one
+            `MajorityVote`.
     """
     if model not in _GRAPHS:
         _GRAPHS[model] = _split(model)
@@ -56,8 +58,7 @@ def with_coins(model: keras.Model, samples: int, vote: str, flip_at_inference: b
         return replaced[layer]
 
     _split(model)  # refuses what is not a coin-flipping model
-    bare = keras.Model(model.input, model.output, name=model.name)  # clone_model would compile the clone, too
-    return keras.models.clone_model(bare, clone_function=replace)
+    return keras.models.clone_model(bare(model), clone_function=replace)  # a compiled clone would be compiled, too
 
 
 def flipping_graph(model: keras.Model) -> CoinGraph:
@@ -84,13 +85,14 @@ def _replacement(layer, samples: int, vote: str, flip_at_inference: bool) -> ker
 
 
 def _split(model: keras.Model) -> CoinGraph:
-    nodes = [node for level in getattr(model, "_nodes_by_depth", {}).values() for node in level]
+    model = bare(model)
+    nodes = [node for level in model._nodes_by_depth.values() for node in level]
     amplified = [node for node in nodes if isinstance(node.operation, Amplify)]
     majorities = [node for node in nodes if isinstance(node.operation, MajorityVote)]
     if not amplified or len(majorities) != 1:
         raise ValueError(
-            "`model` must be a Functional model with Amplify layers and one MajorityVote. Received: "
-            f"model={model.name!r} with {len(amplified)} calls of Amplify and {len(majorities)} of MajorityVote"
+            "`model` must be a model with Amplify layers and one MajorityVote in its own graph. Received: "
+            f"{describe(model)} with {len(amplified)} calls of Amplify and {len(majorities)} of MajorityVote"
         )
     return CoinGraph(
         prefix=keras.Model(model.input, [node.input_tensors[0] for node in amplified]),

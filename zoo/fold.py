@@ -7,6 +7,7 @@ from keras import ops
 from layers import ScoreMaskedConv
 from layers.masks import topk_mask_numpy
 from layers.score_masked import ScoreMasked, masked_layers, require_masked_layers
+from zoo.bare import bare
 
 
 def fold(model: keras.Model) -> keras.Model:
@@ -16,10 +17,11 @@ def fold(model: keras.Model) -> keras.Model:
     kernels are those of this moment.
 
     Args:
-        model: A Functional model; its score-masked layers may lie in nested models.
+        model: A Functional or Sequential model; its score-masked layers may lie in models nested in it.
 
     Raises:
-        ValueError: If the model has no score-masked layer, or a score is NaN.
+        ValueError: If the model is neither, has no score-masked layer or one inside a layer that is no model, or a
+            score is NaN.
     """
     require_masked_layers(model)
     folded: dict[int, keras.layers.Layer] = {}
@@ -27,12 +29,13 @@ def fold(model: keras.Model) -> keras.Model:
     def replace(layer):
         if isinstance(layer, keras.Model) and masked_layers(layer):
             return fold(layer)
-        if not isinstance(layer, ScoreMasked):
-            return layer
-        return folded.setdefault(id(layer), _ordinary(layer))
+        if isinstance(layer, ScoreMasked):
+            return folded.setdefault(id(layer), _ordinary(layer))
+        if masked_layers(layer):
+            raise ValueError(f"`model` must have its masked layers in models, not inside other layers: {layer.name!r}")
+        return layer
 
-    bare = keras.Model(model.input, model.output, name=model.name)  # clone_model would compile the clone, too
-    return keras.models.clone_model(bare, clone_function=replace)
+    return keras.models.clone_model(bare(model), clone_function=replace)  # a compiled clone would be compiled, too
 
 
 def folded_kernel(layer: ScoreMasked) -> np.ndarray:

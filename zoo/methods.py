@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import keras
 
 from layers import KaimingUniform, ScoreMaskedConv, ScoreMaskedDense
+from layers.arguments import non_negative_float, positive_float
 
 
 class Method(NamedTuple):
@@ -60,18 +61,17 @@ def coupled(weight_decay: float) -> keras.regularizers.Regularizer | None:
     Raises:
         ValueError: If `weight_decay` is negative or not finite.
     """
-    if not 0 <= weight_decay < float("inf"):
-        raise ValueError(f"`weight_decay` must be >= 0. Received: weight_decay={weight_decay!r}")
-    return keras.regularizers.L2(weight_decay / 2) if weight_decay else None
+    decay = non_negative_float("weight_decay", weight_decay)
+    return keras.regularizers.L2(decay / 2) if decay else None
 
 
 def channels(base: int, width: float) -> int:
     """`base` channels at a width factor, rounded down.
 
     Raises:
-        ValueError: If none are left.
+        ValueError: If none are left, or `width` is not a positive float.
     """
-    number = int(base * width) if 0 < width < float("inf") else 0
+    number = int(base * positive_float("width", width))
     if number < 1:
         raise ValueError(f"`width` must leave at least one of {base} channels. Received: width={width!r}")
     return number

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from zoo.bare import bare
+
 # Beside the packages in a checkout, inside zoo/ in an installed wheel.
 _FOLDERS = (Path(__file__).parent / "saved_models", Path(__file__).parent.parent / "saved_models")
 _SUPERMASK = ".supermask"
@@ -127,14 +129,14 @@ def save_weights(model: keras.Model, path: str | os.PathLike) -> None:
     """Write a model's weights, without its optimizer, to a `.weights.h5` file that is either whole or not there.
 
     Raises:
-        ValueError: If `path` does not end in `.weights.h5`.
+        ValueError: If `path` does not end in `.weights.h5`, or the model is neither Functional nor Sequential.
     """
     path = Path(path)
     if not path.name.endswith(".weights.h5"):
         raise ValueError(f"`path` must end in .weights.h5. Received: path={str(path)!r}")
-    bare = keras.Model(model.input, model.output)  # the same layers, uncompiled: no optimizer in the file
+    plain = bare(model)  # no optimizer in the file
     with atomic(path) as part:
-        bare.save_weights(part)
+        plain.save_weights(part)
 
 
 @contextmanager

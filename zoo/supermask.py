@@ -15,6 +15,7 @@ from keras import ops
 from layers import SignedKaimingConstant, initializers
 from layers.masks import kept, topk_mask_numpy
 from layers.score_masked import ScoreMasked, masked_layers, require_masked_layers
+from zoo.bare import bare
 from zoo.pretrained import atomic
 
 _MAGIC, _VERSION = b"SUPERMSK", 1
@@ -31,19 +32,20 @@ def save_supermask(model: keras.Model, path: str | os.PathLike, *, values: str =
     anew. Moving statistics and ordinary weights are stored as they are.
 
     Args:
-        model: A Functional model with score-masked layers.
+        model: A Functional or Sequential model with score-masked layers.
         path: File to write; it appears whole or not at all.
         values: "float32", or "float16" to round kept weights that are stored as numbers.
 
     Raises:
-        ValueError: If the model has no score-masked layer, a score is NaN, or `values` is unknown.
+        ValueError: If the model is neither or has no score-masked layer, a score is NaN, or `values` is unknown.
     """
     if values not in _VALUES:
         raise ValueError(f"`values` must be one of {', '.join(map(repr, _VALUES))}. Received: values={values!r}")
-    packed = [_pack(layer, values) for layer in require_masked_layers(model)]
+    masked, plain = require_masked_layers(model), bare(model)
+    packed = [_pack(layer, values) for layer in masked]
     others = [ops.convert_to_numpy(variable) for variable in _others(model)]
     text = {
-        "model": keras.saving.serialize_keras_object(keras.Model(model.input, model.output, name=model.name)),
+        "model": keras.saving.serialize_keras_object(plain),
         "layers": [description for description, _ in packed],
         "others": [{"shape": list(array.shape), "dtype": str(array.dtype)} for array in others],
     }
@@ -174,8 +176,7 @@ def _chunks(body: memoryview) -> Iterator[memoryview]:
 def _others(model: keras.Model) -> list:
     """Variables that no mask describes, in the model's order."""
     described = {id(variable) for layer in masked_layers(model) for variable in (layer.kernel, layer.scores)}
-    bare = keras.Model(model.input, model.output)  # without metrics and optimizer
-    return [variable for variable in bare.variables if id(variable) not in described]
+    return [variable for variable in bare(model).variables if id(variable) not in described]
 
 
 def _little(array: np.ndarray) -> np.ndarray:

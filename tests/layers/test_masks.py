@@ -15,15 +15,6 @@ TRANSFORMS = ("none", "abs")
 SIZE = 200_000
 
 
-def brute(scores, sparsity, score_transform="none"):
-    """Keep the first n - floor(p n) of a stable descending sort."""
-    values = np.asarray(scores, "float64").reshape(-1)
-    values = np.abs(values) if score_transform == "abs" else values
-    mask = np.zeros(values.size)
-    mask[np.argsort(-values, kind="stable")[: values.size - math.floor(sparsity * values.size)]] = 1
-    return mask.reshape(np.shape(scores))
-
-
 def masks(scores, cases):
     """The masks of (sparsity, score_transform) cases."""
     scores = keras.ops.convert_to_tensor(scores)
@@ -66,7 +57,7 @@ def small(rng, size):
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 12, 64] if JAX else range(1, 65))  # JAX compiles for each
-def test_every_small_size(size):
+def test_every_small_size(size, brute):
     rng = np.random.default_rng(size)
     sparsities = [0.0, 0.29, 1 - 1 / size, math.nextafter(1, 0), rng.random(), *(rng.integers(size, size=2) / size)]
     cases = [(p, TRANSFORMS[(size + i) % 2]) for i, p in enumerate(sparsities)]
@@ -77,7 +68,7 @@ def test_every_small_size(size):
 
 
 @pytest.mark.parametrize("size", [1500] if JAX else [1023, 1024, 1025, 1500, 2048, 8192])
-def test_ties_of_middle_sizes(size):
+def test_ties_of_middle_sizes(size, brute):
     """Ties are searched for in blocks."""
     rng, cases = np.random.default_rng(size), [(p, "none") for p in (0.0, 1 / size, 0.3, 0.5, 0.8, 1 - 1 / size)]
     for scores in (np.zeros(size), rng.integers(0, 2, size), np.repeat([2.0, 0.0, 1.0], size)[::3][:size]):
@@ -97,7 +88,7 @@ def test_ties_of_middle_sizes(size):
         [-np.inf] * 7 + [1.0],
     ],
 )
-def test_extreme_scores(values, transform):
+def test_extreme_scores(values, transform, brute):
     scores = np.float32(values)
     cases = [(pruned / 8, transform) for pruned in range(8)]
     for case, mask in zip(cases, masks(scores, cases), strict=True):
@@ -152,7 +143,7 @@ def test_large_tensors_are_exact(distribution):
 
 
 @pytest.mark.parametrize("kwargs", [{}] if JAX else [{}, {"jit_compile": True}])
-def test_in_a_compiled_function(kwargs):
+def test_in_a_compiled_function(kwargs, brute):
     call = compiled(lambda scores: [topk_mask(scores, 0.4), topk_mask(scores, 0.75, "abs")], **kwargs)
     rng = np.random.default_rng(2)
     for scores in (rng.normal(size=(5, 20)), rng.integers(-2, 3, (5, 20)), np.ones((5, 20))):  # the last two have ties
@@ -162,7 +153,7 @@ def test_in_a_compiled_function(kwargs):
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_16_bits(dtype):
+def test_16_bits(dtype, brute):
     rng = np.random.default_rng(3)
     wide = rng.normal(size=(4, 4, 1)) * (1 + 1e-4 * rng.random((4, 4, 4)))
     wide[0] *= 2.0**-126 if dtype == "bfloat16" else 2.0**-15  # denormals
@@ -187,7 +178,7 @@ def wide_floats():
 
 
 @pytest.mark.usefixtures("wide_floats")
-def test_64_bits():
+def test_64_bits(brute):
     """Scores that float32 could not tell apart, ties, and the ends of the range."""
     rng = np.random.default_rng(4)
     scores = (1 + 1e-12 * rng.integers(0, 60, (4, 25))) * rng.choice([-1, 1], (4, 25))
@@ -245,7 +236,7 @@ CASES = [(0.25, "none"), (0.5, "abs"), (0.9, "none")]
 
 @hypothesis.settings(deadline=None, max_examples=40, derandomize=True, database=None)
 @hypothesis.given(st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=12))
-def test_any_scores(values):
+def test_any_scores(brute, values):
     scores = np.resize(np.float32(values), 12)  # one size, since JAX compiles for each; repeated, which makes ties
     for case, mask in zip(CASES, masks(scores, CASES), strict=True):
         np.testing.assert_array_equal(mask, brute(scores, *case))

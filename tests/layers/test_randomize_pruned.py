@@ -331,3 +331,14 @@ def test_a_model_without_masked_layers_is_refused():
 def test_bad_arguments_are_refused(argument, value):
     with pytest.raises(ValueError, match=rf"`{argument}` must .*Received: {re.escape(f'{argument}={value!r}')}"):
         RandomizePruned(**{argument: value})
+
+
+def test_layers_inside_wrappers_are_redrawn():
+    layer = ScoreMaskedDense(8, seed=0)
+    model = keras.Sequential([keras.Input((5, 8)), keras.layers.TimeDistributed(layer)])
+    model.compile("sgd", "mse")
+    before = keras.ops.convert_to_numpy(layer.kernel)
+    x = np.ones((2, 5, 8), "float32")
+    model.fit(x, x, verbose=0, callbacks=[RandomizePruned(1, 1.0, seed=0)])
+    changed = keras.ops.convert_to_numpy(layer.kernel) != before
+    assert changed.sum() == 32  # every pruned weight

@@ -14,15 +14,6 @@ CLASSES = {ScoreMaskedDense: {"units": 7}, ScoreMaskedConv: {"filters": 7, "kern
 SHAPES = {ScoreMaskedDense: (None, 6), ScoreMaskedConv: (None, 5, 5, 3)}
 
 
-def brute(scores, sparsity, score_transform="none"):
-    """Keep the first n - floor(p n) of a stable descending sort."""
-    values = np.asarray(scores, "float64").reshape(-1)
-    values = np.abs(values) if score_transform == "abs" else values
-    mask = np.zeros(values.size)
-    mask[np.argsort(-values, kind="stable")[: values.size - math.floor(sparsity * values.size)]] = 1
-    return mask.reshape(np.shape(scores))
-
-
 def normal(shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape)
 
@@ -186,7 +177,7 @@ CONVOLUTIONS = [
     ("kernel_size", "strides", "padding", "size"),
     CONVOLUTIONS[:2] if JAX else CONVOLUTIONS,  # JAX compiles each anew
 )
-def test_convolution_is_that_of_the_masked_kernel(kernel_size, strides, padding, size):
+def test_convolution_is_that_of_the_masked_kernel(kernel_size, strides, padding, size, brute):
     layer = ScoreMaskedConv(4, kernel_size, strides, padding, activation="relu", sparsity=0.7, seed=1)
     x = normal((3, *size, 2))
     y = call(layer, x)
@@ -204,7 +195,7 @@ def test_convolution_is_that_of_the_masked_kernel(kernel_size, strides, padding,
 
 
 @pytest.mark.parametrize(("shape", "transform"), [((4, 6), "abs"), ((2, 3, 6), "none"), ((2, 1, 3, 6), "abs")])
-def test_dense_is_the_product_with_the_masked_kernel(shape, transform):
+def test_dense_is_the_product_with_the_masked_kernel(shape, transform, brute):
     layer = ScoreMaskedDense(5, activation="tanh", sparsity=0.4, score_transform=transform, seed=1)
     x = normal(shape)
     y = call(layer, x)
@@ -215,7 +206,7 @@ def test_dense_is_the_product_with_the_masked_kernel(shape, transform):
     np.testing.assert_allclose(y, np.tanh(x @ (kernel * brute(scores, 0.4, transform))), atol=1e-5)
 
 
-def test_mask_is_that_of_the_present_scores():
+def test_mask_is_that_of_the_present_scores(brute):
     layer = built(ScoreMaskedDense, sparsity=0.3)
     layer.mask()
     layer.scores.assign(normal(layer.scores.shape))
@@ -283,7 +274,7 @@ def test_gradient_of_the_inputs_is_the_finite_difference(kind):
     np.testing.assert_allclose(found.reshape(-1), (up - down) / (2 * step), rtol=1e-2, atol=2e-3)
 
 
-def test_five_steps_of_sgd_are_those_derived_by_hand():
+def test_five_steps_of_sgd_are_those_derived_by_hand(brute):
     """A masked MLP in float64: cross-entropy, coupled weight decay, momentum, straight-through masks."""
     decay, rate, momentum = 0.02, 0.5, 0.9
     regularizer = keras.regularizers.L2(decay / 2)
@@ -323,7 +314,7 @@ def gap(values, mask):
     return values[mask == 1].min() - values[mask == 0].max()
 
 
-def test_mixed_precision_ranks_scores_in_float32():
+def test_mixed_precision_ranks_scores_in_float32(brute):
     """With the identity as input the output is the masked kernel."""
     layer = ScoreMaskedDense(8, sparsity=0.7, kernel_initializer="signed_kaiming_constant", dtype="mixed_bfloat16")
     layer.build((None, 8))

@@ -1,11 +1,15 @@
-"""The tiny model, registered for one test, and its data."""
+"""The tiny models, registered for one test, their data, and what tests of runs share."""
 
 import importlib.util
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
+from recipes.checkpoint import Checkpoint
 from recipes.recipe import Recipe
+from recipes.results import read_results
 from zoo import registry
 
 _spec = importlib.util.spec_from_file_location("tiny", Path(__file__).with_name("tiny.py"))
@@ -35,3 +39,61 @@ def masked(tmp_path_factory):
     )  # fmt: skip
     registry._MODELS.clear()
     registry._MODELS.update(before)
+
+
+@pytest.fixture(scope="session")
+def contents():
+    """Function of the path of a weights file: every dataset by its name."""
+
+    def read(path):
+        found = {}
+
+        def keep(name, item):
+            if isinstance(item, h5py.Dataset):
+                found[name] = item[()]
+
+        with h5py.File(path) as file:
+            file.visititems(keep)
+        assert found
+        return found
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def assert_same_run(contents):
+    """Function of two run folders: same weights, optimizer, coins, history and results, to the last bit."""
+
+    def compare(one, other):
+        for name in ("last.weights.h5", "best.weights.h5", "state-3-0.weights.h5"):
+            a, b = contents(one / name), contents(other / name)
+            assert a.keys() == b.keys()
+            for key in a:
+                np.testing.assert_array_equal(a[key], b[key], err_msg=key)
+        for name in ("log.csv", "state.json"):
+            assert (one / name).read_text() == (other / name).read_text()
+        volatile = {"seconds", "command"}
+        for a, b in zip(*(read_results(run / "results.jsonl") for run in (one, other)), strict=True):
+            assert {k: a[k] for k in a if k not in volatile} == {k: b[k] for k in b if k not in volatile}
+
+    return compare
+
+
+@pytest.fixture
+def stop_after(monkeypatch):
+    """Function of a number of batches and an action: the process does it after that many batches, from then on."""
+
+    def patch(batches, action):
+        count = 0
+        ended = Checkpoint.on_train_batch_end
+
+        def on_train_batch_end(self, batch, logs=None):
+            nonlocal count
+            count += 1
+            if count == batches:
+                action()
+            ended(self, batch, logs)
+
+        monkeypatch.setattr(Checkpoint, "on_train_batch_end", on_train_batch_end)
+
+    return patch

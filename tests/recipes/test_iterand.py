@@ -3,12 +3,11 @@
 import json
 import signal
 
-import h5py
 import numpy as np
 import pytest
 
 import zoo
-from recipes.checkpoint import Checkpoint, Stopped
+from recipes.checkpoint import Stopped
 from recipes.publish import publish
 from recipes.results import read_results
 from recipes.train import train
@@ -20,14 +19,6 @@ def whole(masked, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "whole"
     train(masked, out, verbose=0)
     return out
-
-
-def arrays(path):
-    """Every dataset of a weights file, by its name."""
-    found = {}
-    with h5py.File(path) as file:
-        file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
-    return found
 
 
 def kernels(model):
@@ -48,23 +39,12 @@ def test_pruned_weights_are_redrawn_and_no_others(masked, whole):
 
 
 @pytest.mark.parametrize("batches", [3, 8])
-def test_a_stopped_run_redraws_as_it_would_have(masked, whole, tmp_path, monkeypatch, batches):
-    count = 0
-    ended = Checkpoint.on_train_batch_end
-
-    def on_train_batch_end(self, batch, logs=None):
-        nonlocal count
-        count += 1
-        if count == batches:
-            signal.raise_signal(signal.SIGTERM)
-        ended(self, batch, logs)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Checkpoint, "on_train_batch_end", on_train_batch_end)
-        with pytest.raises(Stopped):
-            train(masked, tmp_path / "stopped", verbose=0)
+def test_a_stopped_run_redraws_as_it_would_have(masked, whole, tmp_path, batches, contents, stop_after):
+    stop_after(batches, lambda: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(Stopped):
+        train(masked, tmp_path / "stopped", verbose=0)
     train(masked, tmp_path / "stopped", resume=True, verbose=0)
-    one, other = arrays(whole / "state-3-0.weights.h5"), arrays(tmp_path / "stopped/state-3-0.weights.h5")
+    one, other = contents(whole / "state-3-0.weights.h5"), contents(tmp_path / "stopped/state-3-0.weights.h5")
     assert one.keys() == other.keys()
     for name in one:
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)

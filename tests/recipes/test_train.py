@@ -8,55 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 
 import zoo
 from recipes import checkpoint
-from recipes.checkpoint import Checkpoint, Stopped
+from recipes.checkpoint import Stopped
 from recipes.results import read_results
 from recipes.train import build, train
 
 _TINY = Path(__file__).with_name("tiny.py")
-
-
-def contents(path):
-    """Every dataset of a weights file."""
-    found = {}
-    with h5py.File(path) as file:
-        file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
-    assert found
-    return found
-
-
-def assert_same_run(one, other):
-    """Same weights, optimizer, coins, history and results, to the last bit."""
-    for name in ("last.weights.h5", "best.weights.h5", "state-3-0.weights.h5"):
-        a, b = contents(one / name), contents(other / name)
-        assert a.keys() == b.keys()
-        for key in a:
-            np.testing.assert_array_equal(a[key], b[key], err_msg=key)
-    for name in ("log.csv", "state.json"):
-        assert (one / name).read_text() == (other / name).read_text()
-    volatile = {"seconds", "command"}
-    for a, b in zip(read_results(one / "results.jsonl"), read_results(other / "results.jsonl"), strict=True):
-        assert {k: v for k, v in a.items() if k not in volatile} == {k: v for k, v in b.items() if k not in volatile}
-
-
-def stop_after(monkeypatch, batches, action):
-    """Do something after that many batches of the process."""
-    count = 0
-    ended = Checkpoint.on_train_batch_end
-
-    def on_train_batch_end(self, batch, logs=None):
-        nonlocal count
-        count += 1
-        if count == batches:
-            action()
-        ended(self, batch, logs)
-
-    monkeypatch.setattr(Checkpoint, "on_train_batch_end", on_train_batch_end)
 
 
 @pytest.fixture
@@ -66,7 +27,7 @@ def whole(recipe, tmp_path):
     return tmp_path / "whole"
 
 
-def test_a_run_writes_what_it_says(recipe, whole):
+def test_a_run_writes_what_it_says(recipe, whole, contents):
     names = {path.name for path in whole.iterdir()}
     weights = {"last.weights.h5", "best.weights.h5", "state-3-0.weights.h5"}
     assert names == {*weights, "config.json", "state.json", "log.csv", "results.jsonl", "tensorboard"}
@@ -98,7 +59,7 @@ def test_results_are_those_of_the_last_weights(recipe, whole):
     assert rows[-1]["n"] == 30
 
 
-def test_the_same_seed_gives_the_same_run_and_another_another(recipe, whole, tmp_path):
+def test_the_same_seed_gives_the_same_run_and_another_another(recipe, whole, tmp_path, contents, assert_same_run):
     train(recipe, tmp_path / "again", verbose=0)
     assert_same_run(whole, tmp_path / "again")
     train(recipe.replace({"seed": 5}), tmp_path / "other", verbose=0)
@@ -108,13 +69,12 @@ def test_the_same_seed_gives_the_same_run_and_another_another(recipe, whole, tmp
 
 @pytest.mark.parametrize("batches", [1, 4, 6])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_and_resume_ends_the_same(recipe, whole, tmp_path, monkeypatch, number, batches):
+def test_a_signal_saves_and_resume_ends_the_same(recipe, whole, tmp_path, number, batches, assert_same_run, stop_after):
     out = tmp_path / "stopped"
     before = signal.getsignal(number)
-    with monkeypatch.context() as patched:
-        stop_after(patched, batches, lambda: signal.raise_signal(number))
-        with pytest.raises(Stopped, match=number.name):
-            train(recipe, out, verbose=0)
+    stop_after(batches, lambda: signal.raise_signal(number))
+    with pytest.raises(Stopped, match=number.name):
+        train(recipe, out, verbose=0)
     assert signal.getsignal(number) == before
     state = json.loads((out / "state.json").read_text())
     assert 4 * state["epoch"] + state["batch"] == batches
@@ -122,7 +82,7 @@ def test_a_signal_saves_and_resume_ends_the_same(recipe, whole, tmp_path, monkey
     assert_same_run(whole, out)
 
 
-def test_max_minutes_stops_and_resume_ends_the_same(recipe, whole, tmp_path):
+def test_max_minutes_stops_and_resume_ends_the_same(recipe, whole, tmp_path, assert_same_run):
     out = tmp_path / "stopped"
     for _ in range(12):
         with pytest.raises(Stopped, match="max_minutes"):
@@ -131,7 +91,7 @@ def test_max_minutes_stops_and_resume_ends_the_same(recipe, whole, tmp_path):
     assert_same_run(whole, out)
 
 
-def test_kill_minus_nine_and_resume_ends_the_same(recipe, whole, tmp_path):
+def test_kill_minus_nine_and_resume_ends_the_same(recipe, whole, tmp_path, assert_same_run):
     out = tmp_path / "killed"
 
     def run(resume, die_at):
@@ -147,12 +107,11 @@ def test_kill_minus_nine_and_resume_ends_the_same(recipe, whole, tmp_path):
     assert_same_run(whole, out)
 
 
-def test_a_write_that_fails_leaves_the_old_state(recipe, tmp_path, monkeypatch):
+def test_a_write_that_fails_leaves_the_old_state(recipe, tmp_path, monkeypatch, stop_after):
     out = tmp_path / "full"
-    with monkeypatch.context() as patched:
-        stop_after(patched, 2, lambda: signal.raise_signal(signal.SIGTERM))
-        with pytest.raises(Stopped):
-            train(recipe, out, verbose=0)
+    stop_after(2, lambda: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(Stopped):
+        train(recipe, out, verbose=0)
     before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
 
     def full_disk(*arguments, **options):

@@ -409,3 +409,19 @@ NAN = np.array([[np.nan, 1]], "float32")
 def test_bad_arguments_are_refused(call, message):
     with pytest.raises(ValueError, match=re.compile(message, re.DOTALL)):
         call(network())
+
+
+def test_a_sequential_model_is_amplified():
+    layers = [keras.Input((4,)), Amplify(3), CoinFlipDropout(0.5, seed=1), keras.layers.Dense(2), MajorityVote(3)]
+    model = keras.Sequential(layers)
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    assert zoo.flips(model, x, 7).shape == (5, 7)
+    counts = zoo.amplify(model, 41).predict(x, verbose=0) * 41  # odd: no ties
+    np.testing.assert_allclose(counts, np.rint(counts), atol=0.01)
+    kernel, bias = model.layers[2].get_weights()
+    logits = x @ kernel + bias
+    np.testing.assert_allclose(
+        zoo.amplify(model, 1, "expected").predict(x, verbose=0),
+        np.exp(logits) / np.exp(logits).sum(1, keepdims=True),
+        atol=1e-5,
+    )

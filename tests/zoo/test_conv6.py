@@ -100,7 +100,7 @@ def test_variance_is_kept_through_the_layers_of_a_random_dense_network():
 
 
 @pytest.mark.parametrize("name", ["conv6", "conv6_iterand", "resnet18", "resnet50_iterand"])
-@pytest.mark.parametrize("width", [0, -1, 1e-3, float("nan"), float("inf")])
+@pytest.mark.parametrize("width", [0, -1, 1e-3, float("nan"), float("inf"), "a", None])
 def test_width_without_channels_is_refused(name, width):
     with pytest.raises(ValueError, match="`width`"):
         zoo.build(name, width=width)
@@ -108,7 +108,15 @@ def test_width_without_channels_is_refused(name, width):
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("sparsity", 1.0), ("sparsity", -0.1), ("score_transform", "square"), ("weight_decay", -1.0), ("classes", 1)],
+    [
+        ("sparsity", 1.0),
+        ("sparsity", -0.1),
+        ("score_transform", "square"),
+        ("weight_decay", -1.0),
+        ("weight_decay", "x"),
+        ("classes", 1),
+        ("input_shape", None),
+    ],
 )
 def test_bad_options(option, value):
     with pytest.raises(ValueError, match=f"`{option}`"):

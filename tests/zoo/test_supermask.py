@@ -222,3 +222,54 @@ def test_fold_is_the_same_function_without_masks(model):
         assert set(np.unique(kernel)) <= {0.0, *np.unique(keras.ops.convert_to_numpy(layer.kernel))}
     with pytest.raises(ValueError, match="ScoreMasked"):
         zoo.fold(folded)
+
+
+def sequential():
+    nested = keras.Sequential([keras.Input((6, 6, 4)), ScoreMaskedConv(4, 3, strides=2, seed=1)], name="nested")
+    layers = [keras.Input((8, 8, 3)), ScoreMaskedConv(4, 3, seed=0), nested, keras.layers.Flatten()]
+    return keras.Sequential([*layers, ScoreMaskedDense(3, seed=2)], name="own")
+
+
+def test_sequential_models(tmp_path):
+    model = sequential()
+    assert len(masked_layers(model)) == 3
+    zoo.save_supermask(model, tmp_path / "a")
+    loaded = zoo.load_supermask(tmp_path / "a")
+    np.testing.assert_array_equal(predictions(loaded), predictions(model))
+    folded = zoo.fold(model)
+    np.testing.assert_allclose(predictions(folded), predictions(model), atol=1e-6)
+    assert not masked_layers(folded)
+    assert folded.name == loaded.name == "own"
+
+
+def test_masks_inside_other_layers_are_saved_but_not_folded(tmp_path):
+    model = keras.Sequential([keras.Input((5, 3)), keras.layers.TimeDistributed(ScoreMaskedDense(2, seed=0))])
+    x = np.random.default_rng(0).normal(size=(4, 5, 3))
+    zoo.save_supermask(model, tmp_path / "a")
+    np.testing.assert_array_equal(zoo.load_supermask(tmp_path / "a")(x), model(x))
+    with pytest.raises(ValueError, match="not inside other layers: 'time_distributed"):
+        zoo.fold(model)
+
+
+class Subclassed(keras.Model):
+    """A model without a graph."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = ScoreMaskedDense(2, seed=0)
+
+    def call(self, inputs):
+        """One masked layer."""
+        return self.dense(inputs)
+
+
+def test_models_without_a_graph_are_refused(tmp_path):
+    subclassed = Subclassed()
+    subclassed(np.ones((2, 3), "float32"))
+    for model in (subclassed, keras.Sequential([ScoreMaskedDense(2)])):
+        for use in (zoo.fold, lambda m: zoo.save_supermask(m, tmp_path / "a")):
+            with pytest.raises(ValueError, match="must be a Functional model, or a Sequential one that is built"):
+                use(model)
+    for use in (zoo.fold, lambda m: zoo.save_supermask(m, tmp_path / "a")):
+        with pytest.raises(ValueError, match="Received: model=3"):
+            use(3)
