@@ -2,22 +2,30 @@
 
 from layers.amplify import Amplify
 from layers.coin_flip_dropout import CoinFlipDropout
+from layers.hyper_dense import HyperDense
+from layers.hyperfan import Hyperfan
 from layers.initializers import KaimingUniform, SignedKaimingConstant
 from layers.majority_vote import MajorityVote
 from layers.masks import topk_mask
 from layers.normalize_pixels import NormalizePixels
+from layers.random_input import RandomInput
 from layers.randomize_pruned import RandomizePruned
 from layers.score_masked import ScoreMaskedConv, ScoreMaskedDense
+from layers.shared_draws import SharedDraws
 
 __all__ = [
     "Amplify",
     "CoinFlipDropout",
+    "HyperDense",
+    "Hyperfan",
     "KaimingUniform",
     "MajorityVote",
     "NormalizePixels",
+    "RandomInput",
     "RandomizePruned",
     "ScoreMaskedConv",
     "ScoreMaskedDense",
+    "SharedDraws",
     "SignedKaimingConstant",
     "topk_mask",
 ]

@@ -3,6 +3,8 @@
 import numbers
 from typing import Any
 
+import numpy as np
+
 
 def positive_int(name: str, value: Any) -> int:
     """Return `value` as an int, or raise a `ValueError` that names the argument if it is not an int >= 1."""
@@ -25,6 +27,18 @@ def optional_seed(name: str, value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not 0 <= int(value) < 2**32:
         raise ValueError(f"`{name}` must be None or an int in [0, 2**32). Received: {name}={value!r}")
     return int(value)
+
+
+def fresh_seed(seed: int | None) -> int:
+    """`seed`, or one from the system's entropy."""
+    return int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
+
+
+def boolean(name: str, value: Any) -> bool:
+    """Return `value`, or raise a `ValueError` that names the argument if it is not a bool."""
+    if not isinstance(value, bool):
+        raise ValueError(f"`{name}` must be a bool. Received: {name}={value!r}")
+    return value
 
 
 def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:

@@ -2,7 +2,8 @@
 
 import keras
 
-from layers.arguments import optional_seed, unit_interval
+from layers.arguments import boolean, optional_seed, unit_interval
+from layers.seed_state import load_seed_state, save_seed_state
 
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")
@@ -30,9 +31,7 @@ class CoinFlipDropout(keras.layers.Layer):
     def __init__(self, rate: float, flip_at_inference: bool = True, seed: int | None = None, **kwargs) -> None:
         super().__init__(**kwargs)
         self.rate = unit_interval("rate", rate)
-        if not isinstance(flip_at_inference, bool):
-            raise ValueError(f"`flip_at_inference` must be a bool. Received: flip_at_inference={flip_at_inference!r}")
-        self.flip_at_inference = flip_at_inference
+        self.flip_at_inference = boolean("flip_at_inference", flip_at_inference)
         self.seed = optional_seed("seed", seed)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.supports_masking = True
@@ -53,12 +52,11 @@ class CoinFlipDropout(keras.layers.Layer):
 
     def save_own_variables(self, store) -> None:
         """Save the generator's state, which Keras leaves out of every file."""
-        store["seed_state"] = keras.ops.convert_to_numpy(self.seed_generator.state.value)
+        save_seed_state(self, store)
 
     def load_own_variables(self, store) -> None:
         """Restore the generator's state; a file without one (weights alone) leaves it as it is."""
-        if "seed_state" in store.keys():  # noqa: SIM118 -- Keras's store has keys() but no `in`
-            self.seed_generator.state.assign(store["seed_state"])
+        load_seed_state(self, store)
 
     def get_config(self) -> dict:
         """The constructor's arguments."""

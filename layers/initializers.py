@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from layers.arguments import optional_seed
+from layers.arguments import fresh_seed, optional_seed
 
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")
@@ -102,8 +102,3 @@ def uniform(shape: tuple[int, ...], *key: int) -> np.ndarray:
     words = np.random.Philox(np.random.SeedSequence(key)).random_raw(-(-size // 2))
     halves = np.stack([words & np.uint64(0xFFFFFFFF), words >> np.uint64(32)], axis=-1).reshape(-1)[:size]
     return ((halves >> np.uint64(8)).astype(np.float32) * np.float32(2**-24)).reshape(shape)
-
-
-def fresh_seed(seed: int | None) -> int:
-    """`seed`, or one from the system's entropy."""
-    return int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from layers.arguments import optional_seed, positive_int, probability
-from layers.initializers import fresh_seed, uniform, with_seed
+from layers.arguments import fresh_seed, optional_seed, positive_int, probability
+from layers.initializers import uniform, with_seed
 from layers.masks import topk_mask_numpy
 from layers.score_masked import masked_layers, require_masked_layers
 

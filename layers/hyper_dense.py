@@ -1,0 +1,123 @@
+"""HyperDense: a Dense layer whose kernel and bias are inputs."""
+
+import keras
+from keras import ops
+
+from layers.arguments import boolean, positive_int
+
+
+@keras.saving.register_keras_serializable(package="coinflip_zoo")
+class HyperDense(keras.layers.Layer):
+    """A Dense layer whose weights are another network's output: `HyperDense(units)([x, theta])`.
+
+    A row of `theta` is one set of weights, the kernel `(inputs, units)` flattened row by row, then the bias. Without
+    `shared` every example has weights of its own; with it the rows of `theta` are draws that all examples meet, as one
+    matrix product.
+
+    Args:
+        units: Positive int.
+        use_bias: Bool, whether `theta` ends with a bias.
+        activation: As in Keras.
+        shared: Bool, whether the rows of `theta` are draws shared by the batch.
+        expected: Bool; True replaces the shared draws by their mean, one set of weights.
+
+    Input shape: `(batch, inputs)` and `(batch, parameters)`, or `(draws, parameters)` if `shared`.
+    Output shape: `(batch, units)`; if `shared` and not `expected`, `(batch * draws, units)`, the rows of one example
+    contiguous as `Amplify` lays them.
+
+    Raises:
+        ValueError: If an argument is out of range, `theta` has another length than `parameter_count(inputs, units)`,
+            or the batches of `x` and `theta` differ where they must not.
+
+    Reference: Coin-Flipping Neural Networks, section 4 and appendix E; On the Modularity of Hypernetworks, section 3.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        use_bias: bool = True,
+        activation=None,
+        shared: bool = False,
+        expected: bool = False,
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.units = positive_int("units", units)
+        self.use_bias = boolean("use_bias", use_bias)
+        self.activation = keras.activations.get(activation)
+        self.shared = boolean("shared", shared)
+        self.expected = boolean("expected", expected)
+        if self.expected and not self.shared:
+            raise ValueError("`expected` must be False unless `shared`: it is the mean of shared draws. Received: True")
+
+    @staticmethod
+    def parameter_count(inputs: int, units: int, use_bias: bool = True) -> int:
+        """Length of a row of `theta`."""
+        return positive_int("inputs", inputs) * positive_int("units", units) + (units if use_bias else 0)
+
+    def build(self, input_shape) -> None:
+        """Nothing to create; the shapes are checked."""
+        self.compute_output_shape(input_shape)
+        self.built = True
+
+    def call(self, inputs):
+        """Multiply by the given kernels and add the given biases."""
+        x, theta = inputs
+        self.compute_output_shape((tuple(x.shape), tuple(theta.shape)))
+        if self.expected:
+            theta = ops.mean(theta, axis=0, keepdims=True)
+        size = x.shape[-1] * self.units
+        kernel = ops.reshape(theta[:, :size], (-1, x.shape[-1], self.units))
+        bias = theta[:, size:] if self.use_bias else None
+        outputs = self._shared(x, kernel, bias) if self.shared else self._per_example(x, kernel, bias)
+        return self.activation(outputs)
+
+    def _per_example(self, x, kernel, bias):
+        outputs = ops.squeeze(ops.matmul(ops.expand_dims(x, 1), kernel), 1)
+        return outputs if bias is None else outputs + bias
+
+    def _shared(self, x, kernel, bias):
+        columns = ops.reshape(ops.transpose(kernel, (1, 0, 2)), (x.shape[-1], -1))
+        outputs = ops.matmul(x, columns)  # of one example: all units of the first draw, of the second, ...
+        if bias is not None:
+            outputs = outputs + ops.reshape(bias, (1, -1))
+        return ops.reshape(outputs, (-1, self.units))
+
+    def compute_output_shape(self, input_shape):
+        """One row per example, or one per example and shared draw."""
+        x, theta = _two_shapes(input_shape)
+        needed = self.parameter_count(x[1], self.units, self.use_bias)
+        if theta[1] != needed:
+            bias = f" + {self.units}" if self.use_bias else ""
+            raise ValueError(
+                f"`theta` must have {needed} parameters a row ({x[1]} inputs * {self.units} units{bias}). "
+                f"Received: theta of shape {theta}"
+            )
+        if self.shared:
+            rows = None if None in (x[0], theta[0]) else x[0] * theta[0]
+            return (x[0] if self.expected else rows, self.units)
+        if None not in (x[0], theta[0]) and x[0] != theta[0]:
+            raise ValueError(
+                f"`theta` must have one row per example unless `shared`. Received: x of shape {x} and theta of {theta}"
+            )
+        return (theta[0] if x[0] is None else x[0], self.units)
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "use_bias": self.use_bias,
+            "activation": keras.activations.serialize(self.activation),
+            "shared": self.shared,
+            "expected": self.expected,
+        }
+
+
+def _two_shapes(input_shape) -> list[tuple]:
+    shapes = [tuple(shape) for shape in input_shape if isinstance(shape, tuple | list)]
+    if len(shapes) != 2 or len(shapes) != len(input_shape) or any(len(s) != 2 or s[1] is None for s in shapes):
+        raise ValueError(
+            f"HyperDense takes [x, theta] of shapes (batch, inputs) and (rows, parameters). Received: {input_shape}"
+        )
+    return shapes

@@ -1,0 +1,96 @@
+"""Hyperfan: initial weights of the layer that generates another layer's weights."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from layers.arguments import boolean, fresh_seed, one_of, optional_seed, positive_float, positive_int
+from layers.hyper_dense import HyperDense
+from layers.initializers import uniform
+
+MODES = ("fan_in", "fan_out", "harmonic")
+
+
+@keras.saving.register_keras_serializable(package="coinflip_zoo")
+class Hyperfan(keras.initializers.Initializer):
+    """Kernel of the last linear layer of a hypernetwork, such that the layer it generates keeps its variance.
+
+    For a `Dense(HyperDense.parameter_count(inputs, units))` whose own bias begins at 0. Columns that make kernel
+    entries and those that make biases have variances of their own; all are uniform and centred. With d_k the inputs
+    of the generating layer, V = `variance` and g = `gain`:
+
+    - "fan_in": g / (B inputs d_k V) for the kernel, where B is 2 with a bias and 1 without; g / (2 d_k V) for the bias.
+      The generated layer has output variance g times its input variance (1 for the bias half);
+    - "fan_out": g / (units d_k V) for the kernel, max(0, g (1 - inputs / units) / (d_k V)) for the bias: gradients
+      keep their variance;
+    - "harmonic": the harmonic mean 2 / (1 / var_in + 1 / var_out) of both.
+
+    Args:
+        inputs: Positive int, inputs of the generated layer.
+        units: Positive int, its units.
+        mode: As above.
+        variance: Positive float, the mean square of an input of the generating layer.
+        gain: Positive float: 2 where the generated layer's inputs went through a ReLU, else 1.
+        use_bias: Bool, whether a bias is generated.
+        seed: None (drawn from the system's entropy, once) or int in [0, 2**32).
+
+    Raises:
+        ValueError: If an argument is out of range, or the kernel to draw has other columns.
+
+    Reference: Principled Weight Initialization for Hypernetworks (Chang, Flokas, Lipson, 2020), sections 4 and 5.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        units: int,
+        mode: str = "fan_in",
+        variance: float = 1.0,
+        gain: float = 1.0,
+        use_bias: bool = True,
+        seed: int | None = None,
+    ) -> None:
+        self.inputs = positive_int("inputs", inputs)
+        self.units = positive_int("units", units)
+        self.mode = one_of("mode", mode, MODES)
+        self.variance = positive_float("variance", variance)
+        self.gain = positive_float("gain", gain)
+        self.use_bias = boolean("use_bias", use_bias)
+        self.seed = fresh_seed(optional_seed("seed", seed))
+
+    def __call__(self, shape, dtype=None):
+        """Draw a kernel `(d_k, parameters)`."""
+        needed = HyperDense.parameter_count(self.inputs, self.units, self.use_bias)
+        if len(shape) != 2 or shape[1] != needed:
+            raise ValueError(f"`shape` must be (d_k, {needed}). Received: shape={tuple(shape)}")
+        kernel, bias = self.variances(shape[0])
+        size = self.inputs * self.units
+        bounds = np.sqrt(3 * np.repeat([kernel, bias], [size, needed - size])).astype("float32")
+        return ops.convert_to_tensor(bounds * (2 * uniform(tuple(shape), self.seed) - 1), dtype=dtype)
+
+    def variances(self, d_k: int) -> tuple[float, float]:
+        """Variances of the columns that make the kernel and of those that make the bias."""
+        scale = self.gain / (d_k * self.variance)
+        halves = 2 if self.use_bias else 1
+        fan_in = scale / (halves * self.inputs), scale / 2
+        fan_out = scale / self.units, scale * max(0.0, 1 - self.inputs / self.units)
+        if self.mode == "harmonic":
+            kernel, bias = (_harmonic_mean(*pair) for pair in zip(fan_in, fan_out, strict=True))
+            return kernel, bias
+        return fan_in if self.mode == "fan_in" else fan_out
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {
+            "inputs": self.inputs,
+            "units": self.units,
+            "mode": self.mode,
+            "variance": self.variance,
+            "gain": self.gain,
+            "use_bias": self.use_bias,
+            "seed": self.seed,
+        }
+
+
+def _harmonic_mean(a: float, b: float) -> float:
+    return 2 / (1 / a + 1 / b) if a and b else 0.0

@@ -1,0 +1,83 @@
+"""RandomInput: the random input of a generator."""
+
+import keras
+from keras import ops
+
+from layers.arguments import boolean, fresh_seed, one_of, optional_seed, positive_int
+from layers.seed_state import load_seed_state, save_seed_state
+
+DISTRIBUTIONS = ("uniform", "categorical")
+
+
+@keras.saving.register_keras_serializable(package="coinflip_zoo")
+class RandomInput(keras.layers.Layer):
+    """Random numbers for every row: what a generator of weights makes its draws of.
+
+    The state of the random generator is saved and restored with the layer.
+
+    Args:
+        units: Positive int, numbers per row.
+        distribution: "uniform", independent numbers in [0, 1); or "categorical", a one-hot vector, every class with
+            probability 1 / units.
+        flip_at_inference: Bool. False gives the same rows at every inference, classes in turn, so that a mean over
+            them is one fixed number; training draws anew all the same.
+        seed: None or int in [0, 2**32).
+
+    Input shape: `(rows, ...)`, of which only the number of rows counts. Output shape: `(rows, units)`.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Reference: Coin-Flipping Neural Networks, appendix E (z and y).
+    """
+
+    def __init__(
+        self,
+        units: int,
+        distribution: str = "uniform",
+        flip_at_inference: bool = True,
+        seed: int | None = None,
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.units = positive_int("units", units)
+        self.distribution = one_of("distribution", distribution, DISTRIBUTIONS)
+        self.flip_at_inference = boolean("flip_at_inference", flip_at_inference)
+        self.seed = fresh_seed(optional_seed("seed", seed))
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
+
+    def build(self, input_shape) -> None:
+        """Nothing to create."""
+        self.built = True
+
+    def call(self, inputs, training=None):
+        """Draw every row, or at inference without `flip_at_inference` those that are always the same."""
+        rows = ops.shape(inputs)[0]
+        fixed = not (training or self.flip_at_inference)
+        seed = self.seed if fixed else self.seed_generator
+        if self.distribution == "uniform":
+            return keras.random.uniform((rows, self.units), seed=seed, dtype=self.compute_dtype)
+        classes = ops.arange(rows) % self.units if fixed else keras.random.randint((rows,), 0, self.units, seed=seed)
+        return ops.one_hot(classes, self.units, dtype=self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        """`(rows, units)`."""
+        return (input_shape[0], self.units)
+
+    def save_own_variables(self, store) -> None:
+        """Save the generator's state, which Keras leaves out of every file."""
+        save_seed_state(self, store)
+
+    def load_own_variables(self, store) -> None:
+        """Restore the generator's state; a file without one (weights alone) leaves it as it is."""
+        load_seed_state(self, store)
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "distribution": self.distribution,
+            "flip_at_inference": self.flip_at_inference,
+            "seed": self.seed,
+        }
