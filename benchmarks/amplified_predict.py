@@ -22,7 +22,7 @@ FLIPS = 25
 
 def amplified_at_input(model):
     """The same network and weights with every layer run once per flip."""
-    prefix, suffix, _ = coin_graph(model)
+    prefix, suffix, _, _ = coin_graph(model)
     inputs = keras.Input(model.input_shape[1:])
     logits = suffix(prefix(Amplify(FLIPS)(inputs)))
     return keras.Model(inputs, MajorityVote(FLIPS)(logits))

@@ -1,4 +1,4 @@
-"""Recipes of Coin-Flipping Neural Networks: ResNet-20 with dropout, Table 3, and the same on small data."""
+"""Recipes of Coin-Flipping Neural Networks: dropout (Table 3) and hypernetwork (Tables 1, 2, 4), also on small data."""
 
 from recipes.recipe import Recipe, add
 
@@ -22,7 +22,22 @@ for _data, _statistics in _STATISTICS.items():
             )
         )
 
-for _model in ("resnet20_cfnn", "resnet20_dropout"):
+_DEPTH = {"cifar10": 6, "cifar100": 10}  # of N_e in Table 1; Table 2 is this with --set depth=N
+
+for _data, _statistics in _STATISTICS.items():
+    for _model in ("hypernet_cfnn", "hypernet_deterministic"):
+        add(
+            Recipe(
+                name=f"{_model}_{_data}",
+                model=_model,
+                data=_data,
+                paper="Coin-Flipping Neural Networks, Tables 1, 2 and 4",
+                options={"depth": _DEPTH[_data], "weight_decay": 5e-3, **_statistics},
+                augment="crop_flip",
+            )
+        )
+
+for _model in ("resnet20_cfnn", "resnet20_dropout", "hypernet_cfnn", "hypernet_deterministic"):
     # Our own setting: 1,257 images of 8x8 need fewer epochs, and a digit has no mirror image.
     add(
         Recipe(

@@ -2,7 +2,7 @@
 
 import importlib
 
-from zoo import conv6, data, pruned_resnet, resnet
+from zoo import conv6, data, hypernet_cfnn, modularity, pruned_resnet, resnet
 from zoo.amplification import RandomAccuracy, amplify, flips, random_accuracy
 from zoo.export import export
 from zoo.fold import fold
@@ -20,9 +20,11 @@ __all__ = [
     "export",
     "flips",
     "fold",
+    "hypernet_cfnn",
     "list_models",
     "list_weights",
     "load_supermask",
+    "modularity",
     "pruned_resnet",
     "random_accuracy",
     "resnet",

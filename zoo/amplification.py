@@ -10,7 +10,7 @@ from layers.arguments import one_of, positive_int
 from layers.majority_vote import break_ties, votes
 from zoo.amplified_model import AmplifiedModel
 from zoo.batches import Batches, fit_input
-from zoo.coin_graph import coin_graph, flipping_graph, has_coins, with_coins
+from zoo.coin_graph import CoinGraph, coin_graph, flipping_graph, has_coins, with_coins
 from zoo.lazy_images import LazyImages, as_images
 
 VOTES = ("majority", "mean", "expected")
@@ -26,7 +26,7 @@ class RandomAccuracy(NamedTuple):
     n: int
 
 
-def amplify(model: keras.Model, samples: int, vote: str = "majority", *, chunk: int = 25) -> AmplifiedModel:
+def amplify(model: keras.Model, samples: int, vote: str = "majority", *, chunk: int | None = None) -> AmplifiedModel:
     """The same weights under another amplification.
 
     Args:
@@ -34,7 +34,8 @@ def amplify(model: keras.Model, samples: int, vote: str = "majority", *, chunk: 
         samples: Positive int, flips per example.
         vote: `"majority"` (histogram of the flips' classes), `"mean"` (soft vote; MC dropout's mean) or
             `"expected"` (every coin replaced by its mean: ordinary inference; `samples` must be 1).
-        chunk: Positive int; inference runs at most this many flips of a batch at a time.
+        chunk: Positive int; inference runs at most this many flips of a batch at a time. None is 25, and 250 where a
+            generator draws weights that the batch shares, which take far less memory than rows of examples.
 
     Returns:
         A Functional model, compiled like `model`.
@@ -49,7 +50,7 @@ def amplify(model: keras.Model, samples: int, vote: str = "majority", *, chunk: 
     if expected and samples != 1:
         raise ValueError(f'`samples` must be 1 where vote="expected": no coin is flipped. Received: samples={samples}')
     graph = with_coins(model, samples, "mean" if expected else vote, flip_at_inference=not expected)
-    amplified = AmplifiedModel(graph.input, graph.output, name=model.name, chunk=chunk)
+    amplified = AmplifiedModel(graph.input, graph.output, name=model.name, chunk=_chunk(chunk, coin_graph(graph)))
     if model.compiled:
         config = dict(model._compile_config.config)  # the objects themselves: they need not be serializable
         optimizer = model.optimizer
@@ -62,7 +63,7 @@ def coins_off(model: keras.Model) -> keras.Model:
     return amplify(model, 1, "expected") if has_coins(model) else model
 
 
-def flips(model: keras.Model, x, samples: int = 100, *, batch_size: int = 32, chunk: int = 25) -> np.ndarray:
+def flips(model: keras.Model, x, samples: int = 100, *, batch_size: int = 32, chunk: int | None = None) -> np.ndarray:
     """The class index of every flip, coins on.
 
     Args:
@@ -70,7 +71,7 @@ def flips(model: keras.Model, x, samples: int = 100, *, batch_size: int = 32, ch
         x: Array `(examples, ...)` or `LazyImages`.
         samples: Positive int, flips per example.
         batch_size: Positive int, examples per batch.
-        chunk: Positive int; at most `batch_size * chunk` rows are evaluated at once.
+        chunk: Positive int; at most `batch_size * chunk` rows are evaluated at once. None as in `amplify`.
 
     Returns:
         int64 array `(examples, samples)`.
@@ -90,7 +91,7 @@ def random_accuracy(
     *,
     confidence: float = 0.95,
     batch_size: int = 32,
-    chunk: int = 25,
+    chunk: int | None = None,
 ) -> RandomAccuracy | list[RandomAccuracy]:
     """The empirical random accuracy of Definition 2.1: the share of examples whose vote is the label.
 
@@ -102,7 +103,7 @@ def random_accuracy(
         vote: `"majority"`, `"mean"` or `"expected"` (coins off; `samples` is then ignored).
         confidence: In (0, 1), of the Wilson interval over examples.
         batch_size: Positive int, examples per batch.
-        chunk: Positive int; at most `batch_size * chunk` rows are evaluated at once.
+        chunk: Positive int; at most `batch_size * chunk` rows are evaluated at once. None as in `amplify`.
 
     Returns:
         One `RandomAccuracy`, or a list of them for a sequence of `samples`.
@@ -124,7 +125,7 @@ def random_accuracy(
     return results[0] if isinstance(samples, int | np.integer) else results
 
 
-def _predicted(model, x, wanted: list[int], vote: str, batch_size: int, chunk: int) -> np.ndarray:
+def _predicted(model, x, wanted: list[int], vote: str, batch_size: int, chunk: int | None) -> np.ndarray:
     """Voted classes `(len(wanted), examples)`."""
     for samples in wanted:
         positive_int("samples", samples)
@@ -154,20 +155,23 @@ def _voted(logits: np.ndarray, wanted: list[int], vote: str, temperature: float)
     return soft.argmax(-1).T
 
 
-def _flip_logits(model, x, samples: int, batch_size: int, chunk: int) -> Iterator[np.ndarray]:
+def _flip_logits(model, x, samples: int, batch_size: int, chunk: int | None) -> Iterator[np.ndarray]:
     """Logits `(batch, samples, classes)` of each batch, evaluated at most `batch_size * chunk` rows at a time."""
     x = _check_images(x)
+    graph = flipping_graph(model)
     rows = min(positive_int("batch_size", batch_size), len(x))
-    each = -(-positive_int("samples", samples) // -(-samples // positive_int("chunk", chunk)))
-    once, per_flip, _ = flipping_graph(model)
+    each = -(-positive_int("samples", samples) // -(-samples // _chunk(chunk, graph)))
     for start in range(0, len(x), rows):
         batch = x[start : start + rows]
         padded = np.concatenate([batch, batch[:1].repeat(rows - len(batch), axis=0)])  # one shape, one compilation
-        hidden = [h.repeat(each, axis=0) for h in keras.tree.flatten(once.predict_on_batch(padded))]
-        drawn = [
-            per_flip.predict_on_batch(hidden).reshape(rows, each, -1)[: len(batch)] for _ in range(-(-samples // each))
-        ]
+        flipped = graph.rows(keras.tree.flatten(graph.prefix.predict_on_batch(padded)), each)
+        calls = [graph.suffix.predict_on_batch(flipped) for _ in range(-(-samples // each))]
+        drawn = [logits.reshape(rows, each, -1)[: len(batch)] for logits in calls]
         yield np.concatenate(drawn, axis=1)[:, :samples].astype("float32")
+
+
+def _chunk(chunk: int | None, graph: CoinGraph) -> int:
+    return graph.chunk if chunk is None else positive_int("chunk", chunk)
 
 
 def _check_images(x):

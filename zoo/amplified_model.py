@@ -43,8 +43,8 @@ class AmplifiedModel(keras.Model):
 
 def _chunked_vote(graph, inputs, chunk: int):
     """Count the votes of `samples` flips, `chunk` at a time, in a loop that the backend does not unroll."""
-    prefix, suffix, majority = graph
-    hidden = keras.tree.flatten(prefix(inputs, training=False))
+    suffix, majority = graph.suffix, graph.majority
+    hidden = keras.tree.flatten(graph.prefix(inputs, training=False))
     batch, classes = ops.shape(hidden[0])[0], suffix.output.shape[-1]
     # Keras lets no draw happen inside a loop: the generators' states travel through it as values instead.
     coins = [v for v in suffix.variables if not any(v is w for w in suffix.weights)]
@@ -53,7 +53,7 @@ def _chunked_vote(graph, inputs, chunk: int):
     def count(flips: int):
         def body(_, carry):
             histogram, soft, states, hidden = carry
-            rows = [ops.repeat(h, flips, axis=0) for h in hidden]
+            rows = graph.rows(hidden, flips)
             with keras.StatelessScope(state_mapping=frozen + list(zip(coins, states, strict=True))) as scope:
                 logits = suffix(rows, training=False)
             logits = ops.reshape(ops.cast(logits, majority.compute_dtype), (-1, flips, classes))

@@ -4,21 +4,37 @@ import weakref
 from typing import NamedTuple
 
 import keras
+from keras import ops
 
-from layers import Amplify, MajorityVote
+from layers import Amplify, HyperDense, MajorityVote, SharedDraws
 from zoo.bare import bare, describe
+
+EXPECTED_DRAWS = 1000  # of generated weights, for their mean
 
 
 class CoinGraph(NamedTuple):
     """The two halves of a model, sharing its layers.
 
-    `prefix` maps the model's inputs to what its `Amplify` layers repeat, once per example. `suffix` maps those
-    tensors, one row per flip, to the logits of each flip `(rows, classes)`. `majority` is the model's MajorityVote.
+    `prefix` maps the model's inputs, once per example, to what meets the coins: what `Amplify` layers repeat, or what
+    meets weights drawn by a generator. `suffix` maps `rows(...)` of that to the logits of each flip `(rows, classes)`.
+    `majority` is the model's MajorityVote, `branches` the number of `SharedDraws` layers (0: flips by `Amplify`).
     """
 
     prefix: keras.Model
     suffix: keras.Model
     majority: MajorityVote
+    branches: int
+
+    @property
+    def chunk(self) -> int:
+        """Flips of a batch evaluated at once where nobody asks for another number; draws take little memory."""
+        return 250 if self.branches else 25
+
+    def rows(self, hidden: list, flips) -> list:
+        """The inputs of `suffix` for a number of flips, an int or an int tensor, of every example."""
+        if self.branches:
+            return [*hidden, *[ops.zeros((flips, 1))] * self.branches]
+        return [ops.repeat(h, flips, axis=0) for h in hidden]
 
 
 # A model's halves are asked for at every batch; they must not keep the model alive.
@@ -27,11 +43,11 @@ _FLIPPING: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def coin_graph(model: keras.Model) -> CoinGraph:
-    """Split a model at its `Amplify` layers and its `MajorityVote`.
+    """Split a model at its `Amplify` or `SharedDraws` layers and its `MajorityVote`.
 
     Raises:
-        ValueError: If the model is neither Functional nor Sequential, or does not have `Amplify` layers and one
-            `MajorityVote`.
+        ValueError: If the model is neither Functional nor Sequential, does not have `Amplify` or `SharedDraws` layers
+            (only one kind of them) and one `MajorityVote`, or they differ in `samples`.
     """
     if model not in _GRAPHS:
         _GRAPHS[model] = _split(model)
@@ -74,6 +90,10 @@ def _replacement(layer, samples: int, vote: str, flip_at_inference: bool) -> ker
     config = layer.get_config()
     if isinstance(layer, Amplify):
         return Amplify.from_config({**config, "samples": samples})
+    if isinstance(layer, SharedDraws):
+        return SharedDraws.from_config({**config, "samples": samples if flip_at_inference else EXPECTED_DRAWS})
+    if isinstance(layer, HyperDense) and layer.shared:
+        return HyperDense.from_config({**config, "expected": not flip_at_inference})
     if isinstance(layer, MajorityVote):
         return MajorityVote.from_config({**config, "samples": samples, "vote": vote})
     if is_coin(layer) and layer.flip_at_inference != flip_at_inference:
@@ -86,16 +106,51 @@ def _replacement(layer, samples: int, vote: str, flip_at_inference: bool) -> ker
 
 def _split(model: keras.Model) -> CoinGraph:
     model = bare(model)
-    nodes = [node for level in model._nodes_by_depth.values() for node in level]
-    amplified = [node for node in nodes if isinstance(node.operation, Amplify)]
+    nodes = [node for _, level in sorted(model._nodes_by_depth.items(), reverse=True) for node in level]
+    cuts = [node for node in nodes if isinstance(node.operation, Amplify | SharedDraws)]
     majorities = [node for node in nodes if isinstance(node.operation, MajorityVote)]
-    if not amplified or len(majorities) != 1:
-        raise ValueError(
-            "`model` must be a model with Amplify layers and one MajorityVote in its own graph. Received: "
-            f"{describe(model)} with {len(amplified)} calls of Amplify and {len(majorities)} of MajorityVote"
-        )
+    _check_cuts(model, cuts, majorities)
+    majority = majorities[0]
+    if isinstance(cuts[0].operation, Amplify):
+        met, branches = [node.input_tensors[0] for node in cuts], []
+    else:
+        met, branches = _met_by(cuts, nodes), [node.outputs[0] for node in cuts]
     return CoinGraph(
-        prefix=keras.Model(model.input, [node.input_tensors[0] for node in amplified]),
-        suffix=keras.Model([node.outputs[0] for node in amplified], majorities[0].input_tensors[0]),
-        majority=majorities[0].operation,
+        prefix=keras.Model(model.input, met),
+        suffix=keras.Model([*met, *branches] if branches else [c.outputs[0] for c in cuts], majority.input_tensors[0]),
+        majority=majority.operation,
+        branches=len(branches),
     )
+
+
+def _met_by(cuts: list, nodes: list) -> list:
+    """Tensors of the data's path that the draws' branches meet, each once, in the order of the graph."""
+    drawn, met = {id(tensor) for node in cuts for tensor in node.outputs}, {}
+    for node in nodes:
+        if node not in cuts and any(id(tensor) in drawn for tensor in node.input_tensors):
+            drawn |= {id(tensor) for tensor in node.outputs}
+            met |= {id(tensor): tensor for tensor in node.input_tensors if id(tensor) not in drawn}
+    return list(met.values())
+
+
+def _check_cuts(model: keras.Model, cuts: list, majorities: list) -> None:
+    kinds = {type(node.operation) for node in cuts}
+    if len(kinds) != 1 or len(majorities) != 1:
+        calls = {kind.__name__: sum(type(node.operation) is kind for node in cuts) for kind in (Amplify, SharedDraws)}
+        raise ValueError(
+            "`model` must be a model with Amplify layers or SharedDraws layers and one MajorityVote in its own graph. "
+            f"Received: {describe(model)} with calls {calls} and {len(majorities)} of MajorityVote"
+        )
+    wanted = majorities[0].operation.samples
+    for node in cuts:
+        if node.operation.samples != wanted and not _averages(node, model):
+            raise ValueError(
+                f"`samples` of {node.operation.name!r} must be that of MajorityVote, {wanted}. "
+                f"Received: samples={node.operation.samples}"
+            )
+
+
+def _averages(cut, model: keras.Model) -> bool:
+    """Whether a branch of shared draws ends in their mean."""
+    dense = [layer for layer in model.layers if isinstance(layer, HyperDense) and layer.shared]
+    return isinstance(cut.operation, SharedDraws) and bool(dense) and all(layer.expected for layer in dense)

@@ -15,8 +15,6 @@ from layers.score_masked import masked_layers
 from zoo.coin_graph import flipping_graph, has_coins
 from zoo.fold import fold
 
-_CHUNK = 25  # flips per example evaluated at once
-
 
 def export(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = False) -> None:
     """Write a SavedModel that needs neither zoo nor layers nor Keras where it is loaded.
@@ -105,7 +103,8 @@ def _endpoints(model: keras.Model, fresh) -> list[tuple]:
     if not has_coins(model):
         serve = tf.function(lambda images: model(tf.cast(images, "float32"), training=False))
         return [("serve", serve, False)]
-    prefix, suffix, majority = flipping_graph(model)
+    graph = flipping_graph(model)
+    suffix, majority = graph.suffix, graph.majority
     coins = _coins(model)
 
     def wake() -> None:
@@ -125,12 +124,12 @@ def _endpoints(model: keras.Model, fresh) -> list[tuple]:
     def tally(images, samples):
         tf.debugging.assert_positive(samples, "`samples` must be a positive int")
         wake()
-        hidden = keras.tree.flatten(prefix(tf.cast(images, "float32"), training=False))
+        hidden = keras.tree.flatten(graph.prefix(tf.cast(images, "float32"), training=False))
         empty = tf.zeros((tf.shape(hidden[0])[0], suffix.output.shape[-1]))
 
         def body(done, histogram, soft):
-            flips = tf.minimum(_CHUNK, samples - done)
-            logits = tf.cast(suffix([tf.repeat(h, flips, axis=0) for h in hidden], training=False), "float32")
+            flips = tf.minimum(graph.chunk, samples - done)
+            logits = tf.cast(suffix(graph.rows(hidden, flips), training=False), "float32")
             logits = tf.reshape(logits, (-1, flips, logits.shape[-1]))
             histogram += tf.reduce_sum(votes(logits), axis=1)
             soft += tf.reduce_sum(tf.nn.softmax(logits / majority.temperature), axis=1)

@@ -1,13 +1,11 @@
 """ResNets with dropout: the dropout CFNN and its deterministic baseline."""
 
-from collections.abc import Iterator
-
 import keras
 
 from layers import Amplify, CoinFlipDropout, MajorityVote, NormalizePixels
 from zoo.arguments import check_images
-from zoo.methods import coupled
 from zoo.registry import register
+from zoo.residual import conv, dense, shortcut
 from zoo.seeds import layer_seeds
 
 _PAPER = "Coin-Flipping Neural Networks"
@@ -68,51 +66,27 @@ def _dropout_resnet(
 
     inputs = keras.Input(input_shape)
     x = NormalizePixels(mean, variance)(inputs)
-    x = _activate(_conv(x, 16, 3, 1, weight_decay, seeds))
+    x = _activate(conv(x, 16, 3, 1, weight_decay, seeds))
     for stage, filters in enumerate((16, 32, 64)):
         for block in range(blocks):
             strides = 2 if stage and not block else 1
             first = not stage and not block
-            shortcut = _shortcut(x, filters, strides, weight_decay, seeds)
-            x = _activate(_conv(x, filters, 3, strides, weight_decay, seeds))
+            skipped = shortcut(x, filters, strides, weight_decay, seeds)
+            x = _activate(conv(x, filters, 3, strides, weight_decay, seeds))
             if first:  # the first coin: whatever meets it is repeated from here on
-                x, shortcut = amplify(x), amplify(shortcut)
+                x, skipped = amplify(x), amplify(skipped)
             x = CoinFlipDropout(rate, flip_at_inference, seed=next(seeds))(x)
-            x = _conv(x, filters, 3, 1, weight_decay, seeds)
-            x = keras.layers.ReLU()(keras.layers.Add()([x, shortcut]))
+            x = conv(x, filters, 3, 1, weight_decay, seeds)
+            x = keras.layers.ReLU()(keras.layers.Add()([x, skipped]))
     x = keras.layers.GlobalAveragePooling2D()(x)
     x = CoinFlipDropout(rate, flip_at_inference, seed=next(seeds))(x)
-    logits = keras.layers.Dense(
-        classes, kernel_initializer=_he_normal(seeds), kernel_regularizer=coupled(weight_decay), name="logits"
-    )(x)
+    logits = dense(classes, weight_decay, seeds, name="logits")(x)
     vote = "majority" if flip_at_inference else "mean"  # without coins the mean is the plain softmax
     return keras.Model(inputs, MajorityVote(samples, vote)(logits))
 
 
-def _conv(x, filters: int, size: int, strides: int, weight_decay: float, seeds: Iterator[int]):
-    """Convolution without bias, then batch normalisation (which sees every flip's rows in training)."""
-    x = keras.layers.Conv2D(
-        filters,
-        size,
-        strides,
-        padding="same",
-        use_bias=False,
-        kernel_initializer=_he_normal(seeds),
-        kernel_regularizer=coupled(weight_decay),
-    )(x)
-    return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
-
-
-def _shortcut(x, filters: int, strides: int, weight_decay: float, seeds: Iterator[int]):
-    return x if x.shape[-1] == filters else _conv(x, filters, 1, strides, weight_decay, seeds)
-
-
 def _activate(x):
     return keras.layers.ReLU()(x)
-
-
-def _he_normal(seeds: Iterator[int]) -> keras.initializers.Initializer:
-    return keras.initializers.HeNormal(seed=next(seeds))
 
 
 def _blocks_per_stage(depth: int) -> int:

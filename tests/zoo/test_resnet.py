@@ -125,7 +125,7 @@ def test_dropout_loads_the_weights_of_the_cfnn(tmp_path):
 
 def test_the_prefix_runs_once_per_example():
     model = zoo.build("resnet20_cfnn", samples=3, rate=0.0, seed=1, **SMALL)
-    prefix, suffix, majority = coin_graph(model)
+    prefix, suffix, majority, _ = coin_graph(model)
     assert (len(of(prefix, keras.layers.Conv2D)), len(of(suffix, keras.layers.Conv2D))) == (2, 7)
     hidden = prefix.predict(X, verbose=0)
     assert [h.shape for h in hidden] == [(6, 8, 8, 16)] * 2  # the branch and its shortcut
