@@ -32,6 +32,7 @@ class Recipe:
         validation: Examples (int) or share (float) held out of the training split; None is the data's own default.
         randomize_period: None, or updates between redraws of pruned weights (IteRand's K_per), >= 1.
         randomize_rate: The probability that a pruned weight is redrawn (IteRand's r), in [0, 1].
+        frozen_from: None, or the folder of a finished run whose embedding network is taken and kept frozen.
         precision: Keras dtype policy, `"float32"`, `"mixed_bfloat16"` or `"mixed_float16"`.
         samples: Numbers of flips that the trained model is evaluated with.
         seed: Seed of weights, coins, order and augmentation, in [0, 2**32).
@@ -57,6 +58,7 @@ class Recipe:
     validation: int | float | None = None
     randomize_period: int | None = None
     randomize_rate: float = 0.1
+    frozen_from: str | None = None
     precision: str = "float32"
     samples: tuple[int, ...] = (1, 5, 25, 100)
     seed: int = 0

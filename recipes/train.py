@@ -16,6 +16,7 @@ from layers import RandomizePruned
 from recipes.checkpoint import Checkpoint, Stopped, read_state, restore, write_json
 from recipes.cosine_per_epoch import CosinePerEpoch
 from recipes.evaluate import evaluate
+from recipes.frozen_embedding import take_frozen_embedding
 from recipes.recipe import Recipe
 from recipes.results import append_results, environment, read_results
 from zoo.batches import Batches, fit_input
@@ -79,6 +80,8 @@ def build(recipe: Recipe, data: Dataset) -> keras.Model:
         model = zoo.build(recipe.model, seed=recipe.seed, **options)
     finally:
         keras.config.set_dtype_policy(before)
+    if recipe.frozen_from is not None:
+        take_frozen_embedding(model, recipe.frozen_from)
     updates = -(-len(data.train.x) // recipe.batch_size)
     model.compile(_optimizer(recipe, updates), "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
