@@ -7,9 +7,8 @@ import keras
 from keras import ops
 
 from layers import Amplify, HyperDense, MajorityVote, SharedDraws
+from layers.random_input import FIXED_ROWS
 from zoo.bare import bare, describe
-
-EXPECTED_DRAWS = 1000  # of generated weights, for their mean
 
 
 class CoinGraph(NamedTuple):
@@ -91,7 +90,7 @@ def _replacement(layer, samples: int, vote: str, flip_at_inference: bool) -> ker
     if isinstance(layer, Amplify):
         return Amplify.from_config({**config, "samples": samples})
     if isinstance(layer, SharedDraws):
-        return SharedDraws.from_config({**config, "samples": samples if flip_at_inference else EXPECTED_DRAWS})
+        return SharedDraws.from_config({**config, "samples": samples if flip_at_inference else FIXED_ROWS})
     if isinstance(layer, HyperDense) and layer.shared:
         return HyperDense.from_config({**config, "expected": not flip_at_inference})
     if isinstance(layer, MajorityVote):
