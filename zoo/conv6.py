@@ -2,7 +2,7 @@
 
 import keras
 
-from layers import NormalizePixels
+from layers import NormalizePixels, RandomizePruned
 from zoo import methods
 from zoo.arguments import check_images
 from zoo.registry import register
@@ -57,7 +57,7 @@ def conv6_edge_popup(
     return _conv6(input_shape, classes, width, mean, variance, method)
 
 
-@register(paper=_PAPER, section=_SECTION, search=_MASKED_SEARCH)
+@register(paper=_PAPER, section=_SECTION, search=_MASKED_SEARCH, callback=RandomizePruned)
 def conv6_iterand(
     input_shape=(32, 32, 3),
     classes=10,

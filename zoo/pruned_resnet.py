@@ -2,7 +2,7 @@
 
 import keras
 
-from layers import NormalizePixels
+from layers import NormalizePixels, RandomizePruned
 from zoo import methods
 from zoo.arguments import check_images
 from zoo.methods import Method, channels
@@ -67,7 +67,8 @@ def _masked(depth: int, name: str, how: str) -> None:
 
     builder.__name__ = f"resnet{depth}_{name}"
     builder.__doc__ = _MASKED_DOC.format(depth=depth, how=how)
-    register(paper=_PAPER, section=_SECTION, search=_MASKED_SEARCH)(builder)
+    needed = RandomizePruned if name == "iterand" else None
+    register(paper=_PAPER, section=_SECTION, search=_MASKED_SEARCH, callback=needed)(builder)
 
 
 for _depth in _BLOCKS:

@@ -17,6 +17,7 @@ class Entry(NamedTuple):
     paper: str
     section: str
     search: dict[str, Any]
+    callback: Callable[..., keras.callbacks.Callback] | None = None
 
     @property
     def options(self) -> dict[str, Any]:
@@ -28,13 +29,19 @@ class Entry(NamedTuple):
 _MODELS: dict[str, Entry] = {}
 
 
-def register(paper: str, section: str, search: dict[str, Any] | None = None) -> Callable:
+def register(
+    paper: str,
+    section: str,
+    search: dict[str, Any] | None = None,
+    callback: Callable[..., keras.callbacks.Callback] | None = None,
+) -> Callable:
     """Register a builder under its own name.
 
     Args:
         paper: Title of the paper the model comes from.
         section: Where in the paper.
         search: The options worth searching: a list of choices, or a `(low, high)` range of ints or floats.
+        callback: What training needs besides the model: called with `seed` it gives a callback.
 
     Raises:
         ValueError: If the name is taken, or `search` names an option the builder does not have.
@@ -44,7 +51,7 @@ def register(paper: str, section: str, search: dict[str, Any] | None = None) -> 
         name = builder.__name__
         if name in _MODELS:
             raise ValueError(f"A model is already registered under this name. Received: name={name!r}")
-        entry = Entry(builder, paper, section, dict(search or {}))
+        entry = Entry(builder, paper, section, dict(search or {}), callback)
         for option in entry.search:
             check_known("search", option, entry.options)
         _MODELS[name] = entry

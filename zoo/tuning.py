@@ -26,7 +26,8 @@ def hypermodel(
     """A `keras_tuner.HyperModel` over the options declared beside a model's builder and over its optimiser's.
 
     `build` gives the model compiled with SGD (learning rate log-uniform in [1e-3, 0.3], momentum 0, 0.9 or 0.95),
-    cross-entropy and accuracy; the objective to search for is "val_accuracy", the random accuracy on validation data.
+    cross-entropy and accuracy; `fit` adds the callback that the model needs (`RandomizePruned` for IteRand). The
+    objective to search for is "val_accuracy", the random accuracy on validation data.
     A tuner's `search(epochs=..., batch_size=64)` without data of its own trains on `data`.
 
     Args:
@@ -86,6 +87,8 @@ class RegisteredHyperModel(keras_tuner.HyperModel):
         Raises:
             keras_tuner.errors.FailedTrialError: If the loss is no longer finite.
         """
+        if needed := registry.entry(str(self.name)).callback:
+            kwargs["callbacks"] = [needed(seed=self.seed), *(kwargs.get("callbacks") or [])]
         if args or kwargs.get("x") is not None:
             return model.fit(*args, **kwargs)
         return self._fit(model, **kwargs)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import zoo
+from layers import RandomizePruned
 from zoo import registry, tuning
 from zoo.data import Dataset
 from zoo.npz import Split
@@ -51,8 +52,8 @@ def register(monkeypatch):
         x = keras.layers.Dropout(rate, seed=seed)(x)
         return keras.Model(inputs, keras.layers.Dense(classes, "softmax", kernel_initializer=last)(x))
 
-    def declare(search):
-        registry.register("Of Toys", "section 9", search)(toy)
+    def declare(search, callback=None):
+        registry.register("Of Toys", "section 9", search, callback)(toy)
         return toy
 
     return declare
@@ -237,3 +238,30 @@ def test_fit_goes_on_from_an_epoch(register):
     assert {len(values) for values in rest.values()} == {2}
     for a, b in zip(whole.get_weights(), parts.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_fit_adds_the_callback_that_a_model_needs(register):
+    seen = []
+
+    class Needed(keras.callbacks.Callback):
+        """Sees every batch, before the caller's own."""
+
+        def __init__(self, seed):
+            super().__init__()
+            self.seed = seed
+
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(self.seed)
+
+    register({}, Needed)
+    hypermodel = tuning.hypermodel("toy", dataset(n=12), seed=3)
+    hp = sampled(hypermodel, 0)
+    own = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append("own"))
+    hypermodel.fit(hp, hypermodel.build(hp), epochs=2, batch_size=6, callbacks=[own], verbose=0)
+    hypermodel.fit(hp, hypermodel.build(hp), *hypermodel.data.train, batch_size=12, verbose=0)
+    assert seen == [3, "own"] * 4 + [3]
+
+
+def test_iterand_is_tuned_with_its_redraws():
+    assert zoo.registry.entry("conv6_iterand").callback is RandomizePruned
+    assert zoo.registry.entry("conv6_edge_popup").callback is None
