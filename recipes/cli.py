@@ -24,8 +24,9 @@ EXIT_CODES = {"max_minutes": 0, "SIGINT": 130, "SIGTERM": 143}
 
 @app.command("list")
 def list_(pattern: Annotated[str, typer.Argument(help="Shell-style pattern of model names.")] = "*") -> None:
-    """List models, pretrained weights and recipes."""
+    """List models, pretrained weights, recipes and experiments."""
     import zoo
+    from recipes.experiment import names as experiments
     from recipes.recipe import names
 
     models = zoo.list_models(pattern)
@@ -33,19 +34,25 @@ def list_(pattern: Annotated[str, typer.Argument(help="Shell-style pattern of mo
     pairs = [f"{model}  {weights}" for model, weights in zoo.list_weights() if model in models]
     print("Weights:\n  " + "\n  ".join(pairs or ["none"]))
     print("Recipes:\n  " + "\n  ".join(names()))
+    print("Experiments:\n  " + "\n  ".join(experiments()))
 
 
 @app.command()
-def show(name: Annotated[str, typer.Argument(help="A model, or a recipe (name or .json file).")]) -> None:
-    """Describe a model (paper, options, weights) or print a recipe as JSON."""
+def show(name: Annotated[str, typer.Argument(help="A model, a recipe (name or .json file) or an experiment.")]) -> None:
+    """Describe a model (paper, options, weights), print a recipe or the settings of an experiment as JSON."""
     import zoo
+    from recipes import experiment
     from recipes.recipe import find, names
     from zoo.names import check_known
 
     if name in names() or name.endswith(".json"):
         print(json.dumps(find(name).to_dict(), indent=1))
         return
-    check_known("name", name, [*zoo.list_models(), *names()])
+    check_known("name", name, [*zoo.list_models(), *names(), *experiment.names()])
+    if name in experiment.names():
+        found = experiment.find(name)
+        print(json.dumps({"paper": found.paper, **found.settings}, indent=1))
+        return
     print(zoo.card(name))
 
 
@@ -150,6 +157,26 @@ def tune(
 
     options = _parse(settings)
     run(name, out, tuner=tuner, trials=trials, epochs=epochs, data=data, data_dir=data_dir, seed=seed, options=options)
+
+
+@app.command()
+def reproduce(
+    name: Annotated[str, typer.Argument(help="Name of an experiment from `zoo list`.")],
+    out: Annotated[Path, typer.Option(help="Folder of the results; the same command goes on with it.")],
+    budget: Annotated[str, typer.Option(help="smoke, standard or paper.")] = "standard",
+    repetitions: Annotated[int | None, typer.Option(help="Runs per point, each with a seed of its own.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of targets, data, weights and order.")] = 0,
+    data_dir: DataDir = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, see `zoo show NAME`.")
+    ] = None,
+) -> None:
+    """Reproduce a paper's experiment: rows, a table and a figure; Ctrl-C loses the current run only."""
+    from recipes.reproduce import reproduce as run
+
+    given = _parse(settings)
+    run(name, out, budget=budget, settings=given, repetitions=repetitions, seed=seed, data_dir=data_dir)
+    print(f"Written to {out}")
 
 
 @app.command()

@@ -124,10 +124,14 @@ def _head(name: str, features, inputs: int, units: int, bias: bool, init: str, g
 
 
 def _plain(units: int, x, seeds: Iterator[int], **options: Any) -> keras.layers.Dense:
-    """A Dense layer for `x` that begins as PyTorch's linear layer does."""
-    bound = 1 / math.sqrt(x.shape[-1])
-    kernel, bias = (keras.initializers.RandomUniform(-bound, bound, seed=next(seeds)) for _ in range(2))
-    return keras.layers.Dense(units, kernel_initializer=kernel, bias_initializer=bias, **options)
+    return keras.layers.Dense(units, **plain_initializers(x.shape[-1], seeds), **options)
+
+
+def plain_initializers(fan_in: int, seeds: Iterator[int]) -> dict[str, Any]:
+    """Kernel and bias initialisers of a layer, as keyword arguments: uniform on +-1/sqrt(fan_in), PyTorch's default."""
+    bound = 1 / math.sqrt(fan_in)
+    names = ("kernel_initializer", "bias_initializer")
+    return {name: keras.initializers.RandomUniform(-bound, bound, seed=next(seeds)) for name in names}
 
 
 def _widths(depth: Any, width: Any) -> tuple[int, ...]:
@@ -147,10 +151,11 @@ def _sizes(name: str, sizes: Any) -> tuple[int, ...]:
 
 def _activations(activation: Any, primary: Any, output: Any) -> list[Any]:
     given = {"activation": activation, "primary_activation": primary, "output_activation": output}
-    return [_activation(name, value) for name, value in given.items()]
+    return [check_activation(name, value) for name, value in given.items()]
 
 
-def _activation(name: str, value: Any):
+def check_activation(name: str, value: Any):
+    """The activation function, or a `ValueError` that names the argument."""
     try:
         return keras.activations.get(value)
     except (ValueError, TypeError):

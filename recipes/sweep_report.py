@@ -1,0 +1,128 @@
+"""Table and figure of an experiment that sweeps one number, as pure functions of its rows."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.pretrained import atomic
+
+Rows = Sequence[dict[str, Any]]
+Points = dict[str, dict[float | None, list[float]]]  # series -> swept value -> a number per repetition
+
+_MANY = 30  # lines of a table, from which on only the round ones are shown
+_ROUND = ("1.000000e", "2.000000e", "5.000000e")
+
+
+def write_report(
+    rows: Rows, out: Path, *, sweep: str, measure: str, series: Sequence[str] = ("method",), log: bool = False
+) -> None:
+    """Write `table.md` and `figure.png`, one line per series; the arguments are those of `sweep_table`."""
+    with atomic(out / "table.md") as part:
+        part.write_text(sweep_table(rows, sweep, measure, series) + "\n")
+    plot_sweep(rows, out / "figure.png", sweep, measure, series, log=log)
+
+
+def sweep_table(rows: Rows, sweep: str, measure: str, series: Sequence[str] = ("method",)) -> str:
+    """Mean and standard deviation over repetitions, a line per swept value and a column per series, in Markdown.
+
+    Args:
+        rows: Result lines of one experiment. One whose `sweep` is None holds for every value and has a line of its own.
+        sweep: Key of what is swept. If `measure` holds lists, a name for their positions, counted from 1.
+        measure: Key of a number, or of a list of numbers; None is a training that diverged.
+        series: Keys that together tell one series from another.
+    """
+    from tabulate import tabulate
+
+    points = _points(rows, sweep, measure, series)
+    values = _shown({value for line in points.values() for value in line})
+    lines = [["any" if v is None else f"{v:.4g}", *(_cell(line.get(v)) for line in points.values())] for v in values]
+    counts = sorted({len(numbers) for line in points.values() for numbers in line.values()})
+    runs = " to ".join(str(n) for n in dict.fromkeys((counts[0], counts[-1])))
+    caption = f"{_title(rows)}: {measure}, mean ± standard deviation over repetitions ({runs})"
+    return f"{caption}\n\n{tabulate(lines, [sweep, *points], tablefmt='github', disable_numparse=True)}"
+
+
+def plot_sweep(
+    rows: Rows, path: Path, sweep: str, measure: str, series: Sequence[str] = ("method",), *, log: bool = False
+) -> None:
+    """Draw the means and a band of one standard deviation to a PNG; grey and dashed what a constant would have.
+
+    Args:
+        rows: As in `sweep_table`.
+        path: File to write.
+        sweep: As in `sweep_table`.
+        measure: As in `sweep_table`.
+        series: As in `sweep_table`.
+        log: Whether the measure's axis is logarithmic.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
+    for label, line in _points(rows, sweep, measure, series).items():
+        _draw(axes, label, line)
+    constants = [row["baseline"] for row in rows if row.get("baseline") is not None]
+    if constants:
+        axes.axhline(float(np.mean(constants)), color="grey", linestyle="--", label="best constant")
+    axes.set(xlabel=sweep, ylabel=f"{measure} (band: standard deviation)", title=_title(rows))
+    axes.set_yscale("log" if log else "linear")
+    axes.legend()
+    with atomic(path) as part:
+        figure.savefig(part, format="png", dpi=120)
+    pyplot.close(figure)
+
+
+def _draw(axes, label: str, line: dict[float | None, list[float]]) -> None:
+    always = line.get(None)
+    if always:
+        (drawn,) = axes.plot([], [], label=label)
+        axes.axhline(float(np.mean(always)), color=drawn.get_color())
+        return
+    values = sorted(value for value in line if value is not None)
+    mean, deviation = (np.array([f(line[value]) for value in values]) for f in (np.mean, _deviation))
+    (drawn,) = axes.plot(values, mean, marker="o", markersize=3, label=label)
+    low, high = mean - np.nan_to_num(deviation), mean + np.nan_to_num(deviation)
+    axes.fill_between(values, low, high, color=drawn.get_color(), alpha=0.15, linewidth=0)
+
+
+def _points(rows: Rows, sweep: str, measure: str, series: Sequence[str]) -> Points:
+    points: Points = {}
+    for row in rows:
+        line = points.setdefault(", ".join(str(row[key]) for key in series), {})
+        found = row[measure]
+        pairs = enumerate(found, 1) if isinstance(found, list) else [(row[sweep], found)]
+        for value, number in pairs:
+            line.setdefault(value, []).append(math.nan if number is None else number)
+    return points
+
+
+def _shown(values: set[float | None]) -> list[float | None]:
+    numbers = sorted(value for value in values if value is not None)
+    if len(numbers) > _MANY:
+        numbers = [n for n in numbers if n == numbers[-1] or f"{n:e}".startswith(_ROUND)]
+    return [*numbers, *([None] if None in values else [])]
+
+
+def _cell(numbers: list[float] | None) -> str:
+    if not numbers:
+        return ""
+    if not np.isfinite(numbers).all():
+        return f"diverged ({np.isnan(numbers).sum()} of {len(numbers)})"
+    spread = f" ± {_deviation(numbers):.2g}" if len(numbers) > 1 else ""
+    return f"{np.mean(numbers):.4g}{spread}"
+
+
+def _deviation(numbers: list[float]) -> float:
+    return float(np.std(numbers, ddof=1)) if len(numbers) > 1 else math.nan
+
+
+def _title(rows: Rows) -> str:
+    """The experiment and what the settings choose to be learned."""
+    settings = rows[0]["settings"]
+    chosen = [f"type {settings['type']}"] if "type" in settings else []
+    return ", ".join([rows[0]["recipe"], *chosen, *([Path(settings["data"]).name] if "data" in settings else [])])
