@@ -2,6 +2,7 @@
 
 from layers.amplify import Amplify
 from layers.coin_flip_dropout import CoinFlipDropout
+from layers.fan_in_uniform import FanInUniform
 from layers.hyper_dense import HyperDense
 from layers.hyperfan import Hyperfan
 from layers.initializers import KaimingUniform, SignedKaimingConstant
@@ -16,6 +17,7 @@ from layers.shared_draws import SharedDraws
 __all__ = [
     "Amplify",
     "CoinFlipDropout",
+    "FanInUniform",
     "HyperDense",
     "Hyperfan",
     "KaimingUniform",

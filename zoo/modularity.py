@@ -1,13 +1,12 @@
 """Two networks of (x, condition): one embeds the condition, one makes the weights for x from it."""
 
 import itertools
-import math
 from collections.abc import Iterator
 from typing import Any
 
 import keras
 
-from layers import HyperDense, Hyperfan, KaimingUniform
+from layers import FanInUniform, HyperDense, Hyperfan, KaimingUniform
 from layers.arguments import boolean, one_of, positive_int
 from layers.hyperfan import MODES
 from zoo.registry import register
@@ -129,9 +128,7 @@ def _plain(units: int, x, seeds: Iterator[int], **options: Any) -> keras.layers.
 
 def plain_initializers(fan_in: int, seeds: Iterator[int]) -> dict[str, Any]:
     """Kernel and bias initialisers of a layer, as keyword arguments: uniform on +-1/sqrt(fan_in), PyTorch's default."""
-    bound = 1 / math.sqrt(fan_in)
-    names = ("kernel_initializer", "bias_initializer")
-    return {name: keras.initializers.RandomUniform(-bound, bound, seed=next(seeds)) for name in names}
+    return {key: FanInUniform(fan_in, next(seeds)) for key in ("kernel_initializer", "bias_initializer")}
 
 
 def _widths(depth: Any, width: Any) -> tuple[int, ...]:

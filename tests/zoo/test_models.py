@@ -14,12 +14,23 @@ pytestmark = pytest.mark.usefixtures("fast_compile")
 # Small enough for a test; a model takes what it has of these, or has a line of its own.
 SMALL = {"input_shape": (8, 8, 1), "depth": 8, "samples": 3, "classes": 4, "width": 0.125}
 OPTIONS: dict[str, dict] = {}
+# Models of two vectors, x and a condition.
+VECTORS = {"x_size": 6, "condition_size": 5, "outputs": 4, "width": 8, "output_activation": "softmax"}
+OPTIONS["mlp_embedding"] = {**VECTORS, "embedding_dim": 7}
+OPTIONS["mlp_hypernetwork"] = VECTORS
 # Deep ones are made of the others' parts and take minutes to compile; edge-popup's networks are IteRand's.
 DEEP = ("resnet34", "resnet50", "resnet101", *["resnet18_"] * (keras.backend.backend() == "jax"))  # XLA: 2 s a mask
 SLOW = [name for name in zoo.list_models() if "edge_popup" in name or name.startswith(DEEP)]
 
 X = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1)).astype("uint8")
 Y = np.arange(8) % 4
+
+
+def inputs(model):
+    """Images, or normal vectors where the model takes several."""
+    if isinstance(model.input, list):
+        return [np.random.default_rng(0).normal(size=(8, x.shape[1])).astype("float32") for x in model.input]
+    return X
 
 
 def small(name, seed=1):
@@ -48,14 +59,16 @@ def expected(model):
 
 def test_output_is_a_distribution_over_classes(model):
     assert model.output_shape == (None, 4)
-    y = model.predict(X[:5], verbose=0)
-    assert y.shape == (5, 4)
+    y = model.predict(inputs(model), batch_size=5, verbose=0)
+    assert y.shape == (8, 4)
     assert y.dtype == np.float32
     assert (y >= 0).all()
     np.testing.assert_allclose(y.sum(1), 1, atol=1e-5)
 
 
 def test_uint8_and_float_images_agree(expected):
+    if isinstance(expected.input, list):
+        pytest.skip("it takes no images")
     y = expected.predict(X, verbose=0)
     np.testing.assert_allclose(expected.predict(X.astype("float32"), verbose=0), y, atol=1e-6)
     assert y.std(axis=0).max() > 1e-4  # the output depends on the image at all
@@ -66,15 +79,17 @@ def test_compilers_agree(model, expected):
     compiled = keras.models.clone_model(expected)  # not the model itself, which a test must not change
     compiled.set_weights(expected.get_weights())
     compiled.compile(jit_compile=True)
-    y = compiled.predict(X, verbose=0)
-    np.testing.assert_allclose(y, expected.predict(X, verbose=0), atol=1e-4)
+    x = inputs(expected)
+    y = compiled.predict(x, verbose=0)
+    np.testing.assert_allclose(y, expected.predict(x, verbose=0), atol=1e-4)
 
 
 def test_keras_file_round_trip(model, expected, tmp_path):
     model.save(tmp_path / "model.keras")
     copy = keras.models.load_model(tmp_path / "model.keras")
     assert copy.name == model.name
-    np.testing.assert_allclose(coins_off(copy).predict(X, verbose=0), expected.predict(X, verbose=0), atol=1e-6)
+    x = inputs(model)
+    np.testing.assert_allclose(coins_off(copy).predict(x, verbose=0), expected.predict(x, verbose=0), atol=1e-6)
 
 
 def test_a_seed_fixes_weights_and_coins(name, model):
@@ -95,7 +110,7 @@ def _coins(model):
 
 def test_every_trainable_weight_gets_a_gradient(name):
     model = small(name)
-    gradients = _gradients(model, X, Y)
+    gradients = _gradients(model, inputs(model), Y)
     assert len(gradients) == len(model.trainable_weights) > 0
     for weight, gradient in zip(model.trainable_weights, gradients, strict=True):
         gradient = keras.ops.convert_to_numpy(gradient)
@@ -126,7 +141,7 @@ def test_one_training_step_changes_every_weight(name):
     model = small(name)
     model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", metrics=["accuracy"])
     before = model.get_weights()
-    history = model.fit(X, Y, batch_size=8, verbose=0).history
+    history = model.fit(inputs(model), Y, batch_size=8, verbose=0).history
     assert np.isfinite(history["loss"][0])
     assert history["accuracy"][0] * 8 == pytest.approx(round(history["accuracy"][0] * 8))
     frozen = {layer.kernel.path for layer in masked_layers(model)}
@@ -139,7 +154,7 @@ def test_mixed_precision(name):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         model = small(name)
-        y = model.predict(X, verbose=0)
+        y = model.predict(inputs(model), verbose=0)
     finally:
         keras.config.set_dtype_policy(old)
     assert {layer.compute_dtype for layer in model.layers} >= {"bfloat16"}
