@@ -43,6 +43,7 @@ _EXPERIMENTS: dict[str, Experiment] = {}
 _PAPERS = (
     "recipes.modularity",
     "recipes.assumptions",
+    "recipes.hypernet_depth",
 )  # modules that add experiments, imported when one is asked for
 
 

@@ -10,6 +10,8 @@ from recipes.recipe import Recipe
 from recipes.train import build, train
 from recipes.trained import trained
 
+pytestmark = pytest.mark.usefixtures("fast_compile")
+
 SMALL = {"depth": 6, "embedding_dim": 8}
 
 

@@ -1,3 +1,5 @@
+"""What tests of whole models share."""
+
 import keras
 import pytest
 
