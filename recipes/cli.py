@@ -51,7 +51,7 @@ def show(name: Annotated[str, typer.Argument(help="A model, a recipe (name or .j
     check_known("name", name, [*zoo.list_models(), *names(), *experiment.names()])
     if name in experiment.names():
         found = experiment.find(name)
-        print(json.dumps({"paper": found.paper, **found.settings}, indent=1))
+        print(json.dumps({"paper": found.paper, "settings": found.settings}, indent=1))
         return
     print(zoo.card(name))
 

@@ -1,0 +1,75 @@
+"""Table and figure of a sweep as functions of its rows."""
+
+import numpy as np
+import pytest
+
+from recipes.sweep_report import plot_sweep, sweep_table, write_report
+
+
+def row(method, depth, loss, **more):
+    settings = {"type": 2, "data": "somewhere/else.npz", "epochs": 3}
+    return {"recipe": "r", "method": method, "depth": depth, "loss": loss, "settings": settings, **more}
+
+
+ROWS = [
+    *[row("one", 2, loss, baseline=5.0) for loss in (1.0, 2.0, 3.0)],
+    row("two", 2, 0.125),
+    row("one", 10, 0.5),
+    row("one", 10, None),
+    row("two", None, 7.0),
+    row("two", None, 8.0),
+]
+
+
+def cells(table):
+    caption, empty, head, _, *lines = table.splitlines()
+    assert empty == ""
+    return caption, [[cell.strip() for cell in line.strip("|").split("|")] for line in (head, *lines)]
+
+
+def test_the_table_has_mean_and_deviation_per_value_and_series():
+    caption, lines = cells(sweep_table(ROWS, "depth", "loss"))
+    assert caption == "r, type 2, else.npz: loss, mean ± standard deviation over repetitions (1 to 3)"
+    assert lines == [
+        ["depth", "one", "two"],
+        ["2", "2 ± 1", "0.125"],
+        ["10", "diverged (1 of 2)", ""],
+        ["any", "", f"7.5 ± {np.std([7, 8], ddof=1):.2g}"],
+    ]
+
+
+def test_series_may_have_several_keys():
+    rows = [row("one", 2, 1.0, data=name) for name in ("a", "b")]
+    _, lines = cells(sweep_table(rows, "depth", "loss", ("data", "method")))
+    assert lines == [["depth", "a, one", "b, one"], ["2", "1", "1"]]
+
+
+def test_a_list_is_a_curve_and_a_long_one_is_shown_at_round_values():
+    rows = [{**row("one", None, None), "losses": [float(i) for i in range(1, n + 1)]} for n in (64, 64)]
+    _, lines = cells(sweep_table(rows, "epoch", "losses"))
+    assert lines[0] == ["epoch", "one"]
+    assert [line[0] for line in lines[1:]] == ["1", "2", "5", "10", "20", "50", "64"]
+    assert lines[-1] == ["64", "64 ± 0"]
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_the_report_is_a_table_and_a_png(tmp_path, log):
+    write_report(ROWS, tmp_path, sweep="depth", measure="loss", log=log)
+    assert (tmp_path / "table.md").read_text() == sweep_table(ROWS, "depth", "loss") + "\n"
+    assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_the_figure_has_a_line_and_a_band_per_series_and_the_constant(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        "matplotlib.figure.Figure.savefig", lambda figure, part, **_: (part.touch(), drawn.append(figure))
+    )
+    plot_sweep(ROWS, tmp_path / "a.png", "depth", "loss")
+    axes = drawn[0].axes[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["one", "two", "best constant"]
+    one = next(line for line in axes.lines if line.get_label() == "one")
+    np.testing.assert_array_equal(one.get_xydata(), [[2, 2], [10, np.nan]])
+    band = axes.collections[0].get_paths()[0].vertices
+    assert {(2, 1), (2, 3)} <= {tuple(point) for point in band}
+    assert {line.get_ydata()[0] for line in axes.lines if len(set(line.get_ydata())) == 1} == {7.5, 5.0}
