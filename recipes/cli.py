@@ -3,6 +3,8 @@
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -68,18 +70,14 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
 ) -> None:
     """Train a recipe; Ctrl-C and SIGTERM save the state, --resume goes on from it."""
-    from recipes.checkpoint import Stopped
     from recipes.recipe import find
     from recipes.report import vote_table
     from recipes.train import train as run
 
     given = {key: value for key, value in {"epochs": epochs, "seed": seed}.items() if value is not None}
     chosen = find(recipe).replace({**_parse(settings), **given})
-    try:
+    with _stoppable("the same command and --resume"):
         rows = run(chosen, out, data_dir=data_dir, resume=resume, max_minutes=max_minutes)
-    except Stopped as stopped:
-        print(f"Stopped ({stopped.reason}); the state is saved. Go on with the same command and --resume.")
-        raise typer.Exit(EXIT_CODES[stopped.reason]) from None
     print(f"\n{vote_table(rows)}\n\nWritten to {out}")
 
 
@@ -175,7 +173,8 @@ def reproduce(
     from recipes.reproduce import reproduce as run
 
     given = _parse(settings)
-    run(name, out, budget=budget, settings=given, repetitions=repetitions, seed=seed, data_dir=data_dir)
+    with _stoppable("the same command"):
+        run(name, out, budget=budget, settings=given, repetitions=repetitions, seed=seed, data_dir=data_dir)
     print(f"Written to {out}")
 
 
@@ -188,6 +187,18 @@ def quickstart(
     from recipes.quickstart import quickstart as run
 
     run(out, seed=seed)
+
+
+@contextmanager
+def _stoppable(again: str) -> Iterator[None]:
+    """Say how to go on with a training that was asked to stop."""
+    from recipes.checkpoint import Stopped
+
+    try:
+        yield
+    except Stopped as stopped:
+        print(f"Stopped ({stopped.reason}); the state is saved. Go on with {again}.")
+        raise typer.Exit(EXIT_CODES[stopped.reason]) from None
 
 
 def _parse(settings: list[str] | None) -> dict:
