@@ -48,7 +48,7 @@ class HyperDense(keras.layers.Layer):
         self.shared = boolean("shared", shared)
         self.expected = boolean("expected", expected)
         if self.expected and not self.shared:
-            raise ValueError("`expected` must be False unless `shared`: it is the mean of shared draws. Received: True")
+            raise ValueError("`expected` must be False unless `shared`. Received: expected=True, shared=False")
 
     @staticmethod
     def parameter_count(inputs: int, units: int, use_bias: bool = True) -> int:
@@ -67,7 +67,8 @@ class HyperDense(keras.layers.Layer):
         if self.expected:
             theta = ops.mean(theta, axis=0, keepdims=True)
         size = x.shape[-1] * self.units
-        kernel = ops.reshape(theta[:, :size], (-1, x.shape[-1], self.units))
+        rows = -1 if self.shared else ops.shape(x)[0]  # one row of theta would broadcast where batches are unknown
+        kernel = ops.reshape(theta[:, :size], (rows, x.shape[-1], self.units))
         bias = theta[:, size:] if self.use_bias else None
         outputs = self._shared(x, kernel, bias) if self.shared else self._per_example(x, kernel, bias)
         return self.activation(outputs)

@@ -20,7 +20,7 @@ class Hyperfan(keras.initializers.Initializer):
     of the generating layer, V = `variance` and g = `gain`:
 
     - "fan_in": g / (B inputs d_k V) for the kernel, where B is 2 with a bias and 1 without; g / (2 d_k V) for the bias.
-      The generated layer has output variance g times its input variance (1 for the bias half);
+      Inputs of mean square m give outputs of variance g m without a bias, g (m + 1) / 2 with one;
     - "fan_out": g / (units d_k V) for the kernel, max(0, g (1 - inputs / units) / (d_k V)) for the bias: gradients
       keep their variance;
     - "harmonic": the harmonic mean 2 / (1 / var_in + 1 / var_out) of both.

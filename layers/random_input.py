@@ -1,7 +1,6 @@
 """RandomInput: the random input of a generator."""
 
 import keras
-import numpy as np
 from keras import ops
 
 from layers.arguments import boolean, fresh_seed, one_of, optional_seed, positive_int
@@ -9,7 +8,7 @@ from layers.initializers import uniform
 from layers.seed_state import load_seed_state, save_seed_state
 
 DISTRIBUTIONS = ("uniform", "categorical")
-FIXED_ROWS = 1000  # that inference without flips has; more rows begin with the first again
+FIXED_ROWS = 1000  # of numbers, at inference without flips; more rows begin with the first again
 
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")
@@ -22,8 +21,8 @@ class RandomInput(keras.layers.Layer):
         units: Positive int, numbers per row.
         distribution: "uniform", independent numbers in [0, 1); or "categorical", a one-hot vector, every class with
             probability 1 / units.
-        flip_at_inference: Bool. False gives the same (up to 1,000 different) rows at every inference, classes in turn,
-            so that a mean over them is one fixed number; training draws anew all the same.
+        flip_at_inference: Bool. False gives the same rows at every inference, up to 1,000 different ones of numbers and
+            classes in turn, so that a mean over them is one fixed number; training draws anew all the same.
         seed: None or int in [0, 2**32).
 
     Input shape: `(rows, ...)`, of which only the number of rows counts. Output shape: `(rows, units)`.
@@ -57,17 +56,17 @@ class RandomInput(keras.layers.Layer):
         """Draw every row, or at inference without `flip_at_inference` those that are always the same."""
         rows = ops.shape(inputs)[0]
         if not (training or self.flip_at_inference):
-            return ops.cast(ops.take(self._fixed_rows(), ops.arange(rows) % FIXED_ROWS, axis=0), self.compute_dtype)
+            return self._fixed(rows)
         if self.distribution == "uniform":
             return keras.random.uniform((rows, self.units), seed=self.seed_generator, dtype=self.compute_dtype)
         classes = keras.random.randint((rows,), 0, self.units, seed=self.seed_generator)
         return ops.one_hot(classes, self.units, dtype=self.compute_dtype)
 
-    def _fixed_rows(self) -> np.ndarray:
-        """From NumPy: a constant seed gives other numbers with other compilers."""
-        if self.distribution == "uniform":
-            return uniform((FIXED_ROWS, self.units), self.seed)
-        return np.eye(self.units, dtype="float32")[np.arange(FIXED_ROWS) % self.units]
+    def _fixed(self, rows):
+        if self.distribution == "categorical":
+            return ops.one_hot(ops.arange(rows) % self.units, self.units, dtype=self.compute_dtype)
+        numbers = uniform((FIXED_ROWS, self.units), self.seed)  # a constant seed draws others with other compilers
+        return ops.cast(ops.take(numbers, ops.arange(rows) % FIXED_ROWS, axis=0), self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         """`(rows, units)`."""

@@ -1,0 +1,134 @@
+import inspect
+import json
+import re
+
+import keras
+import numpy as np
+import pytest
+from scipy import stats
+
+from layers import HyperDense, RandomInput
+from layers.initializers import uniform
+
+DISTRIBUTIONS = ["uniform", "categorical"]
+DTYPE = keras.backend.standardize_dtype
+
+
+def draw(layer, rows=1000, training=False):
+    return keras.ops.convert_to_numpy(layer(np.zeros((rows, 2), "float32"), training=training))
+
+
+def network(seed=7):
+    x = keras.Input((3,))
+    theta = keras.layers.Dense(16, name="generator")(RandomInput(5, seed=seed)(x))
+    return keras.Model(x, keras.layers.Softmax()(HyperDense(4)([x, theta])))
+
+
+def test_config_holds_every_argument():
+    given = {"units": 5, "distribution": "categorical", "flip_at_inference": False, "seed": 3}
+    for name, parameter in inspect.signature(RandomInput.__init__).parameters.items():
+        assert name in ("self", "kwargs") or given[name] != parameter.default
+    layer = RandomInput(**given, name="chosen", dtype="mixed_bfloat16")
+    config = json.loads(json.dumps(layer.get_config()))
+    assert {name: config[name] for name in given} == given
+    assert (config["name"], config["dtype"]["config"]["name"]) == ("chosen", "mixed_bfloat16")
+    assert RandomInput.from_config(config).get_config() == layer.get_config()
+    fresh = RandomInput(5)  # its seed is in its config
+    np.testing.assert_array_equal(draw(RandomInput.from_config(fresh.get_config())), draw(fresh))
+
+
+def test_a_model_trains_and_its_files_keep_the_random_state(tmp_path):
+    model, x = network(), np.ones((4, 3), "float32")
+    assert keras.models.model_from_json(model.to_json()).to_json() == model.to_json()
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    first, before = model.predict(x, verbose=0), model.get_layer("generator").get_weights()
+    assert np.isfinite(model.train_on_batch(x, np.zeros(4, "int64")))
+    for old, new in zip(before, model.get_layer("generator").get_weights(), strict=True):
+        assert (old != new).all()
+    model.save(tmp_path / "model.keras")
+    model.save_weights(tmp_path / "m.weights.h5")
+    copy, other = keras.models.load_model(tmp_path / "model.keras"), network(seed=8)
+    other.load_weights(tmp_path / "m.weights.h5")
+    following = model.predict(x, verbose=0)
+    assert not np.array_equal(following, first)
+    for loaded in (copy, other):  # the stream goes on
+        np.testing.assert_array_equal(loaded.predict(x, verbose=0), following)
+
+
+@pytest.mark.parametrize("batch", [None, 5])
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+def test_symbolic_shape_is_the_eager_one(distribution, batch):
+    layer = RandomInput(4, distribution)
+    for rest in ((), (2, 3)):
+        symbolic, eager = layer(keras.Input(batch_shape=(batch, *rest))), layer(np.zeros((5, *rest), "float32"))
+        assert symbolic.shape == layer.compute_output_shape((batch, *rest)) == (batch, 4)
+        assert tuple(eager.shape) == (5, 4)
+        assert DTYPE(eager.dtype) == symbolic.dtype
+
+
+@pytest.mark.parametrize("flip_at_inference", [True, False])
+def test_uniform_numbers(flip_at_inference):
+    u = draw(RandomInput(10, flip_at_inference=flip_at_inference, seed=1)).astype("float64")
+    assert u.shape == (1000, 10)
+    assert 0 <= u.min() < u.max() < 1
+    assert stats.kstest(u.reshape(-1), "uniform").pvalue > 1e-6
+    for a, b in ((u[:, 1:], u[:, :-1]), (u[1:], u[:-1])):  # units, rows
+        assert abs(np.corrcoef(a.reshape(-1), b.reshape(-1))[0, 1]) < 5 / np.sqrt(a.size)
+
+
+@pytest.mark.parametrize("units", [1, 2, 10])
+def test_classes_are_equally_likely(units):
+    y, share = draw(RandomInput(units, "categorical", seed=2), 5000), 1 / units
+    assert set(np.unique(y)) <= {0, 1}
+    np.testing.assert_array_equal(y.sum(1), 1)
+    same = (y[1:] * y[:-1]).sum(1).mean()  # as neighbours' classes are if each row draws its own
+    assert (np.abs(np.append(y.mean(0), same) - share) <= 5 * np.sqrt(share * (1 - share) / 4999)).all()
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+def test_every_call_draws_anew_where_asked_for(distribution):
+    random, fixed = (RandomInput(5, distribution, flip, seed=1) for flip in (True, False))
+    assert len({draw(random, training=training).tobytes() for training in (False, True, False, True)}) == 4
+    first = draw(fixed)
+    assert len({draw(fixed, training=True).tobytes() for _ in range(3)}) == 3
+    compiled = keras.Sequential([keras.Input((2,)), fixed])
+    for same in (draw(fixed), draw(fixed, 7), compiled.predict(np.zeros((1000, 2)), batch_size=1000, verbose=0)):
+        np.testing.assert_array_equal(same, first[: len(same)])
+
+
+def test_fixed_rows_are_the_same_everywhere():
+    """Numbers of NumPy's, the first 1,000 rows again and again; every class in turn, however many rows or classes."""
+    layer = RandomInput(3, flip_at_inference=False, seed=4)
+    np.testing.assert_array_equal(draw(layer, 2300), np.tile(uniform((1000, 3), 4), (3, 1))[:2300])
+    for classes in (7, 1500):
+        layer = RandomInput(classes, "categorical", flip_at_inference=False, seed=4)
+        np.testing.assert_array_equal(draw(layer, 2300).argmax(1), np.arange(2300) % classes)
+
+
+@pytest.mark.parametrize("flip_at_inference", [True, False])
+def test_seeds(flip_at_inference):
+    layers = [RandomInput(5, "uniform", flip_at_inference, seed) for seed in (1, np.int64(1), 2, 2**32 - 1, None, None)]
+    first, same, *others = (draw(layer).reshape(-1) for layer in layers)
+    np.testing.assert_array_equal(first, same)
+    assert (np.abs(np.corrcoef([first, *others]) - np.eye(5)) < 5 / np.sqrt(first.size)).all()
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+def test_mixed_precision(distribution):
+    y = RandomInput(50, distribution, seed=1, dtype="mixed_bfloat16")(np.zeros((200, 2), "float32"))
+    assert DTYPE(y.dtype) == "bfloat16"
+    y = keras.ops.convert_to_numpy(keras.ops.cast(y, "float32"))
+    largest, mean = (1, 0.02) if distribution == "categorical" else (127 / 128, 0.5)  # of 8 bits, not rounded to 1
+    assert (y.min(), y.max(), y.mean()) == (0, largest, pytest.approx(mean, abs=0.02))
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [("units", value) for value in (0, -1, 1.5, True, None)]
+    + [("distribution", value) for value in ("normal", "Uniform", None, ["uniform"])]
+    + [("flip_at_inference", value) for value in (1, None, "yes")]
+    + [("seed", value) for value in (-1, 2**32, 1.5, True, "one")],
+)
+def test_bad_arguments_are_refused(argument, value):
+    with pytest.raises(ValueError, match=rf"`{argument}` must .*Received: {re.escape(f'{argument}={value!r}')}"):
+        RandomInput(**{"units": 2, argument: value})
