@@ -8,36 +8,26 @@ _STATISTICS = {
     "cifar100": {"mean": [0.5071, 0.4865, 0.4409], "variance": [0.0715, 0.0658, 0.0764]},
 }
 
+_TABLES = {"resnet20": "Table 3", "hypernet": "Tables 1, 2 and 4"}
+_DEPTHS = {"cifar10": {"depth": 6}, "cifar100": {"depth": 10}}  # of N_e in Table 1; Table 2 varies it
+_MODELS = ("resnet20_cfnn", "resnet20_dropout", "hypernet_cfnn", "hypernet_deterministic")
+
 for _data, _statistics in _STATISTICS.items():
-    for _model in ("resnet20_cfnn", "resnet20_dropout"):
+    for _model in _MODELS:
         # Section 5.2, appendices E and F: SGD, momentum 0.9, L2 5e-3, cosine from 0.1, 200 epochs of batch 128.
+        _family = _model.split("_")[0]
         add(
             Recipe(
                 name=f"{_model}_{_data}",
                 model=_model,
                 data=_data,
-                paper="Coin-Flipping Neural Networks, Table 3",
-                options={"weight_decay": 5e-3, **_statistics},
+                paper=f"Coin-Flipping Neural Networks, {_TABLES[_family]}",
+                options={**(_DEPTHS[_data] if _family == "hypernet" else {}), "weight_decay": 5e-3, **_statistics},
                 augment="crop_flip",
             )
         )
 
-_DEPTH = {"cifar10": 6, "cifar100": 10}  # of N_e in Table 1; Table 2 is this with --set depth=N
-
-for _data, _statistics in _STATISTICS.items():
-    for _model in ("hypernet_cfnn", "hypernet_deterministic"):
-        add(
-            Recipe(
-                name=f"{_model}_{_data}",
-                model=_model,
-                data=_data,
-                paper="Coin-Flipping Neural Networks, Tables 1, 2 and 4",
-                options={"depth": _DEPTH[_data], "weight_decay": 5e-3, **_statistics},
-                augment="crop_flip",
-            )
-        )
-
-for _model in ("resnet20_cfnn", "resnet20_dropout", "hypernet_cfnn", "hypernet_deterministic"):
+for _model in _MODELS:
     # Our own setting: 1,257 images of 8x8 need fewer epochs, and a digit has no mirror image.
     add(
         Recipe(

@@ -1,12 +1,14 @@
 """The tiny models, registered for one test, their data, and what tests of runs share."""
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
+from recipes import cli
 from recipes.checkpoint import Checkpoint
 from recipes.recipe import Recipe
 from recipes.results import read_results
@@ -97,3 +99,20 @@ def stop_after(monkeypatch):
         monkeypatch.setattr(Checkpoint, "on_train_batch_end", on_train_batch_end)
 
     return patch
+
+
+@pytest.fixture
+def zoo_command(monkeypatch, capsys):
+    """Run the command in this process: (exit code, stdout, stderr)."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["zoo", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as left:
+            code = left.code
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run

@@ -8,26 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from recipes import cli
 from recipes.checkpoint import Checkpoint
 from recipes.results import read_results
-
-
-@pytest.fixture
-def zoo_command(monkeypatch, capsys):
-    """Run the command in this process: (exit code, stdout, stderr)."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["zoo", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as left:
-            code = left.code
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture

@@ -3,9 +3,7 @@
 import signal
 
 import pytest
-from typer.testing import CliRunner
 
-from recipes.cli import app
 from recipes.experiment import find, resolve
 from recipes.reproduce import reproduce
 from recipes.results import read_results
@@ -53,21 +51,11 @@ def test_the_papers_budget():
     assert resolve(find("hypernet-depth"), "paper", {"data": "cifar100"})["depths"] == [6, 10, 14, 20, 56]
 
 
-def test_a_stopped_training_goes_on(out, tmp_path, stop_after):
+def test_a_stopped_training_goes_on(out, tmp_path, zoo_command, stop_after):
     stop_after(5, lambda: signal.raise_signal(signal.SIGTERM))
-    command = [
-        "reproduce",
-        "hypernet-depth",
-        "--budget",
-        "smoke",
-        "--out",
-        str(tmp_path / "a"),
-        "--set",
-        'methods=["cfnn"]',
-    ]
-    command += ["--set", f"runs={tmp_path / 'runs'}"]
-    stopped = CliRunner().invoke(app, command)
-    assert (stopped.exit_code, "Go on with the same command." in stopped.output) == (143, True)
-    assert CliRunner().invoke(app, command).exit_code == 0
+    given = ("--out", tmp_path / "a", "--set", 'methods=["cfnn"]', "--set", f"runs={tmp_path / 'runs'}")
+    code, printed, _ = zoo_command("reproduce", "hypernet-depth", "--budget", "smoke", *given)
+    assert (code, "Go on with the same command." in printed) == (143, True)
+    assert zoo_command("reproduce", "hypernet-depth", "--budget", "smoke", *given)[0] == 0
     rows = [read_results(folder / "results.jsonl")[0]["correct"] for folder in (out, tmp_path / "a")]
     assert rows[0] == rows[1]

@@ -1,12 +1,10 @@
 """Every experiment of the modularity paper, end to end, on data that need no network."""
 
-import sys
-
 import keras
 import numpy as np
 import pytest
 
-from recipes import assumptions, cli, fit_epochs
+from recipes import assumptions, fit_epochs
 from recipes.experiment import find, names, resolve
 from recipes.reproduce import reproduce
 from recipes.results import read_results
@@ -140,23 +138,6 @@ def test_two_networks_side_by_side_learn_as_each_does_alone():
                 weight += speed
         for i, weight in zip(mine, weights, strict=True):
             np.testing.assert_allclose(both.get_weights()[i], weight, atol=1e-5)
-
-
-@pytest.fixture
-def zoo_command(monkeypatch, capsys):
-    """Run the command in this process: (exit code, stdout, stderr)."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["zoo", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as left:
-            code = left.code
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 def test_the_command(zoo_command, tmp_path):
