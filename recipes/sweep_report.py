@@ -31,7 +31,7 @@ def sweep_table(rows: Rows, sweep: str, measure: str, series: Sequence[str] = ("
     Args:
         rows: Result lines of one experiment. One whose `sweep` is None holds for every value and has a line of its own.
         sweep: Key of what is swept. If `measure` holds lists, a name for their positions, counted from 1.
-        measure: Key of a number, or of a list of numbers; None is a training that diverged.
+        measure: Key of a number, or of a list of numbers; None is a training that diverged, counted and not averaged.
         series: Keys that together tell one series from another.
     """
     from tabulate import tabulate
@@ -49,6 +49,8 @@ def plot_sweep(
     rows: Rows, path: Path, sweep: str, measure: str, series: Sequence[str] = ("method",), *, log: bool = False
 ) -> None:
     """Draw the means and a band of one standard deviation to a PNG; grey and dashed what a constant would have.
+
+    A cross on the upper edge: there trainings diverged, and mean and band are those of the others.
 
     Args:
         rows: As in `sweep_table`.
@@ -78,16 +80,18 @@ def plot_sweep(
 
 
 def _draw(axes, label: str, line: dict[float | None, list[float]]) -> None:
-    always = line.get(None)
-    if always:
-        (drawn,) = axes.plot([], [], label=label)
-        axes.axhline(float(np.mean(always)), color=drawn.get_color())
-        return
-    values = sorted(value for value in line if value is not None)
-    mean, deviation = (np.array([f(line[value]) for value in values]) for f in (np.mean, _deviation))
+    always = _finite(line.get(None, []))
+    values = sorted(value for value in line if value is not None and _finite(line[value]))
+    kept = [np.array(_finite(line[value])) for value in values]
+    mean = np.array([numbers.mean() for numbers in kept])
+    spread = np.array([numbers.std(ddof=1) if len(numbers) > 1 else 0.0 for numbers in kept])
     (drawn,) = axes.plot(values, mean, marker="o", markersize=3, label=label)
-    low, high = mean - np.nan_to_num(deviation), mean + np.nan_to_num(deviation)
-    axes.fill_between(values, low, high, color=drawn.get_color(), alpha=0.15, linewidth=0)
+    axes.fill_between(values, mean - spread, mean + spread, color=drawn.get_color(), alpha=0.15, linewidth=0)
+    if always:
+        axes.axhline(float(np.mean(always)), color=drawn.get_color())
+    lost = [value for value, numbers in line.items() if value is not None and len(_finite(numbers)) < len(numbers)]
+    # On the upper edge, whatever the scale of the measure.
+    axes.plot(lost, [1] * len(lost), "x", color=drawn.get_color(), transform=axes.get_xaxis_transform(), clip_on=False)
 
 
 def _points(rows: Rows, sweep: str, measure: str, series: Sequence[str]) -> Points:
@@ -111,14 +115,14 @@ def _shown(values: set[float | None]) -> list[float | None]:
 def _cell(numbers: list[float] | None) -> str:
     if not numbers:
         return ""
-    if not np.isfinite(numbers).all():
-        return f"diverged ({np.isnan(numbers).sum()} of {len(numbers)})"
-    spread = f" ± {_deviation(numbers):.2g}" if len(numbers) > 1 else ""
-    return f"{np.mean(numbers):.4g}{spread}"
+    kept = _finite(numbers)
+    lost = f"{len(numbers) - len(kept)} of {len(numbers)} diverged" if len(kept) < len(numbers) else ""
+    spread = f" ± {np.std(kept, ddof=1):.2g}" if len(kept) > 1 else ""
+    return ", ".join(part for part in (f"{np.mean(kept):.4g}{spread}" if kept else "", lost) if part)
 
 
-def _deviation(numbers: list[float]) -> float:
-    return float(np.std(numbers, ddof=1)) if len(numbers) > 1 else math.nan
+def _finite(numbers: list[float]) -> list[float]:
+    return [number for number in numbers if math.isfinite(number)]
 
 
 def _title(rows: Rows) -> str:

@@ -4,10 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from recipes import assumptions, fit_epochs
+from recipes import assumptions, fit_epochs, modularity_runs
+from recipes.colorization import grey
 from recipes.experiment import find, names, resolve
 from recipes.reproduce import reproduce
 from recipes.results import read_results
+from recipes.rotation import rotate
 from zoo.seeds import layer_seeds
 
 pytestmark = pytest.mark.usefixtures("fast_compile")
@@ -140,6 +142,72 @@ def test_two_networks_side_by_side_learn_as_each_does_alone():
             np.testing.assert_allclose(both.get_weights()[i], weight, atol=1e-5)
 
 
+@pytest.fixture
+def trained(monkeypatch):
+    """Function of an experiment's run and its arguments: the model and the task that it would train."""
+
+    def run(function, *arguments):
+        with monkeypatch.context() as patched:
+            patched.setattr(modularity_runs, "_train", lambda model, s, task, seed: (model, task))
+            return function(*arguments)
+
+    return run
+
+
+@pytest.mark.parametrize(("pixels", "mean", "deviation"), [("normalized", 0.1307, 0.3081), ("unit", 0, 1)])
+def test_images_are_turned_anew_in_every_epoch(trained, pixels, mean, deviation):
+    images = np.random.default_rng(0).integers(0, 256, (2, 6, 8, 8, 1)).astype("uint8")
+    s = {**find("modularity-rotation-depth").settings["smoke"], "pixels": pixels}
+    point = {"method": "embedding", "depth": 2}
+    model, task = trained(modularity_runs.rotation, s, point, 3, modularity_runs.Images(*images))
+    epochs = [task.draw(epoch) for epoch in (0, 0, 1)]
+    for (turned, original), _ in epochs:
+        np.testing.assert_array_equal(original.reshape(6, 8, 8, 1), images[0])
+        assert turned.dtype == np.uint8
+    np.testing.assert_array_equal(epochs[0][0][0], epochs[1][0][0])
+    assert (epochs[0][0][0] != epochs[2][0][0]).any(axis=1).all()
+    np.testing.assert_array_equal(task.test[0][1].reshape(6, 8, 8, 1), images[1])
+    (turned, original), classes = epochs[0]
+    for one, image, found in zip(turned, original, classes, strict=True):
+        angles = (30 * found + np.linspace(-15, 15, 1001)) % 360  # those of the class
+        near = rotate(np.repeat(image.reshape(1, 8, 8, 1), 1001, axis=0), angles).reshape(1001, -1)
+        assert (near != one).mean(axis=1).min() < 0.05
+    scaled = [(x / 255 - mean) / deviation for x in (turned, original)]
+    network = next(layer for layer in model.layers if layer.name == "mlp_embedding")
+    expected = network.predict(scaled, verbose=0)
+    np.testing.assert_allclose(model.predict([turned, original], verbose=0), expected, atol=1e-4)
+
+
+def test_pixels_are_drawn_anew_in_every_epoch(trained):
+    images = np.random.default_rng(0).integers(0, 256, (2, 50, 5, 5, 3)).astype("uint8")
+    s, pair = find("modularity-colorization").settings["smoke"], modularity_runs.Images(*images)
+    prepared = pair, modularity_runs.Images(grey(pair.train), grey(pair.test))
+    _, task = trained(modularity_runs.colorization, s, {"method": "embedding", "depth": 2}, 3, prepared)
+    (features, shades), colours = task.draw(0)
+    np.testing.assert_array_equal(shades, grey(images[0]))
+    np.testing.assert_array_equal(task.draw(0)[0][0], features)
+    assert (task.draw(1)[0][0] != features).any(axis=1).mean() > 0.5
+    row, column = (np.rint((features[:, i] + 1) * 2).astype(int) for i in (0, 1))
+    np.testing.assert_allclose((colours + 1) * 127.5, images[0][np.arange(50), row, column], atol=1e-4)
+    np.testing.assert_array_equal(task.test[0][1], grey(images[1]))
+
+
+def test_synthetic_examples_are_normal_and_held_out_ones_are_others(trained):
+    s = {**find("modularity-synthetic-depth").settings["smoke"], "samples": 4000, "test_samples": 3000}
+    found = {}
+    for method in ("embedding", "hypernetwork"):
+        _, found[method] = trained(modularity_runs.synthetic, s, {"method": method, "depth": 2}, 3, None)
+    (x, condition), y = found["embedding"].draw(0)
+    for part in (x, condition):
+        assert part.shape == (4000, 12)
+        assert abs(part.mean(axis=0)).max() < 5 / np.sqrt(4000)
+        assert part.std(axis=0) == pytest.approx(1, abs=0.06)
+    assert abs((x * condition).mean()) < 5 / np.sqrt(4000 * 12)
+    assert not np.isin(found["embedding"].test[0][0], x).all(axis=1).any()
+    np.testing.assert_array_equal(found["hypernetwork"].draw(1)[1], y)  # both learn the same
+    assert found["embedding"].test[1].shape == (3000, 1)
+
+
 def test_the_command(zoo_command, tmp_path):
     arguments = ("reproduce", "modularity-synthetic-depth", "--budget", "smoke", "--out", tmp_path)
     more = ("--set", "type=2", "--set", "depths=[2]", "--set", 'methods=["hypernetwork"]', "--set", "learning_rate=0.1")
@@ -175,6 +243,7 @@ def test_list_and_show(zoo_command):
         (["modularity-rotation"], "Did you mean 'modularity-rotation-depth'"),
         (["modularity-rotation-depth", "--set", "classes=7"], "`classes` must divide 360. Received: classes=7"),
         (["modularity-rotation-depth", "--set", "reading=papers"], "`reading` must be one of 'paper', 'code'"),
+        (["modularity-rotation-depth", "--set", "pixels=raw"], "`pixels` must be one of 'normalized', 'unit'"),
         (["modularity-rotation-depth", "--set", "depth=3"], "Did you mean 'depths'"),
         (["modularity-rotation-depth", "--set", "data=cifar11"], "Did you mean 'cifar10'"),
         (["modularity-synthetic-depth", "--set", "type=4"], "`type` must be one of 1, 2, 3. Received: type=4"),

@@ -33,7 +33,7 @@ def test_the_table_has_mean_and_deviation_per_value_and_series():
     assert lines == [
         ["depth", "one", "two"],
         ["2", "2 ± 1", "0.125"],
-        ["10", "diverged (1 of 2)", ""],
+        ["10", "0.5, 1 of 2 diverged", ""],
         ["any", "", f"7.5 ± {np.std([7, 8], ddof=1):.2g}"],
     ]
 
@@ -69,7 +69,9 @@ def test_the_figure_has_a_line_and_a_band_per_series_and_the_constant(tmp_path, 
     axes = drawn[0].axes[0]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["one", "two", "best constant"]
     one = next(line for line in axes.lines if line.get_label() == "one")
-    np.testing.assert_array_equal(one.get_xydata(), [[2, 2], [10, np.nan]])
+    np.testing.assert_array_equal(one.get_xydata(), [[2, 2], [10, 0.5]])
     band = axes.collections[0].get_paths()[0].vertices
     assert {(2, 1), (2, 3)} <= {tuple(point) for point in band}
-    assert {line.get_ydata()[0] for line in axes.lines if len(set(line.get_ydata())) == 1} == {7.5, 5.0}
+    assert [tuple(line.get_xdata()) for line in axes.lines if line.get_marker() == "x"] == [(10,), ()]
+    across = [line for line in axes.lines if list(line.get_xdata()) == [0, 1]]
+    assert {line.get_ydata()[0] for line in across} == {7.5, 5.0}
