@@ -61,16 +61,16 @@ def builds(monkeypatch):
         return net(**options)
 
     registry.register("Of Nets", "section 9", SEARCH)(net)
-    registry._MODELS["net"] = _Counted(*registry._MODELS["net"], builder)
+    registry._MODELS["net"] = _Counted(registry._MODELS["net"], builder)
     return raising
 
 
 class _Counted(registry.Entry):
     """An entry whose builder is counted but described by the real one."""
 
-    def __new__(cls, builder, paper, section, search, counted):
-        entry = super().__new__(cls, counted, paper, section, search)
-        entry.described = registry.Entry(builder, paper, section, search)
+    def __new__(cls, described, counted):
+        entry = super().__new__(cls, *described._replace(builder=counted))
+        entry.described = described
         return entry
 
     @property
