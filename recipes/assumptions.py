@@ -165,7 +165,7 @@ add(
         },
         points=lambda settings: [{}],
         run=_approximators,
-        report=partial(write_report, sweep="epoch", measure="distances", series=("pair",), log=True),
+        report=partial(write_report, sweep="epoch", measure="distances", series=("pair",), log="y"),
         prepare=_space,
     ),
 )

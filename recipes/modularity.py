@@ -49,7 +49,15 @@ _FEW = {"samples": 200, "test_samples": 100, "epochs": 1, "width": 8}
 
 
 def _add(
-    name: str, section: str, sweep: str, settings: dict, smoke: dict, standard: dict, measure: str, **more
+    name: str,
+    section: str,
+    sweep: str,
+    settings: dict,
+    smoke: dict,
+    standard: dict,
+    measure: str,
+    log: str = "",
+    **more,
 ) -> None:
     """One experiment that sweeps `sweep`, whose values are the setting of that name with an s."""
 
@@ -61,7 +69,7 @@ def _add(
         "standard": {**settings, "repetitions": 3, **standard},
         "paper": settings,
     }
-    report = partial(write_report, sweep=sweep, measure=measure)
+    report = partial(write_report, sweep=sweep, measure=measure, log=log)
     functions = {"points": points, "report": report, "choices": _CHOICES, **more}
     add(name, Experiment(f"{_PAPER}, {section}", budgets, **functions))
 
@@ -125,6 +133,7 @@ _add(
     {**_FEW, "data": "digits", "learning_rates": [0.1]},
     {"learning_rates": _RATES[1::2], "epochs": 5},
     "error",
+    log="x",
     run=runs.rotation,
     prepare=runs.rotation_images,
     variants=_WIDER_ELU,

@@ -17,7 +17,7 @@ _ROUND = ("1.000000e", "2.000000e", "5.000000e")
 
 
 def write_report(
-    rows: Rows, out: Path, *, sweep: str, measure: str, series: Sequence[str] = ("method",), log: bool = False
+    rows: Rows, out: Path, *, sweep: str, measure: str, series: Sequence[str] = ("method",), log: str = ""
 ) -> None:
     """Write `table.md` and `figure.png`, one line per series; the arguments are those of `sweep_table`."""
     with atomic(out / "table.md") as part:
@@ -46,7 +46,7 @@ def sweep_table(rows: Rows, sweep: str, measure: str, series: Sequence[str] = ("
 
 
 def plot_sweep(
-    rows: Rows, path: Path, sweep: str, measure: str, series: Sequence[str] = ("method",), *, log: bool = False
+    rows: Rows, path: Path, sweep: str, measure: str, series: Sequence[str] = ("method",), *, log: str = ""
 ) -> None:
     """Draw the means and a band of one standard deviation to a PNG; grey and dashed what a constant would have.
 
@@ -58,12 +58,12 @@ def plot_sweep(
         sweep: As in `sweep_table`.
         measure: As in `sweep_table`.
         series: As in `sweep_table`.
-        log: Whether the measure's axis is logarithmic.
+        log: Axes that are logarithmic: "", "x", "y" or "xy".
     """
     import matplotlib
 
     matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
     for label, line in _points(rows, sweep, measure, series).items():
@@ -72,7 +72,9 @@ def plot_sweep(
     if constants:
         axes.axhline(float(np.mean(constants)), color="grey", linestyle="--", label="best constant")
     axes.set(xlabel=sweep, ylabel=f"{measure} (band: standard deviation)", title=_title(rows))
-    axes.set_yscale("log" if log else "linear")
+    axes.set(xscale="log" if "x" in log else "linear", yscale="log" if "y" in log else "linear")
+    if "x" not in log:
+        axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     axes.legend()
     with atomic(path) as part:
         figure.savefig(part, format="png", dpi=120)
