@@ -19,7 +19,8 @@ from zoo.fold import fold
 def export(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = False) -> None:
     """Write a SavedModel that needs neither zoo nor layers nor Keras where it is loaded.
 
-    A model without coins has one endpoint, `serve(images)`; of score-masked layers the file holds weight times mask.
+    A model without coins has one endpoint, `serve(images)`, or `serve(x, condition)` and the like where it has several
+    inputs; of score-masked layers the file holds weight times mask.
     Endpoints of a coin-flipping model; images are raw pixels in [0, 255], uint8 or float32,
     `(batch, height, width, channels)`:
 
@@ -33,7 +34,7 @@ def export(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = Fal
     same in every process. Keep the loaded object alive while its endpoints are used.
 
     Args:
-        model: A Functional model of images.
+        model: A Functional or Sequential model.
         path: Folder to write; it appears whole or not at all.
         overwrite: Whether an existing folder may be replaced.
 
@@ -88,12 +89,17 @@ def _write_archive(model: keras.Model, folder: Path) -> None:
     samples = tf.TensorSpec((), "int32", name="samples")
     for name, function, extra in _endpoints(model, fresh):
         for dtype in ("float32", "uint8"):
-            images = tf.TensorSpec((None, *model.input_shape[1:]), dtype, name="images")
-            function.get_concrete_function(images, *([samples] if extra else []))
+            inputs = [tf.TensorSpec((None, *x.shape[1:]), dtype, name=key) for key, x in _inputs(model).items()]
+            function.get_concrete_function(*inputs, *([samples] if extra else []))
         archive.add_endpoint(name, function)
     if has_coins(model):
         archive.add_endpoint("reseed", _reseed(model, fresh), [tf.TensorSpec((), "int64", name="seed")])
     archive.write_out(str(folder), verbose=False)
+
+
+def _inputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
+    """The model's inputs by the names that the endpoints give them."""
+    return {x.name: x for x in model.inputs} if len(model.inputs) > 1 else {"images": model.inputs[0]}
 
 
 def _endpoints(model: keras.Model, fresh) -> list[tuple]:
@@ -101,8 +107,14 @@ def _endpoints(model: keras.Model, fresh) -> list[tuple]:
     import tensorflow as tf
 
     if not has_coins(model):
-        serve = tf.function(lambda images: model(tf.cast(images, "float32"), training=False))
-        return [("serve", serve, False)]
+        several = len(model.inputs) > 1
+
+        @tf.function
+        def serve_plain(*inputs):
+            inputs = [tf.cast(x, "float32") for x in inputs]
+            return model(inputs if several else inputs[0], training=False)
+
+        return [("serve", serve_plain, False)]
     graph = flipping_graph(model)
     suffix, majority = graph.suffix, graph.majority
     coins = _coins(model)

@@ -180,3 +180,13 @@ def test_a_masked_model_is_exported_as_its_folded_network(tmp_path):
         ops.append(done["ops"])
     assert ops[0] == ops[1]
     assert "Conv2D" in ops[0]
+
+
+def test_a_model_of_two_inputs(tmp_path):
+    tf = pytest.importorskip("tensorflow")
+    model = zoo.build("mlp_hypernetwork", x_size=6, condition_size=5, width=8, outputs=3, seed=0)
+    zoo.export(model, tmp_path / "model")
+    served = tf.saved_model.load(str(tmp_path / "model"))
+    x, condition = (np.random.default_rng(size).normal(size=(4, size)).astype("float32") for size in (6, 5))
+    expected = model.predict([x, condition], verbose=0)
+    np.testing.assert_allclose(served.serve(tf.constant(x), tf.constant(condition)), expected, atol=1e-6)
