@@ -7,6 +7,7 @@ from layers.arguments import one_of, positive_float, positive_int
 
 # Lifts the winner of a tied vote above its equals and is far below one vote in a million flips.
 _TIE_BREAK = 1e-6
+_EXAMPLES = 7  # to count the rows of where the batch is unknown
 
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")
@@ -30,7 +31,8 @@ class MajorityVote(keras.layers.Layer):
     Input shape: `(batch * samples, classes)`. Output shape: `(batch, classes)`, rows sum to 1.
 
     Raises:
-        ValueError: If an argument is outside its range, or the number of rows is not a multiple of `samples`.
+        ValueError: If an argument is outside its range, the number of rows is not a multiple of `samples`, or the
+            layers above make another number of rows of each example than `samples`.
 
     Reference: Coin-Flipping Neural Networks, section 2.1 and section 5 (training).
     """
@@ -66,6 +68,24 @@ class MajorityVote(keras.layers.Layer):
                 f"The number of rows must be a multiple of `samples`={self.samples}. Received: rows={rows}"
             )
         return (None if rows is None else rows // self.samples, classes)
+
+    def compute_output_spec(self, inputs, training=None):
+        """As of any layer; where a graph is defined its rows per example are checked, too."""
+        if hasattr(inputs, "_keras_history"):
+            self._check_rows(inputs)
+        return super().compute_output_spec(inputs, training=training)
+
+    def _check_rows(self, inputs) -> None:
+        sources = keras.utils.get_source_inputs(inputs)
+        batch = sources[0].shape[0] or _EXAMPLES
+        examples = [keras.KerasTensor((batch, *x.shape[1:]), x.dtype) for x in sources]
+        rows = keras.Function(sources, inputs).compute_output_spec(examples).shape[0]
+        # Rows that nothing above repeats are rows of flips already.
+        if rows not in (None, batch, batch * self.samples):
+            raise ValueError(
+                "`samples` must be the number of rows that the layers above make of an example. "
+                f"Received: samples={self.samples}, where {batch} examples become {rows} rows"
+            )
 
     def get_config(self) -> dict:
         """The constructor's arguments."""

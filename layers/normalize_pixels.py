@@ -50,7 +50,10 @@ class NormalizePixels(keras.layers.Layer):
 
 
 def _numbers(name: str, value) -> float | list[float]:
-    array = np.asarray(value, dtype=float)
+    try:
+        array = np.asarray(value, dtype=float)
+    except (ValueError, TypeError):
+        array = np.array(np.nan)
     if array.ndim > 1 or not np.isfinite(array).all():
         raise ValueError(f"`{name}` must be a finite number or a sequence of them. Received: {name}={value!r}")
     return array.tolist()

@@ -19,10 +19,15 @@ class Target(NamedTuple):
     """
 
     type: int
+    x_size: int
+    condition_size: int
     kernels: list[np.ndarray]
 
     def __call__(self, x: np.ndarray, condition: np.ndarray) -> np.ndarray:
-        """The targets `(n, 1)` as float32."""
+        """The targets `(n, 1)` as float32; `ValueError` if the sizes are not those that it was drawn for."""
+        for name, array, size in (("x", x, self.x_size), ("condition", condition, self.condition_size)):
+            if array.shape != (len(x), size):
+                raise ValueError(f"`{name}` must have shape {(len(x), size)}. Received: an array of {array.shape}")
         if self.type == 1:
             weights = _softmax(_perceptron(condition, self.kernels, _sigmoid))
             return np.sum(x * weights, axis=1, keepdims=True)
@@ -63,7 +68,8 @@ def synthetic_target(type: int, x_size: int, condition_size: int, seed: int) -> 
     }[type]
     seeds = np.random.SeedSequence(natural("seed", seed)).generate_state(len(sizes) - 1)
     shapes = itertools.pairwise(sizes)
-    return Target(type, [KaimingUniform(int(s)).draw(shape) for s, shape in zip(seeds, shapes, strict=True)])
+    kernels = [KaimingUniform(int(s)).draw(shape) for s, shape in zip(seeds, shapes, strict=True)]
+    return Target(type, x_size, condition_size, kernels)
 
 
 def _perceptron(x: np.ndarray, kernels: list[np.ndarray], activation) -> np.ndarray:

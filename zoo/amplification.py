@@ -10,7 +10,7 @@ from layers.arguments import one_of, positive_int
 from layers.majority_vote import break_ties, votes
 from zoo.amplified_model import AmplifiedModel
 from zoo.batches import Batches, fit_input
-from zoo.coin_graph import CoinGraph, coin_graph, flipping_graph, has_coins, with_coins
+from zoo.coin_graph import CoinGraph, check_one_input, coin_graph, flipping_graph, has_coins, with_coins
 from zoo.lazy_images import LazyImages, as_images
 
 VOTES = ("majority", "mean", "expected")
@@ -77,8 +77,9 @@ def flips(model: keras.Model, x, samples: int = 100, *, batch_size: int = 32, ch
         int64 array `(examples, samples)`.
 
     Raises:
-        ValueError: If an argument is outside its range, `x` is empty or has NaN.
+        ValueError: If an argument is outside its range, `model` has several inputs, or `x` is empty or has NaN.
     """
+    check_one_input(model)
     return np.concatenate([logits.argmax(-1) for logits in _flip_logits(model, x, samples, batch_size, chunk)])
 
 
@@ -109,8 +110,10 @@ def random_accuracy(
         One `RandomAccuracy`, or a list of them for a sequence of `samples`.
 
     Raises:
-        ValueError: If an argument is outside its range, `x` has NaN, or `x` and `y` differ in length.
+        ValueError: If an argument is outside its range, `model` has several inputs, `x` has NaN, or `x` and `y` differ
+            in length.
     """
+    check_one_input(model)
     one_of("vote", vote, VOTES)
     if not 0 < confidence < 1:
         raise ValueError(f"`confidence` must be in (0, 1). Received: confidence={confidence!r}")

@@ -58,6 +58,14 @@ def has_coins(model: keras.Model) -> bool:
     return any(isinstance(layer, MajorityVote) for layer in model.layers)
 
 
+def check_one_input(model: keras.Model) -> None:
+    """Raise a `ValueError` if the model has several inputs."""
+    inputs = getattr(model, "inputs", None) or []
+    if len(inputs) > 1:
+        names = ", ".join(x.name for x in inputs)
+        raise ValueError(f"`model` must have one input. Received: {describe(model)} with inputs {names}")
+
+
 def is_coin(layer: keras.layers.Layer) -> bool:
     """Whether a layer flips coins: it then has the argument `flip_at_inference`."""
     return hasattr(layer, "flip_at_inference")
@@ -141,15 +149,9 @@ def _check_cuts(model: keras.Model, cuts: list, majorities: list) -> None:
             f"Received: {describe(model)} with calls {calls} and {len(majorities)} of MajorityVote"
         )
     wanted = majorities[0].operation.samples
-    for node in cuts:
-        if node.operation.samples != wanted and not _averages(node, model):
+    for node in cuts:  # MajorityVote itself counts the rows, but not those of branches that are joined
+        if isinstance(node.operation, Amplify) and node.operation.samples != wanted:
             raise ValueError(
                 f"`samples` of {node.operation.name!r} must be that of MajorityVote, {wanted}. "
                 f"Received: samples={node.operation.samples}"
             )
-
-
-def _averages(cut, model: keras.Model) -> bool:
-    """Whether a branch of shared draws ends in their mean."""
-    dense = [layer for layer in model.layers if isinstance(layer, HyperDense) and layer.shared]
-    return isinstance(cut.operation, SharedDraws) and bool(dense) and all(layer.expected for layer in dense)

@@ -12,7 +12,7 @@ import keras
 
 from layers.majority_vote import break_ties, votes
 from layers.score_masked import masked_layers
-from zoo.coin_graph import flipping_graph, has_coins
+from zoo.coin_graph import check_one_input, flipping_graph, has_coins
 from zoo.fold import fold
 
 
@@ -40,13 +40,14 @@ def export(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = Fal
 
     Raises:
         FileExistsError: If `path` exists and `overwrite` is False.
-        ValueError: If the model is not Functional, or votes without an `Amplify` layer.
+        ValueError: If the model is not Functional, votes without an `Amplify` layer, or votes and has several inputs.
         ModuleNotFoundError: If TensorFlow is not installed.
     """
     path = Path(path)
     if path.exists() and not overwrite:
         raise FileExistsError(f"`path` exists already; pass overwrite=True to replace it. Received: path={str(path)!r}")
     if has_coins(model):
+        check_one_input(model)
         flipping_graph(model)  # refuses what cannot be taken apart before anything is written
     elif masked_layers(model):
         model = fold(model)
@@ -107,14 +108,16 @@ def _endpoints(model: keras.Model, fresh) -> list[tuple]:
     import tensorflow as tf
 
     if not has_coins(model):
-        several = len(model.inputs) > 1
 
         @tf.function
-        def serve_plain(*inputs):
-            inputs = [tf.cast(x, "float32") for x in inputs]
-            return model(inputs if several else inputs[0], training=False)
+        def serve_one(images):
+            return model(tf.cast(images, "float32"), training=False)
 
-        return [("serve", serve_plain, False)]
+        @tf.function
+        def serve_several(*inputs):
+            return model([tf.cast(x, "float32") for x in inputs], training=False)
+
+        return [("serve", serve_one if len(model.inputs) == 1 else serve_several, False)]
     graph = flipping_graph(model)
     suffix, majority = graph.suffix, graph.majority
     coins = _coins(model)

@@ -114,6 +114,8 @@ def test_parameter_counts_are_those_of_the_paper():
     for arguments, name in (((0, 2), "inputs"), ((2, 0), "units"), ((2.0, 2), "inputs")):
         with pytest.raises(ValueError, match=f"`{name}` must be a positive int"):
             count(*arguments)
+    with pytest.raises(ValueError, match="`use_bias` must be a bool"):
+        count(2, 3, "no")
 
 
 @pytest.mark.parametrize("kwargs", KINDS)

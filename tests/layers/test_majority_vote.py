@@ -217,3 +217,18 @@ def test_logits_must_have_two_axes():
 def test_bad_arguments_are_refused(argument, value):
     with pytest.raises(ValueError, match=rf"`{argument}` must .*Received: {re.escape(f'{argument}={value!r}')}"):
         MajorityVote(**{"samples": 3, argument: value})
+
+
+@pytest.mark.parametrize("batch", [None, 4])
+def test_rows_of_an_example_are_counted_where_a_model_is_defined(batch):
+    flips = keras.layers.Dense(2)(Amplify(6)(keras.Input((3,), batch_size=batch)))
+    with pytest.raises(ValueError, match=rf"samples=4, where {batch or 7} examples become {6 * (batch or 7)} rows"):
+        MajorityVote(4)(flips)
+    assert MajorityVote(6)(flips).shape == (batch, 2)
+    assert MajorityVote(4)(keras.Input((2,))).shape == (None, 2)  # rows of flips from elsewhere
+
+
+def test_rows_are_counted_in_a_sequential_that_its_first_batch_builds():
+    model = keras.Sequential([Amplify(3), MajorityVote(2)])
+    with pytest.raises(ValueError, match="samples=2"):
+        model(np.zeros((4, 2), "float32"))

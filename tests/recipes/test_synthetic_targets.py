@@ -79,3 +79,17 @@ def test_large_numbers_do_not_overflow():
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         synthetic_target(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [
+        (((3, 4), (3, 5)), r"`x` must have shape \(3, 5\)"),
+        (((3, 5), (3, 4)), r"`condition` must have shape \(3, 5\)"),
+        (((3, 5), (2, 5)), r"`condition` must have shape \(3, 5\)"),
+    ],
+)
+@pytest.mark.parametrize("kind", [1, 2, 3])
+def test_arrays_of_other_sizes_are_named(kind, shapes, message):
+    with pytest.raises(ValueError, match=message):
+        synthetic_target(kind, 5, 5, 0)(*[np.ones(shape, "float32") for shape in shapes])

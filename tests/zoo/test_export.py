@@ -154,7 +154,8 @@ x = np.load(sys.argv[2])
 graph = served.signatures["serve"].graph.as_graph_def()
 nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
 print(json.dumps({
-    "served": [served.serve(tf.constant(x.astype(kind))).numpy().tolist() for kind in ("uint8", "float32")],
+    "served": [served.serve(tf.constant(x.astype(kind))).numpy().tolist() for kind in ("uint8", "float32")]
+    + [served.serve(images=tf.constant(x)).numpy().tolist()],
     "ours": sorted({"zoo", "layers"} & set(sys.modules)),
     "signatures": sorted(served.signatures),
     "ops": sorted(node.op for node in nodes),
@@ -173,6 +174,7 @@ def test_a_masked_model_is_exported_as_its_folded_network(tmp_path):
         zoo.export(model, tmp_path / model.name)
         command = [sys.executable, "-c", _SERVE, str(tmp_path / model.name), str(tmp_path / "x.npy")]
         done = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        assert len(done["served"]) == 3
         for probabilities in done["served"]:
             np.testing.assert_allclose(probabilities, model.predict(x, verbose=0), atol=1e-5)
         assert set(done["signatures"]) <= {"serve", "serving_default"}
@@ -190,3 +192,18 @@ def test_a_model_of_two_inputs(tmp_path):
     x, condition = (np.random.default_rng(size).normal(size=(4, size)).astype("float32") for size in (6, 5))
     expected = model.predict([x, condition], verbose=0)
     np.testing.assert_allclose(served.serve(tf.constant(x), tf.constant(condition)), expected, atol=1e-6)
+
+
+def test_a_coin_flipping_model_of_two_inputs_is_refused(tmp_path):
+    one, other = keras.Input((4,), name="one"), keras.Input((4,), name="other")
+    flips = CoinFlipDropout(0.5, seed=0)(Amplify(3)(keras.layers.Add()([one, other])))
+    model = keras.Model([one, other], MajorityVote(3)(flips))
+    uses = [
+        lambda: zoo.export(model, tmp_path / "model"),
+        lambda: zoo.flips(model, np.ones((2, 4)), 5),
+        lambda: zoo.random_accuracy(model, np.ones((2, 4)), [0, 1], vote="expected"),
+    ]
+    for use in uses:
+        with pytest.raises(ValueError, match="`model` must have one input.*one, other"):
+            use()
+    assert not list(tmp_path.iterdir())

@@ -161,15 +161,15 @@ def test_the_coins_are_shared_and_saved(tmp_path):
         np.testing.assert_array_equal(zoo.flips(copy, POINTS, 20), zoo.flips(model, POINTS, 20))
 
 
-def test_wrong_numbers_of_draws_are_refused():
+def test_wrong_numbers_of_draws_are_refused_where_the_model_is_defined():
     inputs = keras.Input((1,))
     theta = keras.layers.Dense(4)(SharedDraws(5)(inputs))
-    model = keras.Model(inputs, MajorityVote(4)(HyperDense(2, shared=True)([inputs, theta])))
-    for use in (lambda: zoo.amplify(model, 3), lambda: zoo.flips(model, POINTS, 3)):
-        with pytest.raises(
-            ValueError, match=r"`samples` of 'shared_draws.*' must be that of MajorityVote, 4.*samples=5"
-        ):
-            use()
+    rows = HyperDense(2, shared=True)([inputs, theta])
+    with pytest.raises(ValueError, match=r"`samples` must be .* samples=4, where 7 examples become 35 rows"):
+        MajorityVote(4)(rows)
+    assert keras.Model(inputs, MajorityVote(5)(rows)).predict(POINTS, verbose=0).shape == (3, 2)
+    mean = HyperDense(2, shared=True, expected=True)([inputs, theta])
+    assert keras.Model(inputs, MajorityVote(1)(mean)).predict(POINTS, verbose=0).shape == (3, 2)
 
 
 def test_rows_and_draws_do_not_mix():
