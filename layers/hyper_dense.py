@@ -53,7 +53,8 @@ class HyperDense(keras.layers.Layer):
     @staticmethod
     def parameter_count(inputs: int, units: int, use_bias: bool = True) -> int:
         """Length of a row of `theta`."""
-        return positive_int("inputs", inputs) * positive_int("units", units) + (units if boolean("use_bias", use_bias) else 0)
+        kernel = positive_int("inputs", inputs) * positive_int("units", units)
+        return kernel + (units if boolean("use_bias", use_bias) else 0)
 
     def build(self, input_shape) -> None:
         """Nothing to create; the shapes are checked."""

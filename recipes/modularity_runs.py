@@ -37,12 +37,21 @@ class Task(NamedTuple):
 
 
 def load_splits(settings: Settings, data_dir: str | None) -> list[Split]:
-    """The first `samples` examples to train on and the first `test_samples` to test on; 0 is all of them."""
+    """The first `samples` examples to train on and the first `test_samples` to test on; 0 is all of them.
+
+    Raises:
+        ValueError: If there are fewer, or the data do not fit into memory.
+    """
     train, _, test = zoo.data.load(settings["data"], data_dir, validation=0)
     if not isinstance(train.x, np.ndarray):
         raise ValueError(f"`data` must fit into memory, a folder of images does not. Received: {settings['data']!r}")
-    sizes = ((train, settings["samples"]), (test, settings["test_samples"]))
-    return [Split(split.x[: size or None], split.y[: size or None]) for split, size in sizes]
+    parts = []
+    for key, split in (("samples", train), ("test_samples", test)):
+        if settings[key] > len(split.x):
+            raise ValueError(f"`{key}` must be at most {len(split.x)}, 0 is all. Received: {key}={settings[key]}")
+        size = settings[key] or None
+        parts.append(Split(split.x[:size], split.y[:size]))
+    return parts
 
 
 def load_images(settings: Settings, data_dir: str | None) -> Images:

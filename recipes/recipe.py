@@ -16,7 +16,7 @@ class Recipe:
 
     Args:
         name: Name of the recipe.
-        model: Name of a model in the zoo.
+        model: Name of a model in the zoo that has the options `input_shape` and `classes`.
         data: Name of a data set, or a path to an `.npz` file or a folder of images, see `zoo.data.load`.
         paper: Table or section it reproduces; empty for our own settings.
         options: The model builder's options; `input_shape` and `classes` come from the data if absent.
@@ -65,14 +65,28 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Check every value; JSON's lists become tuples."""
-        object.__setattr__(self, "samples", tuple(self.samples))
+        for key in ("name", "model", "data", "paper"):
+            if not isinstance(getattr(self, key), str):
+                self._refuse(key, "a text")
+        if not isinstance(self.options, dict):
+            self._refuse("options", "a dict")
+        if self.frozen_from is not None and not isinstance(self.frozen_from, str):
+            self._refuse("frozen_from", "None or the folder of a run")
+        if not {"input_shape", "classes"} <= set(entry(self.model).options):
+            self._refuse("model", "a model of images, with the options input_shape and classes")
+        if isinstance(self.samples, list):
+            object.__setattr__(self, "samples", tuple(self.samples))
         for key, allowed in _CHOICES.items():
             if getattr(self, key) not in allowed:
                 self._refuse(key, f"one of {', '.join(map(repr, allowed))}")
         for key in ("batch_size", "epochs"):
             if not _is_int(getattr(self, key)) or getattr(self, key) < 1:
                 self._refuse(key, "an int >= 1")
-        if not self.samples or any(not _is_int(n) or n < 1 for n in self.samples):
+        if (
+            not isinstance(self.samples, tuple)
+            or not self.samples
+            or any(not _is_int(n) or n < 1 for n in self.samples)
+        ):
             self._refuse("samples", "a list of ints >= 1")
         if not _is_int(self.seed) or not 0 <= self.seed < 2**32:
             self._refuse("seed", "an int in [0, 2**32)")

@@ -9,8 +9,9 @@ import numpy as np
 from layers.arguments import one_of, positive_int
 from layers.majority_vote import break_ties, votes
 from zoo.amplified_model import AmplifiedModel
+from zoo.bare import check_one_input
 from zoo.batches import Batches, fit_input
-from zoo.coin_graph import CoinGraph, check_one_input, coin_graph, flipping_graph, has_coins, with_coins
+from zoo.coin_graph import CoinGraph, coin_graph, flipping_graph, has_coins, with_coins
 from zoo.lazy_images import LazyImages, as_images
 
 VOTES = ("majority", "mean", "expected")

@@ -23,3 +23,11 @@ def bare(model: keras.Model) -> keras.Model:
 def describe(model) -> str:
     """Class and name of what should have been a model, for an error's message."""
     return f"{type(model).__name__} {model.name!r}" if isinstance(model, keras.Model) else repr(model)
+
+
+def check_one_input(model: keras.Model) -> None:
+    """Raise a `ValueError` if the model has several inputs."""
+    inputs = getattr(model, "inputs", None) or []
+    if len(inputs) > 1:
+        names = ", ".join(x.name for x in inputs)
+        raise ValueError(f"`model` must have one input. Received: {describe(model)} with inputs {names}")

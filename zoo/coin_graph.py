@@ -58,14 +58,6 @@ def has_coins(model: keras.Model) -> bool:
     return any(isinstance(layer, MajorityVote) for layer in model.layers)
 
 
-def check_one_input(model: keras.Model) -> None:
-    """Raise a `ValueError` if the model has several inputs."""
-    inputs = getattr(model, "inputs", None) or []
-    if len(inputs) > 1:
-        names = ", ".join(x.name for x in inputs)
-        raise ValueError(f"`model` must have one input. Received: {describe(model)} with inputs {names}")
-
-
 def is_coin(layer: keras.layers.Layer) -> bool:
     """Whether a layer flips coins: it then has the argument `flip_at_inference`."""
     return hasattr(layer, "flip_at_inference")

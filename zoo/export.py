@@ -12,7 +12,8 @@ import keras
 
 from layers.majority_vote import break_ties, votes
 from layers.score_masked import masked_layers
-from zoo.coin_graph import check_one_input, flipping_graph, has_coins
+from zoo.bare import check_one_input
+from zoo.coin_graph import flipping_graph, has_coins
 from zoo.fold import fold
 
 

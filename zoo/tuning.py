@@ -8,6 +8,7 @@ import keras
 import keras_tuner
 
 from zoo import registry
+from zoo.bare import check_one_input
 from zoo.batches import Batches, fit_input
 from zoo.data import Dataset, load
 from zoo.names import check_known
@@ -94,6 +95,7 @@ class RegisteredHyperModel(keras_tuner.HyperModel):
         return self._fit(model, **kwargs)
 
     def _fit(self, model, epochs: int = 1, initial_epoch: int = 0, batch_size: int = 64, **kwargs: Any):
+        check_one_input(model)
         train, val, _ = self.data
         logs: dict[str, list[float]] = {}
         history = keras.callbacks.History()

@@ -35,7 +35,7 @@ def coloured(tmp_path_factory):
 
 
 def settings(name, coloured):
-    return {"data": coloured} if name == "modularity-colorization" else {}
+    return {"data": coloured, "samples": 40, "test_samples": 20} if name == "modularity-colorization" else {}
 
 
 def stable(rows):
@@ -104,6 +104,12 @@ def test_the_papers_settings(name, given, expected):
     found = resolve(find(f"modularity-{name}"), "paper", given)
     assert found["repetitions"] == 100
     assert {key: found[key] for key in expected} == expected
+
+
+@pytest.mark.parametrize(("key", "size"), [("samples", 1438), ("test_samples", 361)])
+def test_more_examples_than_there_are_cannot_be_asked_for(tmp_path, key, size):
+    with pytest.raises(ValueError, match=rf"`{key}` must be at most {size - 1}, 0 is all\. Received: {key}={size}"):
+        reproduce("modularity-rotation-depth", tmp_path, budget="smoke", settings={key: size})
 
 
 def test_parameters_are_those_of_the_papers_networks(tmp_path):

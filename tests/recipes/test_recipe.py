@@ -39,6 +39,7 @@ def test_every_field_takes_another_value(recipe):
         ("batch_size", 0), ("batch_size", 1.5), ("epochs", 0), ("epochs", True), ("epochs", "ten"),
         ("samples", []), ("samples", [0]), ("samples", [1.5]), ("seed", -1), ("seed", 2**32), ("seed", None),
         ("learning_rate", 0), ("learning_rate", "fast"), ("learning_rate", float("nan")), ("momentum", 1),
+        ("samples", 5), ("frozen_from", 5), ("data", 5), ("name", None), ("options", []), ("model", "mlp_hypernetwork"),
     ],
 )  # fmt: skip
 def test_a_value_out_of_range(recipe, key, value):

@@ -188,6 +188,13 @@ def test_unknown_names_get_a_hint(register):
         tuning.hypermodel("toy", "digit")
 
 
+def test_images_cannot_train_a_model_of_several_inputs():
+    model = tuning.hypermodel("mlp_embedding", dataset(), x_size=2, condition_size=2, width=4, embedding_dim=4)
+    hp = keras_tuner.HyperParameters()
+    with pytest.raises(ValueError, match=r"`model` must have one input\. Received: .* with inputs x, condition"):
+        model.fit(hp, model.build(hp))
+
+
 def test_data_need_validation_examples(register):
     register(SPACE)
     with pytest.raises(ValueError, match="`data` must have validation examples"):
