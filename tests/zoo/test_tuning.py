@@ -88,7 +88,13 @@ def test_the_space_is_what_stands_beside_the_builder(name):
             assert sorted(entry.values) == sorted(spec)
 
 
-@pytest.mark.parametrize("name", zoo.list_models())
+# The deep ones declare what resnet18 and its kin declare, and take seconds to build.
+DEEP = ("resnet34", "resnet50", "resnet101")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * n.startswith(DEEP)) for n in zoo.list_models()]
+)
 @pytest.mark.parametrize("seed", [0, 100])
 def test_sampled_configurations_build(name, seed):
     hypermodel = zoo.tuning.hypermodel(name, dataset((32, 32, 3), classes=4))
