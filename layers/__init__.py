@@ -6,13 +6,16 @@ from layers.fan_in_uniform import FanInUniform
 from layers.hyper_dense import HyperDense
 from layers.hyperfan import Hyperfan
 from layers.initializers import KaimingUniform, SignedKaimingConstant
+from layers.kernel_moments import KernelMoments
 from layers.majority_vote import MajorityVote
 from layers.masks import topk_mask
+from layers.normal_draw import NormalDraw
 from layers.normalize_pixels import NormalizePixels
 from layers.random_input import RandomInput
 from layers.randomize_pruned import RandomizePruned
 from layers.score_masked import ScoreMaskedConv, ScoreMaskedDense
 from layers.shared_draws import SharedDraws
+from layers.stochastic_dense import StochasticDense
 
 __all__ = [
     "Amplify",
@@ -21,7 +24,9 @@ __all__ = [
     "HyperDense",
     "Hyperfan",
     "KaimingUniform",
+    "KernelMoments",
     "MajorityVote",
+    "NormalDraw",
     "NormalizePixels",
     "RandomInput",
     "RandomizePruned",
@@ -29,5 +34,6 @@ __all__ = [
     "ScoreMaskedDense",
     "SharedDraws",
     "SignedKaimingConstant",
+    "StochasticDense",
     "topk_mask",
 ]

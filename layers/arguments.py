@@ -67,3 +67,10 @@ def probability(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= float(value) <= 1:
         raise ValueError(f"`{name}` must be in [0, 1]. Received: {name}={value!r}")
     return float(value)
+
+
+def finite_float(name: str, value: Any) -> float:
+    """Return `value` as a float, or raise a `ValueError` that names the argument if it is not a finite number."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not abs(float(value)) < float("inf"):
+        raise ValueError(f"`{name}` must be a finite number. Received: {name}={value!r}")
+    return float(value)

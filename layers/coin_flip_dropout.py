@@ -3,7 +3,7 @@
 import keras
 
 from layers.arguments import boolean, optional_seed, unit_interval
-from layers.seed_state import load_seed_state, save_seed_state
+from layers.seed_state import load_seed_state, save_seed_state, with_flip_at_inference
 
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")
@@ -49,6 +49,10 @@ class CoinFlipDropout(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         """The input's shape."""
         return input_shape
+
+    def with_flip_at_inference(self, flip_at_inference: bool) -> "CoinFlipDropout":
+        """Another layer of the same stream of random numbers."""
+        return with_flip_at_inference(self, flip_at_inference)
 
     def save_own_variables(self, store) -> None:
         """Save the generator's state, which Keras leaves out of every file."""

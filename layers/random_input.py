@@ -5,7 +5,7 @@ from keras import ops
 
 from layers.arguments import boolean, fresh_seed, one_of, optional_seed, positive_int
 from layers.initializers import uniform
-from layers.seed_state import load_seed_state, save_seed_state
+from layers.seed_state import load_seed_state, save_seed_state, with_flip_at_inference
 
 DISTRIBUTIONS = ("uniform", "categorical")
 FIXED_ROWS = 1000  # of numbers, at inference without flips; more rows begin with the first again
@@ -71,6 +71,10 @@ class RandomInput(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         """`(rows, units)`."""
         return (input_shape[0], self.units)
+
+    def with_flip_at_inference(self, flip_at_inference: bool) -> "RandomInput":
+        """Another layer of the same stream of random numbers."""
+        return with_flip_at_inference(self, flip_at_inference)
 
     def save_own_variables(self, store) -> None:
         """Save the generator's state, which Keras leaves out of every file."""

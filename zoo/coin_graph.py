@@ -59,7 +59,7 @@ def has_coins(model: keras.Model) -> bool:
 
 
 def is_coin(layer: keras.layers.Layer) -> bool:
-    """Whether a layer flips coins: it then has the argument `flip_at_inference`."""
+    """Whether a layer flips coins: it then has `flip_at_inference` and `with_flip_at_inference`."""
     return hasattr(layer, "flip_at_inference")
 
 
@@ -96,10 +96,7 @@ def _replacement(layer, samples: int, vote: str, flip_at_inference: bool) -> ker
     if isinstance(layer, MajorityVote):
         return MajorityVote.from_config({**config, "samples": samples, "vote": vote})
     if is_coin(layer) and layer.flip_at_inference != flip_at_inference:
-        coin = type(layer).from_config({**config, "flip_at_inference": flip_at_inference})
-        own, coin.seed_generator = coin.seed_generator, layer.seed_generator  # one stream of coins however amplified
-        coin._tracker.untrack(own)
-        return coin
+        return layer.with_flip_at_inference(flip_at_inference)  # one stream of coins however amplified
     return layer
 
 

@@ -1,0 +1,100 @@
+"""KernelMoments: mean and deviation of what a random kernel makes of an input."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from layers.arguments import boolean, finite_float, non_negative_float, positive_int
+
+_BLOCK = 64  # inputs that are squared at a time: the squares of all would take as much memory as the input
+
+
+@keras.saving.register_keras_serializable(package="coinflip_zoo")
+class KernelMoments(keras.layers.Layer):
+    """Mean and standard deviation of `x @ kernel`, kernel = loc + scale * noise of mean 0 and variance 1.
+
+    Where the noise is normal that is all of the law: `NormalDraw` behind it is `StochasticDense`. The two around an
+    `Amplify` layer do the products once per example and only draw once per flip.
+
+    Args:
+        units: Positive int.
+        loc_initializer: Mean of the kernel: a float or an initializer of a kernel `(inputs, units)`.
+        scale_initializer: Its standard deviation: a float >= 0 or an initializer, of which the size counts. The weight
+            is `raw_scale`, the scale softplus of it; a scale that begins at 0 stays 0.
+        trainable: Bool, whether `loc` and `scale` are trained.
+
+    Input shape: `(rows, inputs)`. Output shape: `(rows, 2 * units)`, the means and then the deviations.
+
+    Raises:
+        ValueError: If an argument is out of range, or the input is not of that shape.
+
+    Reference: Coin-Flipping Neural Networks, section 2 (random variables as parameters) and section 3.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        loc_initializer: Any = "glorot_uniform",
+        scale_initializer: Any = 0.05,
+        trainable: bool = True,
+        **kwargs,
+    ) -> None:
+        super().__init__(trainable=boolean("trainable", trainable), **kwargs)
+        self.units = positive_int("units", units)
+        self.loc_initializer = _initializer("loc_initializer", loc_initializer, finite_float)
+        self.scale_initializer = _initializer("scale_initializer", scale_initializer, non_negative_float)
+
+    def build(self, input_shape) -> None:
+        """Create `loc` and `raw_scale`."""
+        self.compute_output_shape(input_shape)
+        shape = (input_shape[-1], self.units)
+        self.loc = self.add_weight(shape=shape, initializer=self.loc_initializer, name="loc")
+        self.raw_scale = self.add_weight(shape=shape, initializer=self._initial_raw_scale, name="raw_scale")
+        self.built = True
+
+    def _initial_raw_scale(self, shape, dtype=None):
+        scale = np.abs(ops.convert_to_numpy(self.scale_initializer(shape, dtype=dtype)).astype("float64"))
+        with np.errstate(divide="ignore"):
+            return ops.convert_to_tensor(scale + np.log(-np.expm1(-scale)), dtype=dtype)  # the inverse of softplus
+
+    @property
+    def scale(self):
+        """The kernel's standard deviation `(inputs, units)`."""
+        return ops.softplus(ops.convert_to_tensor(self.raw_scale))
+
+    def call(self, inputs):
+        """Both moments of every row."""
+        mean = ops.matmul(inputs, ops.convert_to_tensor(self.loc, dtype=self.compute_dtype))
+        return ops.concatenate([mean, self._deviation(inputs)], axis=-1)
+
+    def _deviation(self, inputs):
+        variance, squares = 0.0, ops.square(ops.cast(self.scale, "float32"))  # 256^2 is infinite in float16
+        for start in range(0, inputs.shape[-1], _BLOCK):
+            block = ops.square(ops.cast(inputs[:, start : start + _BLOCK], "float32"))
+            variance = ops.matmul(block, squares[start : start + _BLOCK]) + variance
+        positive = ops.greater(variance, 0)
+        deviation = ops.where(positive, ops.sqrt(ops.where(positive, variance, 1.0)), 0.0)  # the root's slope at 0: inf
+        return ops.cast(deviation, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        """`(rows, 2 * units)`."""
+        if len(input_shape) != 2 or input_shape[-1] is None:
+            raise ValueError(f"`{self.name}` takes (rows, inputs). Received: input_shape={input_shape}")
+        return (input_shape[0], 2 * self.units)
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "loc_initializer": keras.initializers.serialize(self.loc_initializer),
+            "scale_initializer": keras.initializers.serialize(self.scale_initializer),
+        }
+
+
+def _initializer(name: str, value: Any, number):
+    if isinstance(value, int | float | np.number):
+        return keras.initializers.Constant(number(name, value))
+    return keras.initializers.get(value)

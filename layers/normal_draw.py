@@ -1,0 +1,107 @@
+"""NormalDraw: normal numbers of given means and deviations."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from layers.arguments import boolean, finite_float, optional_seed, probability
+from layers.seed_state import load_seed_state, save_seed_state, with_flip_at_inference
+
+
+@keras.saving.register_keras_serializable(package="coinflip_zoo")
+class NormalDraw(keras.layers.Layer):
+    """Draw every unit of every row from N(mean, deviation^2): the random half of a `StochasticDense`.
+
+    The output is `activation(t * (draw + bias))`. The state of the random generator is saved and restored with the
+    layer.
+
+    Args:
+        bias: None or a float, a constant added before the gate.
+        gate: None or the probability in [0, 1] of t = 1; else t = 0, a coin for every row and unit.
+        activation: As in Keras.
+        flip_at_inference: Bool. False replaces draws and gates by their means at inference.
+        seed: None or int in [0, 2**32).
+
+    Input shape: `(rows, 2 * units)`, means and then deviations, as `KernelMoments` gives them. Output shape:
+    `(rows, units)`.
+
+    Raises:
+        ValueError: If an argument is out of range, or the input is not of that shape.
+
+    Reference: Coin-Flipping Neural Networks, section 3.
+    """
+
+    def __init__(
+        self,
+        bias: float | None = None,
+        gate: float | None = None,
+        activation: Any = None,
+        flip_at_inference: bool = True,
+        seed: int | None = None,
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.bias = None if bias is None else finite_float("bias", bias)
+        self.gate = None if gate is None else probability("gate", gate)
+        self.activation = keras.activations.get(activation)
+        self.flip_at_inference = boolean("flip_at_inference", flip_at_inference)
+        self.seed = optional_seed("seed", seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
+
+    def build(self, input_shape) -> None:
+        """Nothing to create; the shape is checked."""
+        self.compute_output_shape(input_shape)
+        self.built = True
+
+    def call(self, inputs, training=None):
+        """Draw, or take the means at inference without `flip_at_inference`."""
+        flips = bool(training or self.flip_at_inference)
+        mean, deviation = ops.split(inputs, 2, axis=-1)
+        if flips:
+            noise = keras.random.normal(ops.shape(mean), seed=self.seed_generator, dtype=self.compute_dtype)
+            mean = mean + noise * deviation
+        gate = gate_of(self.gate, ops.shape(mean), self.seed_generator, self.compute_dtype, flips)
+        return finish(mean, self.bias, gate, self.activation)
+
+    def compute_output_shape(self, input_shape):
+        """`(rows, units)`."""
+        if len(input_shape) != 2 or input_shape[-1] is None or input_shape[-1] % 2:
+            raise ValueError(f"NormalDraw takes (rows, 2 * units). Received: input_shape={input_shape}")
+        return (input_shape[0], input_shape[-1] // 2)
+
+    def with_flip_at_inference(self, flip_at_inference: bool) -> "NormalDraw":
+        """Another layer of the same stream of random numbers."""
+        return with_flip_at_inference(self, flip_at_inference)
+
+    def save_own_variables(self, store) -> None:
+        """Save the generator's state, which Keras leaves out of every file."""
+        save_seed_state(self, store)
+
+    def load_own_variables(self, store) -> None:
+        """Restore the generator's state; a file without one (weights alone) leaves it as it is."""
+        load_seed_state(self, store)
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "bias": self.bias,
+            "gate": self.gate,
+            "activation": keras.activations.serialize(self.activation),
+            "flip_at_inference": self.flip_at_inference,
+            "seed": self.seed,
+        }
+
+
+def gate_of(probability: float | None, shape, seed_generator, dtype: str, flips: bool):
+    """None, or the gates: ones and zeros of `shape`, or the number `probability` where nothing flips."""
+    if probability is None or not flips:
+        return probability
+    return ops.cast(keras.random.uniform(shape, seed=seed_generator) < probability, dtype)
+
+
+def finish(outputs, bias: float | None, gate, activation):
+    """Add the constant bias, multiply by the gates, apply the activation."""
+    outputs = outputs if bias is None else outputs + bias
+    return activation(outputs if gate is None else gate * outputs)

@@ -1,0 +1,144 @@
+"""StochasticDense: a Dense layer whose kernel is drawn anew for every row."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from layers.arguments import boolean
+from layers.kernel_moments import KernelMoments
+from layers.normal_draw import NormalDraw, finish, gate_of
+from layers.seed_state import share
+
+LAWS = ("normal", "uniform", "sign")
+
+
+@keras.saving.register_keras_serializable(package="coinflip_zoo")
+class StochasticDense(keras.layers.Layer):
+    """A Dense layer with a kernel of its own for every row, `loc + scale * noise`, in training and at inference.
+
+    The output is `activation(t * (x @ kernel + bias))`. Noise has mean 0 and variance 1 and is independent for every
+    row, input and unit. Of a normal law the product itself is drawn, `x @ loc + sqrt(x^2 @ scale^2) * noise`: the same
+    law, and no kernel per row in memory. All other laws, and `shared`, draw kernels. Behind `Amplify`, where the rows
+    of an example are equal, `KernelMoments`, `Amplify`, `NormalDraw` are the same law for less.
+
+    Args:
+        units: Positive int.
+        loc_initializer: Mean of the kernel: a float or an initializer of a kernel `(inputs, units)`.
+        scale_initializer: Its standard deviation: a float >= 0 or an initializer, of which the size counts. The weight
+            is `raw_scale`, the scale softplus of it; a scale that begins at 0 stays 0.
+        bias: None or a float, a constant added before the gate.
+        gate: None or the probability in [0, 1] of t = 1; else t = 0, a coin for every row and unit.
+        trainable: Bool, whether loc and scale are trained.
+        activation: As in Keras.
+        law: "normal"; "uniform"; "sign", which is -1 or 1; or the registered name ("Custom>my_sampler") of a function
+            under `keras.saving.register_keras_serializable`, called as `sampler(shape, seed=seed_generator)`: its
+            numbers are the noise, whatever their mean and variance.
+        shared: Bool; True draws one kernel, and one gate per unit, for all rows of a call.
+        flip_at_inference: Bool. False replaces kernel and gate by their means at inference (loc, if the noise has
+            mean 0).
+        seed: None or int in [0, 2**32).
+
+    Input shape: `(rows, inputs)`. Output shape: `(rows, units)`.
+
+    Raises:
+        ValueError: If an argument is out of range, or the input is not of that shape.
+
+    Reference: Coin-Flipping Neural Networks, section 2 (random variables as parameters) and section 3.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        loc_initializer: Any = "glorot_uniform",
+        scale_initializer: Any = 0.05,
+        bias: float | None = None,
+        gate: float | None = None,
+        trainable: bool = True,
+        activation: Any = None,
+        law: str = "normal",
+        shared: bool = False,
+        flip_at_inference: bool = True,
+        seed: int | None = None,
+        **kwargs,
+    ) -> None:
+        super().__init__(trainable=trainable, **kwargs)
+        options = {"dtype": self.dtype_policy}
+        self.moments = KernelMoments(units, loc_initializer, scale_initializer, trainable, name="kernel", **options)
+        self.normal_draw = NormalDraw(bias, gate, activation, flip_at_inference, seed, name="draw", **options)
+        self.law, self.sampler = law, _sampler(law)
+        self.shared = boolean("shared", shared)
+
+    def build(self, input_shape) -> None:
+        """Create the mean and the scale of the kernel."""
+        if not self.moments.built:
+            self.moments.build(input_shape)
+        self.normal_draw.build(self.moments.compute_output_shape(input_shape))
+        self.built = True
+
+    @property
+    def flip_at_inference(self) -> bool:
+        """Whether kernels are drawn at inference, too."""
+        return self.normal_draw.flip_at_inference
+
+    @property
+    def seed_generator(self) -> keras.random.SeedGenerator:
+        """The layer's stream of random numbers."""
+        return self.normal_draw.seed_generator
+
+    def with_flip_at_inference(self, flip_at_inference: bool) -> "StochasticDense":
+        """Another layer of the same weights and the same stream."""
+        copy = type(self).from_config({**self.get_config(), "flip_at_inference": flip_at_inference})
+        share(self, copy, "moments")
+        share(self.normal_draw, copy.normal_draw, "seed_generator")
+        return copy
+
+    def call(self, inputs, training=None):
+        """Draw the product or, of other laws than the normal one, the kernels."""
+        if not (training or self.flip_at_inference) or (self.law == "normal" and not self.shared):
+            return self.normal_draw(self.moments(inputs), training=training)
+        rows = 1 if self.shared else ops.shape(inputs)[0]
+        shape = (rows, inputs.shape[-1], self.moments.units)
+        noise = ops.cast(self.sampler(shape, seed=self.seed_generator), self.compute_dtype)
+        loc = ops.convert_to_tensor(self.moments.loc, dtype=self.compute_dtype)
+        kernels = ops.cast(self.moments.scale, self.compute_dtype) * noise + loc
+        outputs = ops.matmul(inputs, kernels[0]) if self.shared else ops.einsum("ri,riu->ru", inputs, kernels)
+        draw = self.normal_draw
+        gate = gate_of(draw.gate, (rows, self.moments.units), self.seed_generator, self.compute_dtype, True)
+        return finish(outputs, draw.bias, gate, draw.activation)
+
+    def compute_output_shape(self, input_shape):
+        """`(rows, units)`."""
+        return self.normal_draw.compute_output_shape(self.moments.compute_output_shape(input_shape))
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        moments, draw = self.moments.get_config(), self.normal_draw.get_config()
+        return {
+            **super().get_config(),
+            **{key: moments[key] for key in ("units", "loc_initializer", "scale_initializer")},
+            **{key: draw[key] for key in ("bias", "gate", "activation", "flip_at_inference", "seed")},
+            "law": self.law,
+            "shared": self.shared,
+        }
+
+
+def _sampler(law: Any) -> Callable:
+    if law in LAWS:
+        return {"normal": keras.random.normal, "uniform": _uniform, "sign": _sign}[law]
+    found = keras.saving.get_registered_object(law) if isinstance(law, str) else None
+    if not callable(found):
+        raise ValueError(
+            f"`law` must be one of {', '.join(map(repr, LAWS))} or the name of a registered function. "
+            f"Received: law={law!r}"
+        )
+    return found
+
+
+def _uniform(shape, seed):
+    return keras.random.uniform(shape, -(3**0.5), 3**0.5, seed=seed)
+
+
+def _sign(shape, seed):
+    return ops.where(keras.random.uniform(shape, seed=seed) < 0.5, -1.0, 1.0)
