@@ -1,6 +1,7 @@
 """Keras layers whose randomness is a resource."""
 
 from layers.amplify import Amplify
+from layers.binary_logits import BinaryLogits
 from layers.coin_flip_dropout import CoinFlipDropout
 from layers.fan_in_uniform import FanInUniform
 from layers.hyper_dense import HyperDense
@@ -19,6 +20,7 @@ from layers.stochastic_dense import StochasticDense
 
 __all__ = [
     "Amplify",
+    "BinaryLogits",
     "CoinFlipDropout",
     "FanInUniform",
     "HyperDense",

@@ -10,6 +10,8 @@ from layers.arguments import boolean, finite_float, non_negative_float, positive
 
 _BLOCK = 64  # inputs that are squared at a time: the squares of all would take as much memory as the input
 
+_RAW_ZERO = -110.0  # its softplus is 0 in float32
+
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")
 class KernelMoments(keras.layers.Layer):
@@ -55,9 +57,8 @@ class KernelMoments(keras.layers.Layer):
         self.built = True
 
     def _initial_raw_scale(self, shape, dtype=None):
-        scale = np.abs(ops.convert_to_numpy(self.scale_initializer(shape, dtype=dtype)).astype("float64"))
-        with np.errstate(divide="ignore"):
-            return ops.convert_to_tensor(scale + np.log(-np.expm1(-scale)), dtype=dtype)  # the inverse of softplus
+        scale = ops.abs(self.scale_initializer(shape, dtype=dtype))
+        return ops.maximum(scale + ops.log(-ops.expm1(-scale)), _RAW_ZERO)  # the inverse of softplus
 
     @property
     def scale(self):

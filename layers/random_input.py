@@ -1,13 +1,14 @@
 """RandomInput: the random input of a generator."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from layers.arguments import boolean, fresh_seed, one_of, optional_seed, positive_int
 from layers.initializers import uniform
 from layers.seed_state import load_seed_state, save_seed_state, with_flip_at_inference
 
-DISTRIBUTIONS = ("uniform", "categorical")
+DISTRIBUTIONS = ("uniform", "normal", "categorical")
 FIXED_ROWS = 1000  # of numbers, at inference without flips; more rows begin with the first again
 
 
@@ -19,8 +20,8 @@ class RandomInput(keras.layers.Layer):
 
     Args:
         units: Positive int, numbers per row.
-        distribution: "uniform", independent numbers in [0, 1); or "categorical", a one-hot vector, every class with
-            probability 1 / units.
+        distribution: "uniform", independent numbers in [0, 1); "normal", of mean 0 and variance 1; or "categorical", a
+            one-hot vector, every class with probability 1 / units.
         flip_at_inference: Bool. False gives the same rows at every inference, up to 1,000 different ones of numbers and
             classes in turn, so that a mean over them is one fixed number; training draws anew all the same.
         seed: None or int in [0, 2**32).
@@ -57,8 +58,9 @@ class RandomInput(keras.layers.Layer):
         rows = ops.shape(inputs)[0]
         if not (training or self.flip_at_inference):
             return self._fixed(rows)
-        if self.distribution == "uniform":
-            return keras.random.uniform((rows, self.units), seed=self.seed_generator, dtype=self.compute_dtype)
+        if self.distribution != "categorical":
+            sample = keras.random.uniform if self.distribution == "uniform" else keras.random.normal
+            return sample((rows, self.units), seed=self.seed_generator, dtype=self.compute_dtype)
         classes = keras.random.randint((rows,), 0, self.units, seed=self.seed_generator)
         return ops.one_hot(classes, self.units, dtype=self.compute_dtype)
 
@@ -66,6 +68,9 @@ class RandomInput(keras.layers.Layer):
         if self.distribution == "categorical":
             return ops.one_hot(ops.arange(rows) % self.units, self.units, dtype=self.compute_dtype)
         numbers = uniform((FIXED_ROWS, self.units), self.seed)  # a constant seed draws others with other compilers
+        if self.distribution == "normal":  # Box and Muller's
+            angles = 2 * np.pi * uniform((FIXED_ROWS, self.units), self.seed, 1)
+            numbers = np.sqrt(-2 * np.log1p(-numbers)) * np.cos(angles)
         return ops.cast(ops.take(numbers, ops.arange(rows) % FIXED_ROWS, axis=0), self.compute_dtype)
 
     def compute_output_shape(self, input_shape):

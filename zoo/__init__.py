@@ -2,7 +2,7 @@
 
 import importlib
 
-from zoo import conv6, data, hypernet_cfnn, modularity, pruned_resnet, resnet
+from zoo import ball, conv6, data, hypernet_cfnn, modularity, pruned_resnet, resnet
 from zoo.amplification import RandomAccuracy, amplify, flips, random_accuracy
 from zoo.export import export
 from zoo.fold import fold
@@ -13,6 +13,7 @@ from zoo.supermask import load_supermask, save_supermask
 __all__ = [
     "RandomAccuracy",
     "amplify",
+    "ball",
     "build",
     "card",
     "conv6",
@@ -34,7 +35,7 @@ __all__ = [
 
 
 def __getattr__(name: str):
-    """`zoo.tuning`, imported when it is asked for: it needs keras-tuner, and nothing else here does."""
-    if name == "tuning":
-        return importlib.import_module("zoo.tuning")
+    """`zoo.tuning` and `zoo.theory`, imported when they are asked for: they need keras-tuner and SciPy."""
+    if name in ("tuning", "theory"):
+        return importlib.import_module(f"zoo.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

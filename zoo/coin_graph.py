@@ -102,6 +102,9 @@ def _replacement(layer, samples: int, vote: str, flip_at_inference: bool) -> ker
 
 def _split(model: keras.Model) -> CoinGraph:
     model = bare(model)
+    if any(isinstance(layer, SharedDraws) for layer in model.layers):
+        # A model from its input and from the middle gives the input another history: the first could not be saved.
+        model = keras.models.clone_model(model, clone_function=lambda layer: layer)
     nodes = [node for _, level in sorted(model._nodes_by_depth.items(), reverse=True) for node in level]
     cuts = [node for node in nodes if isinstance(node.operation, Amplify | SharedDraws)]
     majorities = [node for node in nodes if isinstance(node.operation, MajorityVote)]

@@ -10,7 +10,7 @@ from scipy import stats
 from layers import HyperDense, RandomInput
 from layers.initializers import uniform
 
-DISTRIBUTIONS = ["uniform", "categorical"]
+DISTRIBUTIONS = ["uniform", "normal", "categorical"]
 DTYPE = keras.backend.standardize_dtype
 
 
@@ -76,6 +76,15 @@ def test_uniform_numbers(flip_at_inference):
         assert abs(np.corrcoef(a.reshape(-1), b.reshape(-1))[0, 1]) < 5 / np.sqrt(a.size)
 
 
+@pytest.mark.parametrize("flip_at_inference", [True, False])
+def test_normal_numbers(flip_at_inference):
+    z = draw(RandomInput(10, "normal", flip_at_inference=flip_at_inference, seed=1)).astype("float64")
+    assert z.shape == (1000, 10)
+    assert stats.kstest(z.reshape(-1), "norm").pvalue > 1e-6
+    for a, b in ((z[:, 1:], z[:, :-1]), (z[1:], z[:-1])):  # units, rows
+        assert abs(np.corrcoef(a.reshape(-1), b.reshape(-1))[0, 1]) < 5 / np.sqrt(a.size)
+
+
 @pytest.mark.parametrize("units", [1, 2, 10])
 def test_classes_are_equally_likely(units):
     y, share = draw(RandomInput(units, "categorical", seed=2), 5000), 1 / units
@@ -118,6 +127,9 @@ def test_mixed_precision(distribution):
     y = RandomInput(50, distribution, seed=1, dtype="mixed_bfloat16")(np.zeros((200, 2), "float32"))
     assert DTYPE(y.dtype) == "bfloat16"
     y = keras.ops.convert_to_numpy(keras.ops.cast(y, "float32"))
+    if distribution == "normal":
+        assert (y.mean(), y.std()) == (pytest.approx(0, abs=0.05), pytest.approx(1, abs=0.05))
+        return
     largest, mean = (1, 0.02) if distribution == "categorical" else (127 / 128, 0.5)  # of 8 bits, not rounded to 1
     assert (y.min(), y.max(), y.mean()) == (0, largest, pytest.approx(mean, abs=0.02))
 
@@ -125,7 +137,7 @@ def test_mixed_precision(distribution):
 @pytest.mark.parametrize(
     ("argument", "value"),
     [("units", value) for value in (0, -1, 1.5, True, None)]
-    + [("distribution", value) for value in ("normal", "Uniform", None, ["uniform"])]
+    + [("distribution", value) for value in ("gaussian", "Uniform", None, ["uniform"])]
     + [("flip_at_inference", value) for value in (1, None, "yes")]
     + [("seed", value) for value in (-1, 2**32, 1.5, True, "one")],
 )

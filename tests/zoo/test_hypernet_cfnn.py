@@ -172,6 +172,14 @@ def test_wrong_numbers_of_draws_are_refused_where_the_model_is_defined():
     assert keras.Model(inputs, MajorityVote(1)(mean)).predict(POINTS, verbose=0).shape == (3, 2)
 
 
+def test_a_model_that_draws_beside_its_input_is_saved_after_use(tmp_path):
+    inputs = keras.Input((1,))
+    model = keras.Model(inputs, MajorityVote(3)(drawn_logits(inputs, 3, seed=1)))
+    zoo.flips(model, POINTS, 5)
+    model.save(tmp_path / "model.keras")
+    assert keras.models.load_model(tmp_path / "model.keras").count_params() == model.count_params()
+
+
 def test_rows_and_draws_do_not_mix():
     inputs = keras.Input((1,))
     theta = keras.layers.Dense(4)(SharedDraws(2)(inputs))
