@@ -24,7 +24,7 @@ class KernelMoments(keras.layers.Layer):
         units: Positive int.
         loc_initializer: Mean of the kernel: a float or an initializer of a kernel `(inputs, units)`.
         scale_initializer: Its standard deviation: a float >= 0 or an initializer, of which the size counts. The weight
-            is `raw_scale`, the scale softplus of it; a scale that begins at 0 stays 0.
+            is `raw_scale`, the scale softplus of it; a scale that begins at 0 stays 0 (weight decay aside).
         trainable: Bool, whether `loc` and `scale` are trained.
 
     Input shape: `(rows, inputs)`. Output shape: `(rows, 2 * units)`, the means and then the deviations.
@@ -53,7 +53,9 @@ class KernelMoments(keras.layers.Layer):
         self.compute_output_shape(input_shape)
         shape = (input_shape[-1], self.units)
         self.loc = self.add_weight(shape=shape, initializer=self.loc_initializer, name="loc")
-        self.raw_scale = self.add_weight(shape=shape, initializer=self._initial_raw_scale, name="raw_scale")
+        self.raw_scale = self.add_weight(
+            shape=shape, initializer=self._initial_raw_scale, name="raw_scale", autocast=False
+        )
         self.built = True
 
     def _initial_raw_scale(self, shape, dtype=None):
@@ -67,11 +69,12 @@ class KernelMoments(keras.layers.Layer):
 
     def call(self, inputs):
         """Both moments of every row."""
+        self.compute_output_shape(inputs.shape)
         mean = ops.matmul(inputs, ops.convert_to_tensor(self.loc, dtype=self.compute_dtype))
         return ops.concatenate([mean, self._deviation(inputs)], axis=-1)
 
     def _deviation(self, inputs):
-        variance, squares = 0.0, ops.square(ops.cast(self.scale, "float32"))  # 256^2 is infinite in float16
+        variance, squares = 0.0, ops.square(self.scale)  # 256^2 is infinite in float16
         for start in range(0, inputs.shape[-1], _BLOCK):
             block = ops.square(ops.cast(inputs[:, start : start + _BLOCK], "float32"))
             variance = ops.matmul(block, squares[start : start + _BLOCK]) + variance
@@ -98,4 +101,10 @@ class KernelMoments(keras.layers.Layer):
 def _initializer(name: str, value: Any, number):
     if isinstance(value, int | float | np.number):
         return keras.initializers.Constant(number(name, value))
-    return keras.initializers.get(value)
+    try:
+        found = keras.initializers.get(value)
+    except (ValueError, TypeError):
+        found = None
+    if found is None:
+        raise ValueError(f"`{name}` must be a number or an initializer. Received: {name}={value!r}")
+    return found

@@ -56,6 +56,7 @@ class NormalDraw(keras.layers.Layer):
 
     def call(self, inputs, training=None):
         """Draw, or take the means at inference without `flip_at_inference`."""
+        self.compute_output_shape(inputs.shape)
         flips = bool(training or self.flip_at_inference)
         mean, deviation = ops.split(inputs, 2, axis=-1)
         if flips:

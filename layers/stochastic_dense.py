@@ -27,7 +27,7 @@ class StochasticDense(keras.layers.Layer):
         units: Positive int.
         loc_initializer: Mean of the kernel: a float or an initializer of a kernel `(inputs, units)`.
         scale_initializer: Its standard deviation: a float >= 0 or an initializer, of which the size counts. The weight
-            is `raw_scale`, the scale softplus of it; a scale that begins at 0 stays 0.
+            is `raw_scale`, the scale softplus of it; a scale that begins at 0 stays 0 (weight decay aside).
         bias: None or a float, a constant added before the gate.
         gate: None or the probability in [0, 1] of t = 1; else t = 0, a coin for every row and unit.
         trainable: Bool, whether loc and scale are trained.
@@ -36,8 +36,7 @@ class StochasticDense(keras.layers.Layer):
             under `keras.saving.register_keras_serializable`, called as `sampler(shape, seed=seed_generator)`: its
             numbers are the noise, whatever their mean and variance.
         shared: Bool; True draws one kernel, and one gate per unit, for all rows of a call.
-        flip_at_inference: Bool. False replaces kernel and gate by their means at inference (loc, if the noise has
-            mean 0).
+        flip_at_inference: Bool. False takes loc for the kernel and the gate's mean for the gate at inference.
         seed: None or int in [0, 2**32).
 
     Input shape: `(rows, inputs)`. Output shape: `(rows, units)`.
@@ -96,6 +95,7 @@ class StochasticDense(keras.layers.Layer):
 
     def call(self, inputs, training=None):
         """Draw the product or, of other laws than the normal one, the kernels."""
+        self.compute_output_shape(inputs.shape)
         if not (training or self.flip_at_inference) or (self.law == "normal" and not self.shared):
             return self.normal_draw(self.moments(inputs), training=training)
         rows = 1 if self.shared else ops.shape(inputs)[0]
@@ -128,7 +128,7 @@ def _sampler(law: Any) -> Callable:
     if law in LAWS:
         return {"normal": keras.random.normal, "uniform": _uniform, "sign": _sign}[law]
     found = keras.saving.get_registered_object(law) if isinstance(law, str) else None
-    if not callable(found):
+    if not callable(found) or isinstance(found, type):
         raise ValueError(
             f"`law` must be one of {', '.join(map(repr, LAWS))} or the name of a registered function. "
             f"Received: law={law!r}"

@@ -304,10 +304,11 @@ def test_a_model_is_built_by_its_first_batch():
     [("units", value) for value in (0, -1, 1.5, True, None)]
     + [(argument, v) for argument in ("loc_initializer", "scale_initializer") for v in (np.nan, np.inf, True)]
     + [("scale_initializer", -0.1)]
+    + [(argument, v) for argument in ("loc_initializer", "scale_initializer") for v in (None, "nonsense", [1.0])]
     + [("bias", value) for value in (np.nan, np.inf, True, "one")]
     + [("gate", value) for value in (-0.1, 1.1, np.nan, True, "half")]
     + [(argument, v) for argument in ("trainable", "shared", "flip_at_inference") for v in (1, 0, None)]
-    + [("law", value) for value in ("cauchy", "Normal", "skewed", None, ["normal"], skewed)]
+    + [("law", value) for value in ("cauchy", "Normal", "skewed", None, ["normal"], skewed, "coinflip_zoo>Amplify")]
     + [("seed", value) for value in (-1, 2**32, 1.5, True, "one")],
 )
 def test_bad_arguments_are_refused(argument, value):
@@ -321,3 +322,10 @@ def test_bad_arguments_are_refused(argument, value):
 def test_bad_shapes_are_refused(shape):
     with pytest.raises(ValueError, match=re.escape(f"takes (rows, inputs). Received: input_shape={shape}")):
         StochasticDense(4)(keras.KerasTensor(shape))
+
+
+def test_a_built_layer_refuses_them_too():
+    layer = StochasticDense(4)
+    layer(X)
+    with pytest.raises(ValueError, match="takes"):
+        layer(np.zeros((2, 2, 3), "float32"))
