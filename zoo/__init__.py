@@ -4,6 +4,7 @@ import importlib
 
 from zoo import ball, conv6, data, hypernet_cfnn, modularity, pruned_resnet, resnet
 from zoo.amplification import RandomAccuracy, amplify, flips, random_accuracy
+from zoo.complexity import complexity
 from zoo.export import export
 from zoo.fold import fold
 from zoo.pretrained import list_weights, save_weights
@@ -16,6 +17,7 @@ __all__ = [
     "ball",
     "build",
     "card",
+    "complexity",
     "conv6",
     "data",
     "export",
