@@ -22,8 +22,9 @@ class RandomInput(keras.layers.Layer):
         units: Positive int, numbers per row.
         distribution: "uniform", independent numbers in [0, 1); "normal", of mean 0 and variance 1; or "categorical", a
             one-hot vector, every class with probability 1 / units.
-        flip_at_inference: Bool. False gives the same rows at every inference, up to 1,000 different ones of numbers and
-            classes in turn, so that a mean over them is one fixed number; training draws anew all the same.
+        flip_at_inference: Bool. False gives the same rows at every inference; training draws anew all the same.
+        without_flips: What these rows are: "draws", up to 1,000 different ones of numbers and classes in turn, so that
+            a mean over rows that a batch shares is one fixed number; or "mean", the distribution's mean in every row.
         seed: None or int in [0, 2**32).
 
     Input shape: `(rows, ...)`, of which only the number of rows counts. Output shape: `(rows, units)`.
@@ -40,12 +41,14 @@ class RandomInput(keras.layers.Layer):
         distribution: str = "uniform",
         flip_at_inference: bool = True,
         seed: int | None = None,
+        without_flips: str = "draws",
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
         self.units = positive_int("units", units)
         self.distribution = one_of("distribution", distribution, DISTRIBUTIONS)
         self.flip_at_inference = boolean("flip_at_inference", flip_at_inference)
+        self.without_flips = one_of("without_flips", without_flips, ("draws", "mean"))
         self.seed = fresh_seed(optional_seed("seed", seed))
         self.seed_generator = keras.random.SeedGenerator(self.seed)
 
@@ -65,6 +68,9 @@ class RandomInput(keras.layers.Layer):
         return ops.one_hot(classes, self.units, dtype=self.compute_dtype)
 
     def _fixed(self, rows):
+        if self.without_flips == "mean":
+            mean = {"uniform": 0.5, "normal": 0.0, "categorical": 1 / self.units}[self.distribution]
+            return ops.full((rows, self.units), mean, dtype=self.compute_dtype)
         if self.distribution == "categorical":
             return ops.one_hot(ops.arange(rows) % self.units, self.units, dtype=self.compute_dtype)
         numbers = uniform((FIXED_ROWS, self.units), self.seed)  # a constant seed draws others with other compilers
@@ -97,4 +103,5 @@ class RandomInput(keras.layers.Layer):
             "distribution": self.distribution,
             "flip_at_inference": self.flip_at_inference,
             "seed": self.seed,
+            "without_flips": self.without_flips,
         }

@@ -2,7 +2,7 @@
 
 import importlib
 
-from zoo import ball, conv6, data, hypernet_cfnn, modularity, pruned_resnet, resnet
+from zoo import ball, cone, conv6, data, hypernet_cfnn, modularity, pruned_resnet, resnet
 from zoo.amplification import RandomAccuracy, amplify, flips, random_accuracy
 from zoo.complexity import complexity
 from zoo.export import export
@@ -18,6 +18,7 @@ __all__ = [
     "build",
     "card",
     "complexity",
+    "cone",
     "conv6",
     "data",
     "export",

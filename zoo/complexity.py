@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import keras
 
-from layers import HyperDense, NormalDraw, SharedDraws, StochasticDense
+from layers import HyperDense, NormalDraw, RandomInput, SharedDraws, StochasticDense
 from zoo.bare import bare
 from zoo.coin_graph import is_coin
 
@@ -29,8 +29,8 @@ def complexity(model: keras.Model) -> Complexity:
 
     A neuron is a number per row that a layer with a `kernel` (Dense, convolutions, masked layers), a `HyperDense`, a
     `StochasticDense` or a `NormalDraw` gives: units of a Dense layer, height times width times filters of a
-    convolution. Random numbers come in at the layers that flip coins. `SharedDraws` ties a branch to the graph and
-    passes no data on. Models inside the model are counted, too.
+    convolution. Random numbers come in at the layers that flip coins. `SharedDraws` and `RandomInput` pass no data on.
+    Models inside the model are counted, too.
 
     Args:
         model: A Functional or a built Sequential model of known sizes.
@@ -56,8 +56,8 @@ def _walk(model: keras.Model, given: _Seen) -> tuple[Complexity, _Seen]:
         if isinstance(operation, keras.Model):
             (inner_data, inner_random), found = _walk(operation, found)
             data, random = data + inner_data, random + inner_random
-        elif isinstance(operation, SharedDraws):
-            found = _Seen(data=False, random=False)
+        elif isinstance(operation, SharedDraws | RandomInput):
+            found = _Seen(data=False, random=isinstance(operation, RandomInput))
         elif is_coin(operation):
             found = _Seen(found.data, random=True)
         if hasattr(operation, "kernel") or isinstance(operation, HyperDense | NormalDraw | StochasticDense):

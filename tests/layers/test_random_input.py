@@ -25,7 +25,7 @@ def network(seed=7):
 
 
 def test_config_holds_every_argument():
-    given = {"units": 5, "distribution": "categorical", "flip_at_inference": False, "seed": 3}
+    given = {"units": 5, "distribution": "categorical", "flip_at_inference": False, "seed": 3, "without_flips": "mean"}
     for name, parameter in inspect.signature(RandomInput.__init__).parameters.items():
         assert name in ("self", "kwargs") or given[name] != parameter.default
     layer = RandomInput(**given, name="chosen", dtype="mixed_bfloat16")
@@ -105,6 +105,13 @@ def test_every_call_draws_anew_where_asked_for(distribution):
         np.testing.assert_array_equal(same, first[: len(same)])
 
 
+@pytest.mark.parametrize(("distribution", "mean"), [("uniform", 0.5), ("normal", 0.0), ("categorical", 0.25)])
+def test_without_flips_every_row_may_be_the_mean(distribution, mean):
+    layer = RandomInput(4, distribution, flip_at_inference=False, without_flips="mean", seed=1)
+    np.testing.assert_array_equal(draw(layer), np.full((1000, 4), mean, "float32"))
+    assert len({draw(layer, training=True).tobytes() for _ in range(2)}) == 2
+
+
 def test_fixed_rows_are_the_same_everywhere():
     """Numbers of NumPy's, the first 1,000 rows again and again; every class in turn, however many rows or classes."""
     layer = RandomInput(3, flip_at_inference=False, seed=4)
@@ -138,6 +145,7 @@ def test_mixed_precision(distribution):
     ("argument", "value"),
     [("units", value) for value in (0, -1, 1.5, True, None)]
     + [("distribution", value) for value in ("gaussian", "Uniform", None, ["uniform"])]
+    + [("without_flips", value) for value in ("rows", None)]
     + [("flip_at_inference", value) for value in (1, None, "yes")]
     + [("seed", value) for value in (-1, 2**32, 1.5, True, "one")],
 )
