@@ -44,6 +44,7 @@ _PAPERS = (
     "recipes.modularity",
     "recipes.assumptions",
     "recipes.hypernet_depth",
+    "recipes.ball",
 )  # modules that add experiments, imported when one is asked for
 
 

@@ -115,7 +115,8 @@ def _finite(value: Any) -> Any:
 def _describe(point: Row, repetition: int, row: Row) -> str:
     known = {**point, "repetition": repetition}.items()
     where = ", ".join(f"{key} {value}" for key, value in known if value is not None)
-    found = ", ".join(f"{key} {row[key]:.4g}" for key in ("error", "loss", "distance") if row.get(key) is not None)
+    measured = {key: row[key] for key in ("error", "loss", "distance", "outside") if key in row}
+    found = ", ".join(f"{key} {value:.4g}" for key, value in measured.items() if value is not None)
     return f"{where}: {found or 'diverged'} ({row['seconds']:.0f} s)"
 
 
