@@ -45,6 +45,7 @@ _PAPERS = (
     "recipes.assumptions",
     "recipes.hypernet_depth",
     "recipes.ball",
+    "recipes.cones",
 )  # modules that add experiments, imported when one is asked for
 
 

@@ -1,0 +1,72 @@
+"""Maps of what the cone classifier decides in the plane (section 4, in the manner of Fig. 2), over the flips that vote.
+
+Nothing is trained: f' is |x|_1 - 1, whose zeros are the unit ball of the L1 norm.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import zoo
+from recipes.experiment import Experiment, Row, add
+from recipes.sweep_report import write_report
+from zoo.pretrained import atomic
+
+_SIDE = 2.0  # of the square [-side, side]^2
+_SETTINGS: dict[str, Any] = {
+    "samples": [1, 11, 101, 1001, 10_001],
+    "resolution": 41,
+    "zeta": "normal",
+    "spread": 1.0,
+    "lipschitz": 1.0,
+    "repetitions": 1,
+}
+
+
+def _map(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+    """Classes of a grid of points, a row of the map a text of 0 and 1, and the share of them that is right."""
+    axis = np.linspace(-_SIDE, _SIDE, s["resolution"])
+    x = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    height = np.abs(x).sum(axis=1) - 1
+    options = {key: s[key] for key in ("zeta", "spread", "lipschitz")}
+    model = zoo.build("cone_cfnn", dim=2, **options, samples=1, seed=seed)
+    amplified = zoo.amplify(model, point["samples"], chunk=100)
+    found = amplified.predict(x.astype("float32"), batch_size=256, verbose=0).argmax(axis=1)
+    decided = np.abs(height) > 1e-9  # on the surface no answer is right
+    error = float(np.mean((found != (height > 0))[decided]))
+    side = s["resolution"]
+    return [{"error": error, "map": ["".join(map(str, row)) for row in found.reshape(side, side)]}]
+
+
+def _report(rows: list[Row], out: Path) -> None:
+    """The errors as a table and a figure, the maps as another figure."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    write_report(rows, out, sweep="samples", measure="error", series=("recipe",), log="x")
+    first = sorted((row for row in rows if row["repetition"] == 0), key=lambda row: row["samples"])
+    figure, axes = pyplot.subplots(1, len(first), figsize=(3 * len(first), 3.2), layout="constrained", squeeze=False)
+    for ax, row in zip(axes[0], first, strict=True):
+        pixels = np.array([[int(one) for one in line] for line in row["map"]])
+        ax.imshow(pixels, origin="lower", extent=(-_SIDE, _SIDE, -_SIDE, _SIDE), cmap="coolwarm", vmin=0, vmax=1)
+        ax.plot([1, 0, -1, 0, 1], [0, 1, 0, -1, 0], color="black")
+        ax.set(title=f"majority of {row['samples']:,}" if row["samples"] > 1 else "one flip")
+    with atomic(out / "maps.png") as part:
+        figure.savefig(part, format="png", dpi=120)
+    pyplot.close(figure)
+
+
+add(
+    "cones",
+    Experiment(
+        "Coin-Flipping Neural Networks, section 4, Theorems 4.1, C.2 and C.3",
+        {"smoke": {**_SETTINGS, "samples": [1, 11], "resolution": 5}, "standard": _SETTINGS, "paper": _SETTINGS},
+        lambda s: [{"samples": n} for n in s["samples"]],
+        _map,
+        _report,
+        choices={"zeta": ("normal", "uniform")},
+    ),
+)
