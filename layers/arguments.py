@@ -74,3 +74,10 @@ def finite_float(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not abs(float(value)) < float("inf"):
         raise ValueError(f"`{name}` must be a finite number. Received: {name}={value!r}")
     return float(value)
+
+
+def row_size(layer: str, takes: str, shape: Any, multiple_of: int = 1) -> int:
+    """Numbers per row of one shape `(rows, size)`, or a `ValueError` that says what the layer takes."""
+    if len(shape) != 2 or not isinstance(shape[1], int) or shape[1] % multiple_of:
+        raise ValueError(f"{layer} takes {takes}. Received: input_shape={shape}")
+    return shape[1]

@@ -2,12 +2,12 @@
 
 import keras
 
-from layers.arguments import boolean, optional_seed, unit_interval
-from layers.seed_state import load_seed_state, save_seed_state, with_flip_at_inference
+from layers.arguments import unit_interval
+from layers.coin_layer import CoinLayer
 
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")
-class CoinFlipDropout(keras.layers.Layer):
+class CoinFlipDropout(CoinLayer):
     """Dropout that stays on at inference: every unit of every row flips its own coin.
 
     Kept units are scaled by `1 / (1 - rate)`, so the mean over the coins is the input. The generator's state is
@@ -29,11 +29,8 @@ class CoinFlipDropout(keras.layers.Layer):
     """
 
     def __init__(self, rate: float, flip_at_inference: bool = True, seed: int | None = None, **kwargs) -> None:
-        super().__init__(**kwargs)
+        super().__init__(flip_at_inference, seed, **kwargs)
         self.rate = unit_interval("rate", rate)
-        self.flip_at_inference = boolean("flip_at_inference", flip_at_inference)
-        self.seed = optional_seed("seed", seed)
-        self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.supports_masking = True
 
     def build(self, input_shape) -> None:
@@ -50,19 +47,6 @@ class CoinFlipDropout(keras.layers.Layer):
         """The input's shape."""
         return input_shape
 
-    def with_flip_at_inference(self, flip_at_inference: bool) -> "CoinFlipDropout":
-        """Another layer of the same stream of random numbers."""
-        return with_flip_at_inference(self, flip_at_inference)
-
-    def save_own_variables(self, store) -> None:
-        """Save the generator's state, which Keras leaves out of every file."""
-        save_seed_state(self, store)
-
-    def load_own_variables(self, store) -> None:
-        """Restore the generator's state; a file without one (weights alone) leaves it as it is."""
-        load_seed_state(self, store)
-
     def get_config(self) -> dict:
         """The constructor's arguments."""
-        config = {"rate": self.rate, "flip_at_inference": self.flip_at_inference, "seed": self.seed}
-        return {**super().get_config(), **config}
+        return {**super().get_config(), "rate": self.rate}

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from layers.arguments import boolean, finite_float, non_negative_float, positive_int
+from layers.arguments import boolean, finite_float, non_negative_float, positive_int, row_size
 
 _BLOCK = 64  # inputs that are squared at a time: the squares of all would take as much memory as the input
 
@@ -84,8 +84,7 @@ class KernelMoments(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         """`(rows, 2 * units)`."""
-        if len(input_shape) != 2 or input_shape[-1] is None:
-            raise ValueError(f"`{self.name}` takes (rows, inputs). Received: input_shape={input_shape}")
+        row_size("KernelMoments", "(rows, inputs)", input_shape)
         return (input_shape[0], 2 * self.units)
 
     def get_config(self) -> dict:

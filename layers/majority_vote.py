@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from layers.arguments import one_of, positive_float, positive_int
+from layers.arguments import one_of, positive_float, positive_int, row_size
 
 # Lifts the winner of a tied vote above its equals and is far below one vote in a million flips.
 _TIE_BREAK = 1e-6
@@ -60,9 +60,8 @@ class MajorityVote(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         """`(batch, classes)`, with an unknown batch left unknown."""
-        if len(input_shape) != 2:
-            raise ValueError(f"MajorityVote takes (batch * samples, classes). Received: input_shape={input_shape}")
-        rows, classes = input_shape
+        classes = row_size("MajorityVote", "(batch * samples, classes)", input_shape)
+        rows = input_shape[0]
         if rows is not None and rows % self.samples:
             raise ValueError(
                 f"The number of rows must be a multiple of `samples`={self.samples}. Received: rows={rows}"

@@ -5,12 +5,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from layers.arguments import boolean, finite_float, optional_seed, probability
-from layers.seed_state import load_seed_state, save_seed_state, with_flip_at_inference
+from layers.arguments import finite_float, probability, row_size
+from layers.coin_layer import CoinLayer
 
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")
-class NormalDraw(keras.layers.Layer):
+class NormalDraw(CoinLayer):
     """Draw every unit of every row from N(mean, deviation^2): the random half of a `StochasticDense`.
 
     The output is `activation(t * (draw + bias))`. The state of the random generator is saved and restored with the
@@ -41,13 +41,10 @@ class NormalDraw(keras.layers.Layer):
         seed: int | None = None,
         **kwargs,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(flip_at_inference, seed, **kwargs)
         self.bias = None if bias is None else finite_float("bias", bias)
         self.gate = None if gate is None else probability("gate", gate)
         self.activation = keras.activations.get(activation)
-        self.flip_at_inference = boolean("flip_at_inference", flip_at_inference)
-        self.seed = optional_seed("seed", seed)
-        self.seed_generator = keras.random.SeedGenerator(self.seed)
 
     def build(self, input_shape) -> None:
         """Nothing to create; the shape is checked."""
@@ -67,21 +64,7 @@ class NormalDraw(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         """`(rows, units)`."""
-        if len(input_shape) != 2 or input_shape[-1] is None or input_shape[-1] % 2:
-            raise ValueError(f"NormalDraw takes (rows, 2 * units). Received: input_shape={input_shape}")
-        return (input_shape[0], input_shape[-1] // 2)
-
-    def with_flip_at_inference(self, flip_at_inference: bool) -> "NormalDraw":
-        """Another layer of the same stream of random numbers."""
-        return with_flip_at_inference(self, flip_at_inference)
-
-    def save_own_variables(self, store) -> None:
-        """Save the generator's state, which Keras leaves out of every file."""
-        save_seed_state(self, store)
-
-    def load_own_variables(self, store) -> None:
-        """Restore the generator's state; a file without one (weights alone) leaves it as it is."""
-        load_seed_state(self, store)
+        return (input_shape[0], row_size("NormalDraw", "(rows, 2 * units)", input_shape, multiple_of=2) // 2)
 
     def get_config(self) -> dict:
         """The constructor's arguments."""
@@ -90,8 +73,6 @@ class NormalDraw(keras.layers.Layer):
             "bias": self.bias,
             "gate": self.gate,
             "activation": keras.activations.serialize(self.activation),
-            "flip_at_inference": self.flip_at_inference,
-            "seed": self.seed,
         }
 
 

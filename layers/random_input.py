@@ -4,16 +4,16 @@ import keras
 import numpy as np
 from keras import ops
 
-from layers.arguments import boolean, fresh_seed, one_of, optional_seed, positive_int
+from layers.arguments import fresh_seed, one_of, optional_seed, positive_int
+from layers.coin_layer import CoinLayer
 from layers.initializers import uniform
-from layers.seed_state import load_seed_state, save_seed_state, with_flip_at_inference
 
 DISTRIBUTIONS = ("uniform", "normal", "categorical")
 FIXED_ROWS = 1000  # of numbers, at inference without flips; more rows begin with the first again
 
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")
-class RandomInput(keras.layers.Layer):
+class RandomInput(CoinLayer):
     """Random numbers for every row: what a generator of weights makes its draws of.
 
     The state of the random generator is saved and restored with the layer.
@@ -44,13 +44,10 @@ class RandomInput(keras.layers.Layer):
         without_flips: str = "draws",
         **kwargs,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(flip_at_inference, fresh_seed(optional_seed("seed", seed)), **kwargs)
         self.units = positive_int("units", units)
         self.distribution = one_of("distribution", distribution, DISTRIBUTIONS)
-        self.flip_at_inference = boolean("flip_at_inference", flip_at_inference)
         self.without_flips = one_of("without_flips", without_flips, ("draws", "mean"))
-        self.seed = fresh_seed(optional_seed("seed", seed))
-        self.seed_generator = keras.random.SeedGenerator(self.seed)
 
     def build(self, input_shape) -> None:
         """Nothing to create."""
@@ -83,25 +80,11 @@ class RandomInput(keras.layers.Layer):
         """`(rows, units)`."""
         return (input_shape[0], self.units)
 
-    def with_flip_at_inference(self, flip_at_inference: bool) -> "RandomInput":
-        """Another layer of the same stream of random numbers."""
-        return with_flip_at_inference(self, flip_at_inference)
-
-    def save_own_variables(self, store) -> None:
-        """Save the generator's state, which Keras leaves out of every file."""
-        save_seed_state(self, store)
-
-    def load_own_variables(self, store) -> None:
-        """Restore the generator's state; a file without one (weights alone) leaves it as it is."""
-        load_seed_state(self, store)
-
     def get_config(self) -> dict:
         """The constructor's arguments."""
         return {
             **super().get_config(),
             "units": self.units,
             "distribution": self.distribution,
-            "flip_at_inference": self.flip_at_inference,
-            "seed": self.seed,
             "without_flips": self.without_flips,
         }

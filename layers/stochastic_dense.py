@@ -1,15 +1,16 @@
 """StochasticDense: a Dense layer whose kernel is drawn anew for every row."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
 
-from layers.arguments import boolean
+from layers.arguments import boolean, row_size
+from layers.coin_layer import share
 from layers.kernel_moments import KernelMoments
 from layers.normal_draw import NormalDraw, finish, gate_of
-from layers.seed_state import share
 
 LAWS = ("normal", "uniform", "sign")
 
@@ -71,6 +72,7 @@ class StochasticDense(keras.layers.Layer):
 
     def build(self, input_shape) -> None:
         """Create the mean and the scale of the kernel."""
+        self.compute_output_shape(input_shape)
         if not self.moments.built:
             self.moments.build(input_shape)
         self.normal_draw.build(self.moments.compute_output_shape(input_shape))
@@ -100,7 +102,7 @@ class StochasticDense(keras.layers.Layer):
             return self.normal_draw(self.moments(inputs), training=training)
         rows = 1 if self.shared else ops.shape(inputs)[0]
         shape = (rows, inputs.shape[-1], self.moments.units)
-        noise = ops.cast(self.sampler(shape, seed=self.seed_generator), self.compute_dtype)
+        noise = ops.cast(self._noise(shape), self.compute_dtype)
         loc = ops.convert_to_tensor(self.moments.loc, dtype=self.compute_dtype)
         kernels = ops.cast(self.moments.scale, self.compute_dtype) * noise + loc
         outputs = ops.matmul(inputs, kernels[0]) if self.shared else ops.einsum("ri,riu->ru", inputs, kernels)
@@ -108,9 +110,18 @@ class StochasticDense(keras.layers.Layer):
         gate = gate_of(draw.gate, (rows, self.moments.units), self.seed_generator, self.compute_dtype, True)
         return finish(outputs, draw.bias, gate, draw.activation)
 
+    def _noise(self, shape):
+        noise = ops.convert_to_tensor(self.sampler(shape, seed=self.seed_generator))
+        if len(noise.shape) != 3 or tuple(noise.shape[1:]) != shape[1:]:
+            wanted = f"(rows, {shape[1]}, {shape[2]})"
+            given = tuple(noise.shape)
+            raise ValueError(f"The sampler of `law` must give {wanted}. Received: law={self.law!r}, {given}")
+        return noise
+
     def compute_output_shape(self, input_shape):
         """`(rows, units)`."""
-        return self.normal_draw.compute_output_shape(self.moments.compute_output_shape(input_shape))
+        row_size("StochasticDense", "(rows, inputs)", input_shape)
+        return (input_shape[0], self.moments.units)
 
     def get_config(self) -> dict:
         """The constructor's arguments."""
@@ -133,6 +144,10 @@ def _sampler(law: Any) -> Callable:
             f"`law` must be one of {', '.join(map(repr, LAWS))} or the name of a registered function. "
             f"Received: law={law!r}"
         )
+    try:
+        inspect.signature(found).bind((1, 1, 1), seed=None)
+    except TypeError as error:
+        raise ValueError(f"`law` must name a function (shape, seed). Received: law={law!r}: {error}") from None
     return found
 
 

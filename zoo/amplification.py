@@ -182,8 +182,9 @@ def _check_images(x):
     x = as_images(x)
     if x.ndim == 0 or len(x) == 0:
         raise ValueError(f"`x` must hold at least one example. Received: x of shape {x.shape}")
-    if np.issubdtype(x.dtype, np.floating) and np.isnan(x).any():
-        raise ValueError(f"`x` must not have NaN. Received: x with NaN in {int(np.isnan(x).sum())} values")
+    if np.issubdtype(x.dtype, np.floating) and not np.isfinite(x).all():
+        count = int((~np.isfinite(x)).sum())
+        raise ValueError(f"`x` must be finite. Received: x with infinities or NaN in {count} values")
     return x
 
 

@@ -30,13 +30,13 @@ def complexity(model: keras.Model) -> Complexity:
     A neuron is a number per row that a layer with a `kernel` (Dense, convolutions, masked layers), a `HyperDense`, a
     `StochasticDense` or a `NormalDraw` gives: units of a Dense layer, height times width times filters of a
     convolution. Random numbers come in at the layers that flip coins. `SharedDraws` and `RandomInput` pass no data on.
-    Models inside the model are counted, too.
+    Models inside the model are counted, too; layers inside other layers (wrappers, recurrent cells) are refused.
 
     Args:
         model: A Functional or a built Sequential model of known sizes.
 
     Raises:
-        ValueError: If the model has no such graph, or the size of a layer is not known.
+        ValueError: If the model has no such graph, has layers within layers, or the size of a layer is not known.
 
     Reference: Coin-Flipping Neural Networks, section 4.1.
     """
@@ -52,17 +52,17 @@ def _walk(model: keras.Model, given: _Seen) -> tuple[Complexity, _Seen]:
         if node.is_input:
             continue
         found = _joined([seen[id(tensor)] for tensor in node.input_tensors])
-        operation, neurons = node.operation, 0
+        operation = node.operation
         if isinstance(operation, keras.Model):
             (inner_data, inner_random), found = _walk(operation, found)
             data, random = data + inner_data, random + inner_random
-        elif isinstance(operation, SharedDraws | RandomInput):
-            found = _Seen(data=False, random=isinstance(operation, RandomInput))
-        elif is_coin(operation):
-            found = _Seen(found.data, random=True)
-        if hasattr(operation, "kernel") or isinstance(operation, HyperDense | NormalDraw | StochasticDense):
-            neurons = _size(operation, node.outputs[0].shape[1:])
-        data, random = data + neurons * found.data, random + neurons * found.random
+        else:
+            if isinstance(operation, SharedDraws | RandomInput):
+                found = _Seen(data=False, random=isinstance(operation, RandomInput))
+            elif is_coin(operation):
+                found = _Seen(found.data, random=True)
+            neurons = _neurons(operation, node.outputs[0].shape[1:])
+            data, random = data + neurons * found.data, random + neurons * found.random
         seen |= {id(tensor): found for tensor in node.outputs}
     return Complexity(data, random), _joined([seen[id(tensor)] for tensor in model.outputs])
 
@@ -71,7 +71,12 @@ def _joined(parts: list[_Seen]) -> _Seen:
     return _Seen(any(part.data for part in parts), any(part.random for part in parts))
 
 
-def _size(layer, shape: tuple) -> int:
+def _neurons(layer, shape: tuple) -> int:
+    if not hasattr(layer, "kernel") and not isinstance(layer, HyperDense | NormalDraw | StochasticDense):
+        inner = layer._flatten_layers(include_self=False) if isinstance(layer, keras.layers.Layer) else []
+        if any(hasattr(one, "kernel") for one in inner):
+            raise ValueError(f"`model` must have no layers within layers. Received: {layer.name!r}, which has")
+        return 0
     if None in shape:
         raise ValueError(f"`model` must have layers of known sizes. Received: {layer.name!r} of shape {shape}")
     return math.prod(shape)

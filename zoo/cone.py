@@ -78,14 +78,20 @@ def cone_cfnn(dim=1, function=None, lipschitz=1.0, zeta="normal", spread=1.0, sa
 def _height(function, t):
     if not isinstance(function, keras.layers.Layer):
         raise ValueError(f"`function` must be None or a Keras layer or model. Received: function={function!r}")
-    height = function(t)
+    try:
+        height = function(t)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"`function` must take points {t.shape}. Received: function={function!r}: {error}") from error
     if tuple(height.shape) != (None, 1):
         raise ValueError(f"`function` must give (rows, 1). Received: outputs of shape {tuple(height.shape)}")
     return height
 
 
 def _warn_of_slope(function, dim: int, lipschitz: float, zeta: str, spread: float) -> None:
-    """Warn if f' rises faster than K between near points, which differ in one coordinate; in float32 only."""
+    """Warn if f' rises faster than K between near points, which differ in one coordinate; in float32 only.
+
+    `ValueError` if f' is infinite or NaN there.
+    """
     if function.compute_dtype != "float32":
         return
     rng = np.random.default_rng(0)
@@ -93,6 +99,8 @@ def _warn_of_slope(function, dim: int, lipschitz: float, zeta: str, spread: floa
     step = 1e-3 * spread * np.eye(dim)[rng.integers(dim, size=_PAIRS)]
     low, high = (ops.convert_to_numpy(function((x + d).astype("float32"))) for d in (-step, step))
     steepest = float(np.abs(high - low).max() / (2e-3 * spread))
+    if not np.isfinite(steepest):
+        raise ValueError(f"`function` must give finite numbers. Received: function={function!r}, which does not")
     if steepest > lipschitz * 1.01:  # differences of float32 numbers
         warnings.warn(
             f"`lipschitz` should be at least the slope of `function`: measured {steepest:.4g}, "

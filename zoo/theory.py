@@ -81,11 +81,9 @@ def majority_accuracy(probability: ArrayLike, samples: ArrayLike) -> np.ndarray:
 
     Reference: section 2.1.
     """
-    p, n = np.asarray(probability, dtype=float), np.asarray(samples)
+    p, n = _numbers("probability", probability), _samples(samples)
     if not ((p >= 0) & (p <= 1)).all():
         raise ValueError(f"`probability` must be in [0, 1]. Received: probability={probability!r}")
-    if not np.issubdtype(n.dtype, np.integer) or (n < 1).any():
-        raise ValueError(f"`samples` must be ints >= 1. Received: samples={samples!r}")
     more, half = n // 2 + 1, (n + 1) // 2
     upper = special.betainc(more, n - more + 1, p)  # P[more right than wrong]
     not_fewer = special.betainc(half, n - half + 1, p)  # and the tie, if there can be one
@@ -97,10 +95,10 @@ def hoeffding_error(probability: ArrayLike, samples: ArrayLike) -> np.ndarray:
 
     Reference: appendix B, Lemma B.1.
     """
-    margin = np.asarray(probability, dtype=float) - 0.5
+    margin = _numbers("probability", probability) - 0.5
     if not ((margin > 0) & (margin <= 0.5)).all():
         raise ValueError(f"`probability` must be in (0.5, 1]. Received: probability={probability!r}")
-    return np.exp(-2 * np.asarray(samples) * margin**2)
+    return np.exp(-2 * _samples(samples) * margin**2)
 
 
 def flips_for_ball(error: float, shell: float, radius: float = 1.0, alpha: float = 0.75) -> int:
@@ -120,7 +118,7 @@ def flips_for_ball(error: float, shell: float, radius: float = 1.0, alpha: float
 
     Reference: Theorem 3.2, appendix B.1.
     """
-    if not 0 < error < 1:
+    if positive_float("error", error) >= 1:
         raise ValueError(f"`error` must be in (0, 1). Received: error={error!r}")
     edges = np.array([max(radius - positive_float("shell", shell), 0.0), radius + shell])
     margin = np.abs(ball_probability(edges, radius, alpha) - 0.5).min()
@@ -143,7 +141,21 @@ def _dim(dim: int) -> int:
 
 
 def _norms(norm: ArrayLike) -> np.ndarray:
-    norm = np.asarray(norm, dtype=float)
-    if not (norm >= 0).all():
+    found = _numbers("norm", norm)
+    if not (found >= 0).all():
         raise ValueError(f"`norm` must be numbers >= 0. Received: norm={norm!r}")
-    return norm
+    return found
+
+
+def _samples(samples: ArrayLike) -> np.ndarray:
+    found = np.asarray(samples)
+    if not np.issubdtype(found.dtype, np.integer) or (found < 1).any():
+        raise ValueError(f"`samples` must be ints >= 1. Received: samples={samples!r}")
+    return found
+
+
+def _numbers(name: str, value: ArrayLike) -> np.ndarray:
+    try:
+        return np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"`{name}` must be a number or an array of numbers. Received: {name}={value!r}") from None

@@ -185,8 +185,8 @@ def test_bad_arguments_are_refused(argument, value):
         KernelMoments(**{"units": 2, argument: value})
 
 
-@pytest.mark.parametrize("shape", [(5, 2, 3), (5,), (5, None)])
+@pytest.mark.parametrize("shape", [(5, 2, 3), (5,), (5, None), [(5, 2), (5, 2)]])
 def test_bad_shapes_are_refused(shape):
-    message = re.escape(f"`chosen` takes (rows, inputs). Received: input_shape={shape}")
+    message = re.escape(f"KernelMoments takes (rows, inputs). Received: input_shape={shape}")
     with pytest.raises(ValueError, match=message):
-        KernelMoments(4, name="chosen")(keras.KerasTensor(shape))
+        KernelMoments(4).compute_output_shape(shape)

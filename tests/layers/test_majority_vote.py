@@ -203,6 +203,11 @@ def test_rows_must_be_a_multiple_of_samples(symbolic):
         MajorityVote(3)(logits)
 
 
+def test_one_tensor_votes():
+    with pytest.raises(ValueError, match=re.escape("takes (batch * samples, classes). Received: input_shape=[(6, 2)")):
+        MajorityVote(3)([np.zeros((6, 2), "float32")] * 2)
+
+
 def test_logits_must_have_two_axes():
     with pytest.raises(ValueError, match=re.escape("(None, 2, 2)")):
         MajorityVote(3)(keras.Input((2, 2)))

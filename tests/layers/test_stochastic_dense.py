@@ -22,6 +22,18 @@ def skewed(shape, seed):
     return -keras.ops.log1p(-keras.random.uniform(shape, seed=seed)) - 1
 
 
+@keras.saving.register_keras_serializable(package="tests")
+def no_seed(shape):
+    """No sampler: it takes no seed."""
+    return keras.ops.ones(shape)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+def one_number(shape, seed):
+    """No sampler either: its shape is its own."""
+    return keras.ops.ones((1,))
+
+
 NOISE = {  # by NumPy
     "normal": lambda rng, *shape: rng.normal(size=shape),
     "uniform": lambda rng, *shape: rng.uniform(-np.sqrt(3), np.sqrt(3), shape),
@@ -308,6 +320,7 @@ def test_a_model_is_built_by_its_first_batch():
     + [("bias", value) for value in (np.nan, np.inf, True, "one")]
     + [("gate", value) for value in (-0.1, 1.1, np.nan, True, "half")]
     + [(argument, v) for argument in ("trainable", "shared", "flip_at_inference") for v in (1, 0, None)]
+    + [("law", "tests>no_seed")]
     + [("law", value) for value in ("cauchy", "Normal", "skewed", None, ["normal"], skewed, "coinflip_zoo>Amplify")]
     + [("seed", value) for value in (-1, 2**32, 1.5, True, "one")],
 )
@@ -322,6 +335,16 @@ def test_bad_arguments_are_refused(argument, value):
 def test_bad_shapes_are_refused(shape):
     with pytest.raises(ValueError, match=re.escape(f"takes (rows, inputs). Received: input_shape={shape}")):
         StochasticDense(4)(keras.KerasTensor(shape))
+
+
+def test_several_inputs_are_refused():
+    with pytest.raises(ValueError, match=re.escape("takes (rows, inputs). Received: input_shape=[(5, 3), (5, 3)]")):
+        StochasticDense(4)([keras.KerasTensor((5, 3))] * 2)
+
+
+def test_a_sampler_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match=re.escape("(rows, 3, 4). Received: law='tests>one_number', (1,)")):
+        StochasticDense(4, law="tests>one_number")(np.ones((5, 3), "float32"))
 
 
 def test_a_built_layer_refuses_them_too():

@@ -47,6 +47,12 @@ def test_the_ball_takes_two_neurons_in_any_dimension(dim):
     assert zoo.complexity(zoo.build("ball_cfnn", dim=dim, samples=101)) == (2, 2)
 
 
+@pytest.mark.parametrize("layer", [keras.layers.LSTM(5), keras.layers.TimeDistributed(keras.layers.Dense(2))])
+def test_layers_within_layers_are_refused(layer):
+    with pytest.raises(ValueError, match=f"`model` must have no layers within layers. Received: '{layer.name}'"):
+        zoo.complexity(keras.Sequential([keras.Input((4, 3)), layer]))
+
+
 def test_what_has_no_graph_is_refused():
     class Own(keras.Model):
         pass

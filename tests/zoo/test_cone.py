@@ -88,6 +88,8 @@ def test_a_slope_above_the_constant_is_warned_of_with_both():
         ({"zeta": "cauchy"}, "`zeta` must be one of 'normal', 'uniform'"),
         ({"samples": 0}, "`samples` must be"),
         ({"function": abs}, "`function` must be None or a Keras layer or model"),
+        ({"function": keras.layers.Rescaling(float("nan"))}, "`function` must give finite numbers"),
+        ({"dim": 2, "function": keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])}, "`function` must take"),
         ({"function": keras.layers.Dense(2)}, r"`function` must give \(rows, 1\)"),
     ],
 )
