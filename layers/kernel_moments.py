@@ -8,7 +8,7 @@ from keras import ops
 
 from layers.arguments import boolean, finite_float, non_negative_float, positive_int, row_size
 
-_BLOCK = 64  # inputs that are squared at a time: the squares of all would take as much memory as the input
+_BLOCK = 32  # inputs squared at a time at inference: the squares of all would take as much memory as the input
 
 _RAW_ZERO = -110.0  # its softplus is 0 in float32
 
@@ -67,17 +67,22 @@ class KernelMoments(keras.layers.Layer):
         """The kernel's standard deviation `(inputs, units)`."""
         return ops.softplus(ops.convert_to_tensor(self.raw_scale))
 
-    def call(self, inputs):
+    def call(self, inputs, training=None):
         """Both moments of every row."""
         self.compute_output_shape(inputs.shape)
         mean = ops.matmul(inputs, ops.convert_to_tensor(self.loc, dtype=self.compute_dtype))
-        return ops.concatenate([mean, self._deviation(inputs)], axis=-1)
+        # Training keeps all squares for its gradients.
+        return ops.concatenate([mean, self._deviation(inputs, inputs.shape[-1] if training else _BLOCK)], axis=-1)
 
-    def _deviation(self, inputs):
-        variance, squares = 0.0, ops.square(self.scale)  # 256^2 is infinite in float16
-        for start in range(0, inputs.shape[-1], _BLOCK):
-            block = ops.square(ops.cast(inputs[:, start : start + _BLOCK], "float32"))
-            variance = ops.matmul(block, squares[start : start + _BLOCK]) + variance
+    def _deviation(self, inputs, block: int):
+        rows, size = ops.shape(inputs)[0], inputs.shape[-1]
+        variance, squares = ops.zeros((rows, self.units)), ops.square(self.scale)  # 256^2 is infinite in float16
+        for start in range(0, size, block):
+            # No variance is negative, but a block that asks waits for the one before it and its memory.
+            first = start + ops.cast(ops.any(variance[:1] < 0), "int32")
+            columns = ops.slice(inputs, (0, first), (rows, min(block, size - start)))
+            product = ops.matmul(ops.square(ops.cast(columns, "float32")), squares[start : start + block])
+            variance = variance + product
         positive = ops.greater(variance, 0)
         deviation = ops.where(positive, ops.sqrt(ops.where(positive, variance, 1.0)), 0.0)  # the root's slope at 0: inf
         return ops.cast(deviation, self.compute_dtype)

@@ -99,7 +99,7 @@ class StochasticDense(keras.layers.Layer):
         """Draw the product or, of other laws than the normal one, the kernels."""
         self.compute_output_shape(inputs.shape)
         if not (training or self.flip_at_inference) or (self.law == "normal" and not self.shared):
-            return self.normal_draw(self.moments(inputs), training=training)
+            return self.normal_draw(self.moments(inputs, training=training), training=training)
         rows = 1 if self.shared else ops.shape(inputs)[0]
         shape = (rows, inputs.shape[-1], self.moments.units)
         noise = ops.cast(self._noise(shape), self.compute_dtype)
@@ -112,9 +112,9 @@ class StochasticDense(keras.layers.Layer):
 
     def _noise(self, shape):
         noise = ops.convert_to_tensor(self.sampler(shape, seed=self.seed_generator))
-        if len(noise.shape) != 3 or tuple(noise.shape[1:]) != shape[1:]:
+        given = tuple(noise.shape)
+        if len(given) != 3 or any(n not in (None, size) for n, size in zip(given[1:], shape[1:], strict=True)):
             wanted = f"(rows, {shape[1]}, {shape[2]})"
-            given = tuple(noise.shape)
             raise ValueError(f"The sampler of `law` must give {wanted}. Received: law={self.law!r}, {given}")
         return noise
 

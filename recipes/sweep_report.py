@@ -17,12 +17,23 @@ _ROUND = ("1.000000e", "2.000000e", "5.000000e")
 
 
 def write_report(
-    rows: Rows, out: Path, *, sweep: str, measure: str, series: Sequence[str] = ("method",), log: str = ""
+    rows: Rows,
+    out: Path,
+    *,
+    sweep: str,
+    measure: str,
+    series: Sequence[str] = ("method",),
+    log: str = "",
+    panels: str | None = None,
 ) -> None:
-    """Write `table.md` and `figure.png`, one line per series; the arguments are those of `sweep_table`."""
+    """Write `table.md` and `figure.png`, one line per series; the arguments are those of `plot_sweep`."""
+    tables = [
+        (f"## {title}\n\n" if title else "") + sweep_table(part, sweep, measure, series)
+        for title, part in _panels(rows, panels).items()
+    ]
     with atomic(out / "table.md") as part:
-        part.write_text(sweep_table(rows, sweep, measure, series) + "\n")
-    plot_sweep(rows, out / "figure.png", sweep, measure, series, log=log)
+        part.write_text("\n\n".join(tables) + "\n")
+    plot_sweep(rows, out / "figure.png", sweep, measure, series, log=log, panels=panels)
 
 
 def sweep_table(rows: Rows, sweep: str, measure: str, series: Sequence[str] = ("method",)) -> str:
@@ -46,7 +57,14 @@ def sweep_table(rows: Rows, sweep: str, measure: str, series: Sequence[str] = ("
 
 
 def plot_sweep(
-    rows: Rows, path: Path, sweep: str, measure: str, series: Sequence[str] = ("method",), *, log: str = ""
+    rows: Rows,
+    path: Path,
+    sweep: str,
+    measure: str,
+    series: Sequence[str] = ("method",),
+    *,
+    log: str = "",
+    panels: str | None = None,
 ) -> None:
     """Draw the means and a band of one standard deviation to a PNG; grey and dashed what a constant would have.
 
@@ -59,23 +77,29 @@ def plot_sweep(
         measure: As in `sweep_table`.
         series: As in `sweep_table`.
         log: Axes that are logarithmic: "", "x", "y" or "xy".
+        panels: Key of whose values each has axes of its own, or None.
     """
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot, ticker
 
-    figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
-    for label, line in _points(rows, sweep, measure, series).items():
-        _draw(axes, label, line)
-    constants = [row["baseline"] for row in rows if row.get("baseline") is not None]
-    if constants:
-        axes.axhline(float(np.mean(constants)), color="grey", linestyle="--", label="best constant")
-    axes.set(xlabel=sweep, ylabel=f"{measure} (band: standard deviation)", title=_title(rows))
-    axes.set(xscale="log" if "x" in log else "linear", yscale="log" if "y" in log else "linear")
-    if "x" not in log:
-        axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
-    axes.legend()
+    parts = _panels(rows, panels)
+    size = {"figsize": (6 if len(parts) == 1 else 3.6 * len(parts), 4), "layout": "constrained", "sharey": True}
+    figure, all_axes = pyplot.subplots(1, len(parts), squeeze=False, **size)
+    for axes, (title, part) in zip(all_axes[0], parts.items(), strict=True):
+        for label, line in _points(part, sweep, measure, series).items():
+            _draw(axes, label, line)
+        constants = [row["baseline"] for row in part if row.get("baseline") is not None]
+        if constants:
+            axes.axhline(float(np.mean(constants)), color="grey", linestyle="--", label="best constant")
+        axes.set(xlabel=sweep, title=title)
+        axes.set(xscale="log" if "x" in log else "linear", yscale="log" if "y" in log else "linear")
+        if "x" not in log:
+            axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+    figure.suptitle(_title(rows))
+    all_axes[0, 0].set(ylabel=f"{measure} (band: standard deviation)")
+    all_axes[0, 0].legend(title=", ".join(series) if len(parts) > 1 else None)
     with atomic(path) as part:
         figure.savefig(part, format="png", dpi=120)
     pyplot.close(figure)
@@ -93,7 +117,14 @@ def _draw(axes, label: str, line: dict[float | None, list[float]]) -> None:
         axes.axhline(float(np.mean(always)), color=drawn.get_color())
     lost = [value for value, numbers in line.items() if value is not None and len(_finite(numbers)) < len(numbers)]
     # On the upper edge, whatever the scale of the measure.
-    axes.plot(lost, [1] * len(lost), "x", color=drawn.get_color(), transform=axes.get_xaxis_transform(), clip_on=False)
+    edge = {"transform": axes.get_xaxis_transform(), "clip_on": False, "in_layout": False}
+    axes.plot(lost, [1] * len(lost), "x", color=drawn.get_color(), **edge)
+
+
+def _panels(rows: Rows, key: str | None) -> dict[str, Rows]:
+    """Title -> rows; without a key all rows, untitled."""
+    values = {row[key]: None for row in rows} if key else {}
+    return {f"{key} {value}": [row for row in rows if row[key] == value] for value in values} or {"": rows}
 
 
 def _points(rows: Rows, sweep: str, measure: str, series: Sequence[str]) -> Points:

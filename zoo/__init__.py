@@ -2,7 +2,7 @@
 
 import importlib
 
-from zoo import ball, cone, conv6, data, hypernet_cfnn, modularity, pruned_resnet, resnet
+from zoo import ball, cone, conv6, data, hypernet_cfnn, modularity, pruned_resnet, resnet, stochastic_mlp
 from zoo.amplification import RandomAccuracy, amplify, flips, random_accuracy
 from zoo.complexity import complexity
 from zoo.export import export
@@ -34,6 +34,7 @@ __all__ = [
     "resnet",
     "save_supermask",
     "save_weights",
+    "stochastic_mlp",
 ]
 
 

@@ -60,6 +60,21 @@ def test_the_report_is_a_table_and_a_png(tmp_path, log):
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_each_panel_has_axes_and_a_table_of_its_own(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        "matplotlib.figure.Figure.savefig", lambda figure, part, **_: (part.touch(), drawn.append(figure))
+    )
+    rows = [row("one", 2, 1.0, dim=5), row("one", 3, 2.0, dim=5), row("two", 2, 4.0, dim=50)]
+    write_report(rows, tmp_path, sweep="depth", measure="loss", panels="dim")
+    tables = [sweep_table(part, "depth", "loss") for part in (rows[:2], rows[2:])]
+    assert (tmp_path / "table.md").read_text() == f"## dim 5\n\n{tables[0]}\n\n## dim 50\n\n{tables[1]}\n"
+    lines = [axes.lines[0].get_xydata().tolist() for axes in drawn[0].axes]
+    assert lines == [[[2, 1], [3, 2]], [[2, 4]]]
+    assert [axes.get_title() for axes in drawn[0].axes] == ["dim 5", "dim 50"]
+    assert drawn[0].get_suptitle() == "r, type 2, else.npz"
+
+
 def test_the_figure_has_a_line_and_a_band_per_series_and_the_constant(tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(
