@@ -35,6 +35,8 @@ class RandomInput(CoinLayer):
     Reference: Coin-Flipping Neural Networks, appendix E (z and y).
     """
 
+    seed: int  # never None: the fixed rows are drawn from it
+
     def __init__(
         self,
         units: int,

@@ -123,8 +123,10 @@ def _draw(axes, label: str, line: dict[float | None, list[float]]) -> None:
 
 def _panels(rows: Rows, key: str | None) -> dict[str, Rows]:
     """Title -> rows; without a key all rows, untitled."""
-    values = {row[key]: None for row in rows} if key else {}
-    return {f"{key} {value}": [row for row in rows if row[key] == value] for value in values} or {"": rows}
+    if key is None:
+        return {"": rows}
+    values = dict.fromkeys(row[key] for row in rows)
+    return {f"{key} {value}": [row for row in rows if row[key] == value] for value in values}
 
 
 def _points(rows: Rows, sweep: str, measure: str, series: Sequence[str]) -> Points:
