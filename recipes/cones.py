@@ -1,12 +1,15 @@
 """Maps of what the cone classifier decides in the plane (section 4, in the manner of Fig. 2), over the flips that vote.
 
-Nothing is trained: f' is |x|_1 - 1, whose zeros are the unit ball of the L1 norm.
+Nothing is trained. f' is |x|_1 - 1, with the unit ball of the L1 norm inside, or for "waves" x_2 - sin(2 x_1) / 2; both
+have slope 1 in that norm.
 """
 
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
+from keras import ops
 
 import zoo
 from recipes.experiment import Experiment, Row, add
@@ -15,6 +18,7 @@ from zoo.pretrained import atomic
 
 _SIDE = 2.0  # of the square [-side, side]^2
 _SETTINGS: dict[str, Any] = {
+    "function": "ball",
     "samples": [1, 11, 101, 1001, 10_001],
     "resolution": 41,
     "zeta": "normal",
@@ -24,16 +28,28 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
+def _function(name: str) -> keras.layers.Layer:
+    if name == "ball":
+        return zoo.cone.L1Ball()
+    x = keras.Input((2,))
+    return keras.Model(x, x[:, 1:] - 0.5 * ops.sin(2 * x[:, :1]))
+
+
+def _grid(s: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Points of the map `(resolution ** 2, 2)`, row by row, and f' there."""
+    axis = np.linspace(-_SIDE, _SIDE, s["resolution"])
+    x = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2).astype("float32")
+    return x, ops.convert_to_numpy(_function(s["function"])(x))[:, 0]
+
+
 def _map(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
     """Classes of a grid of points, a row of the map a text of 0 and 1, and the share of them that is right."""
-    axis = np.linspace(-_SIDE, _SIDE, s["resolution"])
-    x = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
-    height = np.abs(x).sum(axis=1) - 1
+    x, height = _grid(s)
     options = {key: s[key] for key in ("zeta", "spread", "lipschitz")}
-    model = zoo.build("cone_cfnn", dim=2, **options, samples=1, seed=seed)
+    model = zoo.build("cone_cfnn", dim=2, function=_function(s["function"]), **options, samples=1, seed=seed)
     amplified = zoo.amplify(model, point["samples"], chunk=100)
-    found = amplified.predict(x.astype("float32"), batch_size=256, verbose=0).argmax(axis=1)
-    decided = np.abs(height) > 1e-9  # on the surface no answer is right
+    found = amplified.predict(x, batch_size=256, verbose=0).argmax(axis=1)
+    decided = np.abs(height) > 1e-6  # on the surface no answer is right
     error = float(np.mean((found != (height > 0))[decided]))
     side = s["resolution"]
     return [{"error": error, "map": ["".join(map(str, row)) for row in found.reshape(side, side)]}]
@@ -49,10 +65,13 @@ def _report(rows: list[Row], out: Path) -> None:
     write_report(rows, out, sweep="samples", measure="error", series=("recipe",), log="x")
     first = sorted((row for row in rows if row["repetition"] == 0), key=lambda row: row["samples"])
     figure, axes = pyplot.subplots(1, len(first), figsize=(3 * len(first), 3.2), layout="constrained", squeeze=False)
+    settings = first[0]["settings"]
+    side = settings["resolution"]
+    x, height = (part.reshape(side, side, *part.shape[1:]) for part in _grid(settings))
     for ax, row in zip(axes[0], first, strict=True):
         pixels = np.array([[int(one) for one in line] for line in row["map"]])
         ax.imshow(pixels, origin="lower", extent=(-_SIDE, _SIDE, -_SIDE, _SIDE), cmap="coolwarm", vmin=0, vmax=1)
-        ax.plot([1, 0, -1, 0, 1], [0, 1, 0, -1, 0], color="black")
+        ax.contour(x[..., 0], x[..., 1], height, levels=[0], colors="black")
         ax.set(title=f"majority of {row['samples']:,}" if row["samples"] > 1 else "one flip")
     with atomic(out / "maps.png") as part:
         figure.savefig(part, format="png", dpi=120)
@@ -67,6 +86,6 @@ add(
         lambda s: [{"samples": n} for n in s["samples"]],
         _map,
         _report,
-        choices={"zeta": ("normal", "uniform")},
+        choices={"function": ("ball", "waves"), "zeta": ("normal", "uniform")},
     ),
 )

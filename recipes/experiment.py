@@ -46,6 +46,7 @@ _PAPERS = (
     "recipes.hypernet_depth",
     "recipes.ball",
     "recipes.cones",
+    "recipes.complexity",
     "recipes.trained_ball",
 )  # modules that add experiments, imported when one is asked for
 

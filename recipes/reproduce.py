@@ -115,7 +115,11 @@ def _finite(value: Any) -> Any:
 def _describe(point: Row, repetition: int, row: Row) -> str:
     known = {**point, "repetition": repetition}.items()
     where = ", ".join(f"{key} {value}" for key, value in known if value is not None)
-    measured = {key: row[key] for key in ("error", "loss", "distance", "outside") if key in row}
+    measured = {
+        key: row[key]
+        for key in ("error", "loss", "distance", "outside", "data_complexity", "random_complexity")
+        if key in row
+    }
     found = ", ".join(f"{key} {value:.4g}" for key, value in measured.items() if value is not None)
     return f"{where}: {found or 'diverged'} ({row['seconds']:.0f} s)"
 

@@ -18,3 +18,11 @@ def test_bad_settings_are_named(tmp_path):
     for key, value in (("zeta", "cauchy"), ("spread", 0.0), ("samples", [0]), ("resolution", 0)):
         with pytest.raises(ValueError, match=f"`{key}` must be"):
             reproduce("cones", tmp_path, budget="smoke", settings={key: value})
+
+
+def test_waves_are_above_and_below_the_sine(tmp_path):
+    given = {"function": "waves", "samples": [3001], "resolution": 9}
+    (row,) = reproduce("cones", tmp_path, budget="smoke", settings=given)
+    assert row["error"] < 0.1
+    assert [line[4] for line in row["map"]][:4] == ["0"] * 4  # x_1 = 0: below the origin, then above
+    assert [line[4] for line in row["map"]][5:] == ["1"] * 4
