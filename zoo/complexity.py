@@ -29,8 +29,9 @@ def complexity(model: keras.Model) -> Complexity:
 
     A neuron is a number per row that a layer with a `kernel` (Dense, convolutions, masked layers), a `HyperDense`, a
     `StochasticDense` or a `NormalDraw` gives: units of a Dense layer, height times width times filters of a
-    convolution. Random numbers come in at the layers that flip coins. `SharedDraws` and `RandomInput` pass no data on.
-    Models inside the model are counted, too; layers inside other layers (wrappers, recurrent cells) are refused.
+    convolution. Random numbers come in at the layers that flip coins at inference. `SharedDraws` and `RandomInput` pass
+    no data on. Models inside the model are counted, too; layers inside other layers (wrappers, recurrent cells) are
+    refused.
 
     Args:
         model: A Functional or a built Sequential model of known sizes.
@@ -58,13 +59,17 @@ def _walk(model: keras.Model, given: _Seen) -> tuple[Complexity, _Seen]:
             data, random = data + inner_data, random + inner_random
         else:
             if isinstance(operation, SharedDraws | RandomInput):
-                found = _Seen(data=False, random=isinstance(operation, RandomInput))
-            elif is_coin(operation):
+                found = _Seen(data=False, random=_flips(operation))
+            elif _flips(operation):
                 found = _Seen(found.data, random=True)
             neurons = _neurons(operation, node.outputs[0].shape[1:])
             data, random = data + neurons * found.data, random + neurons * found.random
         seen |= {id(tensor): found for tensor in node.outputs}
     return Complexity(data, random), _joined([seen[id(tensor)] for tensor in model.outputs])
+
+
+def _flips(layer) -> bool:
+    return is_coin(layer) and layer.flip_at_inference
 
 
 def _joined(parts: list[_Seen]) -> _Seen:

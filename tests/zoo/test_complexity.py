@@ -42,6 +42,12 @@ def test_models_inside_the_model_are_counted():
     assert zoo.complexity(keras.Model(inputs, DENSE(4)(inner(DENSE(3)(inputs))))) == (16, 6)
 
 
+def test_coins_that_rest_at_inference_do_not_count():
+    dropout, random = zoo.build("resnet20_dropout", depth=8), zoo.build("resnet20_cfnn", depth=8)
+    assert zoo.complexity(dropout) == (zoo.complexity(random).data, 0)
+    assert zoo.complexity(zoo.amplify(random, 1, "expected")) == zoo.complexity(dropout)
+
+
 @pytest.mark.parametrize("dim", [1, 1000])
 def test_the_ball_takes_two_neurons_in_any_dimension(dim):
     assert zoo.complexity(zoo.build("ball_cfnn", dim=dim, samples=101)) == (2, 2)
