@@ -12,6 +12,7 @@ from layers.majority_vote import MajorityVote
 from layers.masks import topk_mask
 from layers.normal_draw import NormalDraw
 from layers.normalize_pixels import NormalizePixels
+from layers.population_dense import PopulationDense
 from layers.random_input import RandomInput
 from layers.randomize_pruned import RandomizePruned
 from layers.score_masked import ScoreMaskedConv, ScoreMaskedDense
@@ -30,6 +31,7 @@ __all__ = [
     "MajorityVote",
     "NormalDraw",
     "NormalizePixels",
+    "PopulationDense",
     "RandomInput",
     "RandomizePruned",
     "ScoreMaskedConv",

@@ -2,7 +2,7 @@
 
 import importlib
 
-from zoo import ball, cone, conv6, data, hypernet_cfnn, modularity, pruned_resnet, resnet, stochastic_mlp
+from zoo import ball, cone, conv6, data, hypernet_cfnn, modularity, pruned_resnet, random_mlp, resnet, stochastic_mlp
 from zoo.amplification import RandomAccuracy, amplify, flips, random_accuracy
 from zoo.complexity import complexity
 from zoo.export import export
@@ -31,6 +31,7 @@ __all__ = [
     "modularity",
     "pruned_resnet",
     "random_accuracy",
+    "random_mlp",
     "resnet",
     "save_supermask",
     "save_weights",

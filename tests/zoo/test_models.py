@@ -25,6 +25,7 @@ SLOW = [name for name in zoo.list_models() if "edge_popup" in name or name.start
 X = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1)).astype("uint8")
 Y = np.arange(8) % 4
 OPTIONS["stochastic_mlp"] = {"dim": 6, "classes": 4, "hidden": (5, 3), "samples": 3}
+OPTIONS["random_mlp"] = {"dim": 6, "width": 5, "outputs": 4}
 UNTRAINED = ("ball_cfnn", "cone_cfnn", "tangent_cfnn")  # their law is all they are
 
 
