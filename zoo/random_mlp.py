@@ -27,18 +27,16 @@ def random_mlp(
     """An MLP with normal weights of variance sigma_w^2 / fan_in and normal biases of variance sigma_b^2.
 
     Points `(batch, dim)` to `(batch, outputs)`: `depth` hidden layers `hidden_1`, ... of `width` units and a linear
-    `readout`. `activation` is "relu", "hard_tanh" (clipped to [-1, 1]) or "tanh". `sigma_w` > 0, `sigma_b` >= 0; without
-    biases if it is 0. `networks` such networks are evaluated at once: outputs `(batch, networks, outputs)`, weights with
-    the network as first axis; None is a single one of ordinary Dense layers. Section 2 of the simplicity paper has
+    `readout`. `activation` is "relu", "hard_tanh" (clipped to [-1, 1]) or "tanh". `sigma_w` > 0, `sigma_b` >= 0; no
+    biases if it is 0. `networks` such networks are evaluated at once: outputs `(batch, networks, outputs)`, the network
+    first in all weights; None is a single one of ordinary Dense layers. Section 2 of the simplicity paper has
     relu, depth 2, width dim, sigma_w sqrt(2); experiments on expressivity have hard_tanh.
     """
     positive_int("dim", dim)
     one_of("activation", activation, ACTIVATIONS)
-    sigma_w, sigma_b, seeds = (
-        positive_float("sigma_w", sigma_w),
-        non_negative_float("sigma_b", sigma_b),
-        layer_seeds(seed),
-    )
+    positive_float("sigma_w", sigma_w)
+    non_negative_float("sigma_b", sigma_b)
+    seeds = layer_seeds(seed)
     x = inputs = keras.Input((dim,))
     sizes = [positive_int("width", width)] * positive_int("depth", depth) + [positive_int("outputs", outputs)]
     for number, units in enumerate(sizes, 1):
@@ -50,9 +48,8 @@ def random_mlp(
             "kernel_initializer": normal(0, sigma_w / math.sqrt(x.shape[-1]), next(seeds)),
             "bias_initializer": normal(0, sigma_b, next(seeds)),
             "name": "readout" if last else f"hidden_{number}",
+            "dtype": "float32" if last else None,
         }
-        layer = (
-            keras.layers.Dense(units, **options) if networks is None else PopulationDense(units, networks, **options)
-        )
-        x = layer(x)
+        one = networks is None
+        x = (keras.layers.Dense(units, **options) if one else PopulationDense(units, networks, **options))(x)
     return keras.Model(inputs, x)

@@ -26,6 +26,7 @@ X = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1)).astype("uint8")
 Y = np.arange(8) % 4
 OPTIONS["stochastic_mlp"] = {"dim": 6, "classes": 4, "hidden": (5, 3), "samples": 3}
 OPTIONS["random_mlp"] = {"dim": 6, "width": 5, "outputs": 4}
+NUMBERS = ("random_mlp",)  # what it gives are no shares of classes
 UNTRAINED = ("ball_cfnn", "cone_cfnn", "tangent_cfnn")  # their law is all they are
 
 
@@ -66,6 +67,8 @@ def expected(model):
 
 
 def test_output_is_a_distribution_over_classes(name, model):
+    if name in NUMBERS:
+        pytest.skip("its outputs are any numbers")
     assert model.output_shape == (None, 2 if name in UNTRAINED else 4)
     y = model.predict(inputs(model), batch_size=5, verbose=0)
     assert y.shape == (8, model.output_shape[1])
@@ -173,4 +176,5 @@ def test_mixed_precision(name):
         keras.config.set_dtype_policy(old)
     assert {layer.compute_dtype for layer in model.layers} >= {"bfloat16"}
     assert y.dtype == np.float32
-    np.testing.assert_allclose(y.sum(1), 1, atol=1e-5)
+    if name not in NUMBERS:
+        np.testing.assert_allclose(y.sum(1), 1, atol=1e-5)
