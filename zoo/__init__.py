@@ -2,7 +2,19 @@
 
 import importlib
 
-from zoo import ball, cone, conv6, data, hypernet_cfnn, modularity, pruned_resnet, random_mlp, resnet, stochastic_mlp
+from zoo import (
+    ball,
+    cone,
+    conv6,
+    data,
+    hypernet_cfnn,
+    modularity,
+    probes,
+    pruned_resnet,
+    random_mlp,
+    resnet,
+    stochastic_mlp,
+)
 from zoo.amplification import RandomAccuracy, amplify, flips, random_accuracy
 from zoo.complexity import complexity
 from zoo.export import export
@@ -29,6 +41,7 @@ __all__ = [
     "list_weights",
     "load_supermask",
     "modularity",
+    "probes",
     "pruned_resnet",
     "random_accuracy",
     "random_mlp",

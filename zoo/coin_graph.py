@@ -63,6 +63,11 @@ def is_coin(layer: keras.layers.Layer) -> bool:
     return hasattr(layer, "flip_at_inference")
 
 
+def flips_coins(layer) -> bool:
+    """Whether a layer flips coins at inference."""
+    return is_coin(layer) and layer.flip_at_inference
+
+
 def with_coins(model: keras.Model, samples: int, vote: str, flip_at_inference: bool) -> keras.Model:
     """Clone the graph with another amplification over the same layers, variables and generators."""
     replaced: dict[keras.layers.Layer, keras.layers.Layer] = {}

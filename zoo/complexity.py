@@ -7,7 +7,7 @@ import keras
 
 from layers import HyperDense, NormalDraw, RandomInput, SharedDraws, StochasticDense
 from zoo.bare import bare
-from zoo.coin_graph import is_coin
+from zoo.coin_graph import flips_coins
 
 
 class Complexity(NamedTuple):
@@ -59,17 +59,13 @@ def _walk(model: keras.Model, given: _Seen) -> tuple[Complexity, _Seen]:
             data, random = data + inner_data, random + inner_random
         else:
             if isinstance(operation, SharedDraws | RandomInput):
-                found = _Seen(data=False, random=_flips(operation))
-            elif _flips(operation):
+                found = _Seen(data=False, random=flips_coins(operation))
+            elif flips_coins(operation):
                 found = _Seen(found.data, random=True)
             neurons = _neurons(operation, node.outputs[0].shape[1:])
             data, random = data + neurons * found.data, random + neurons * found.random
         seen |= {id(tensor): found for tensor in node.outputs}
     return Complexity(data, random), _joined([seen[id(tensor)] for tensor in model.outputs])
-
-
-def _flips(layer) -> bool:
-    return is_coin(layer) and layer.flip_at_inference
 
 
 def _joined(parts: list[_Seen]) -> _Seen:

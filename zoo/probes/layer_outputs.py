@@ -1,0 +1,91 @@
+"""What the layers of a model give along a trajectory, piece by piece."""
+
+from collections.abc import Iterator, Sequence
+
+import keras
+import numpy as np
+
+from layers.arguments import positive_int
+from zoo.bare import bare, describe
+from zoo.coin_graph import flips_coins
+from zoo.names import check_known
+
+Inputs = np.ndarray | Sequence[np.ndarray]
+
+
+def probed_layers(model: keras.Model, layers: Sequence[str] | None) -> list[str]:
+    """The names given or, if None, those of all layers with a kernel, in the model's order.
+
+    Raises:
+        ValueError: If a name is unknown, or there is no such layer.
+    """
+    if layers is None:
+        layers = [layer.name for layer in model.layers if hasattr(layer, "kernel")]
+    for name in layers:
+        check_known("layer", name, [layer.name for layer in model.layers])
+    if not layers:
+        raise ValueError(f"`layers` must name a layer, {describe(model)} has none with a kernel. Received: {layers!r}")
+    return list(layers)
+
+
+def layer_outputs(
+    model: keras.Model, trajectory: Inputs, layers: Sequence[str], batch_size: int = 1024
+) -> Iterator[list[np.ndarray]]:
+    """Yield the outputs of the layers for consecutive pieces of a trajectory.
+
+    Args:
+        model: A Functional or built Sequential model without coins at inference.
+        trajectory: Points `(points, ...)`, two at least. Of a model with several inputs a list of arrays, of which
+            those of one row stand still.
+        layers: Names of layers that are called once.
+        batch_size: Points per piece.
+
+    Raises:
+        ValueError: If the model flips coins, a layer is called several times, or the trajectory does not fit.
+    """
+    graph = bare(model)
+    if any(flips_coins(layer) for layer in graph.layers):
+        raise ValueError(
+            "`model` must not flip coins: probe zoo.amplify(model, 1, 'expected'), which replaces them by their mean. "
+            f"Received: {describe(model)}"
+        )
+    parts, points = _parts(graph, trajectory)
+    probe = keras.Model(graph.inputs, [_output(graph, name) for name in layers])
+    step = positive_int("batch_size", batch_size)
+    for start in range(0, points, step):
+        batch = [
+            np.repeat(part, min(step, points - start), axis=0) if len(part) == 1 else part[start : start + step]
+            for part in parts
+        ]
+        yield [keras.ops.convert_to_numpy(y) for y in _flat(probe.predict_on_batch(batch))]
+
+
+def _output(graph: keras.Model, name: str):
+    # `layer.output` may be of another model that has the layer, too.
+    nodes = [node for level in graph._nodes_by_depth.values() for node in level if node.operation.name == name]
+    if len(nodes) != 1:
+        raise ValueError(f"`layers` must be called once, {name!r} is called {len(nodes)} times in {describe(graph)}")
+    return nodes[0].outputs[0]
+
+
+def _parts(graph: keras.Model, trajectory: Inputs) -> tuple[list[np.ndarray], int]:
+    parts = [np.asarray(part) for part in (trajectory if isinstance(trajectory, list | tuple) else [trajectory])]
+    if len(parts) != len(graph.inputs):
+        raise ValueError(f"`trajectory` must have {len(graph.inputs)} arrays, one per input. Received: {len(parts)}")
+    for part, expected in zip(parts, graph.inputs, strict=True):
+        if part.ndim != len(expected.shape) or any(
+            n not in (None, size) for n, size in zip(expected.shape[1:], part.shape[1:], strict=True)
+        ):
+            wanted = ("points", *expected.shape[1:])
+            raise ValueError(f"`trajectory` must have points of the input's shape {wanted}. Received: {part.shape}")
+    lengths = {len(part) for part in parts} - {1}
+    if len(lengths) != 1 or 0 in lengths:
+        raise ValueError(
+            "`trajectory` must have two points or more, as many in every array that moves. "
+            f"Received: {[len(part) for part in parts]}"
+        )
+    return parts, lengths.pop()
+
+
+def _flat(outputs) -> list:
+    return outputs if isinstance(outputs, list) else [outputs]

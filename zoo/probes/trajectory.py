@@ -1,0 +1,47 @@
+"""Trajectory length: how long the image of a curve is in each layer."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.probes.layer_outputs import Inputs, layer_outputs, probed_layers
+
+
+def trajectory_lengths(
+    model: keras.Model,
+    trajectory: Inputs,
+    layers: Sequence[str] | None = None,
+    *,
+    networks: bool = False,
+    batch_size: int = 1024,
+) -> dict[str, Any]:
+    """Arc length of a trajectory's image in the output of each layer: the sum of the steps between its points.
+
+    Args:
+        model: A Functional or built Sequential model without coins at inference.
+        trajectory: Points `(points, ...)`; of a model with several inputs a list, where arrays of one row stand still.
+        layers: Names; None for all layers with a kernel.
+        networks: True for a population, whose layers give `(points, networks, ...)`: lengths are then arrays
+            `(networks,)`.
+        batch_size: Points that are evaluated at once.
+
+    Returns:
+        Layer -> length, in the order of `layers`.
+
+    Raises:
+        ValueError: If a layer is unknown, the trajectory does not fit, or the model flips coins.
+
+    Reference: On the Expressive Power of Deep Neural Networks, section 2.2.1.
+    """
+    names = probed_layers(model, layers)
+    totals: dict[str, np.ndarray] = {}
+    last: dict[str, np.ndarray] = {}
+    for outputs in layer_outputs(model, trajectory, names, batch_size):
+        for name, y in zip(names, outputs, strict=True):
+            points = y.astype("float64").reshape(*y.shape[: 1 + networks], -1)
+            joined = np.concatenate([last.get(name, points[:1]), points])
+            totals[name] = totals.get(name, 0) + np.linalg.norm(np.diff(joined, axis=0), axis=-1).sum(axis=0)
+            last[name] = points[-1:]
+    return totals if networks else {name: float(length) for name, length in totals.items()}
