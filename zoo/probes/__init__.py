@@ -1,6 +1,7 @@
 """Probes: measure what any Keras model does to curves of inputs."""
 
+from zoo.probes.bounds import length_growth, most_activation_patterns
 from zoo.probes.curves import great_circle, line
 from zoo.probes.trajectory import trajectory_lengths
 
-__all__ = ["great_circle", "line", "trajectory_lengths"]
+__all__ = ["great_circle", "length_growth", "line", "most_activation_patterns", "trajectory_lengths"]
