@@ -47,8 +47,8 @@ def length_growth(width: int, sigma_w: float, sigma_b: float = 0.0) -> GrowthBou
 def most_activation_patterns(width: int, depth: int, dim: int, activation: str = "relu") -> int:
     """The most activation patterns that `depth` layers of `width` units can have over inputs of `dim` dimensions.
 
-    (sum over i <= dim of C(planes, i))^depth, with a plane per unit for "relu" and two for "hard_tanh": every layer cuts
-    each region of those before it like a hyperplane arrangement. Along a straight line `dim` is 1.
+    (sum over i <= dim of C(planes, i))^depth, with a plane per unit for "relu" and two for "hard_tanh": every layer
+    cuts each region of those before it like a hyperplane arrangement. Along a straight line `dim` is 1.
 
     Raises:
         ValueError: If an argument is out of range.
