@@ -3,5 +3,14 @@
 from zoo.probes.bounds import length_growth, most_activation_patterns
 from zoo.probes.curves import great_circle, line
 from zoo.probes.trajectory import trajectory_lengths
+from zoo.probes.transitions import activation_patterns, transitions
 
-__all__ = ["great_circle", "length_growth", "line", "most_activation_patterns", "trajectory_lengths"]
+__all__ = [
+    "activation_patterns",
+    "great_circle",
+    "length_growth",
+    "line",
+    "most_activation_patterns",
+    "trajectory_lengths",
+    "transitions",
+]
