@@ -2,11 +2,13 @@
 
 from zoo.probes.bounds import length_growth, most_activation_patterns
 from zoo.probes.curves import great_circle, line
+from zoo.probes.dichotomies import dichotomies
 from zoo.probes.trajectory import trajectory_lengths
 from zoo.probes.transitions import activation_patterns, transitions
 
 __all__ = [
     "activation_patterns",
+    "dichotomies",
     "great_circle",
     "length_growth",
     "line",

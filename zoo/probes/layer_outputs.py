@@ -43,14 +43,10 @@ def layer_outputs(
     Raises:
         ValueError: If the model flips coins, a layer is called several times, or the trajectory does not fit.
     """
-    graph = bare(model)
-    if any(flips_coins(layer) for layer in graph.layers):
-        raise ValueError(
-            "`model` must not flip coins: probe zoo.amplify(model, 1, 'expected'), which replaces them by their mean. "
-            f"Received: {describe(model)}"
-        )
-    parts, points = _parts(graph, trajectory)
-    probe = keras.Model(graph.inputs, [_output(graph, name) for name in layers])
+    graph = deterministic(bare(model))
+    parts = fitting(graph, trajectory, fewest=2)
+    points = max(len(part) for part in parts)
+    probe = keras.Model(graph.inputs, [called_once(graph, name).outputs[0] for name in layers])
     step = positive_int("batch_size", batch_size)
     for start in range(0, points, step):
         batch = [
@@ -60,15 +56,31 @@ def layer_outputs(
         yield [keras.ops.convert_to_numpy(y) for y in _flat(probe.predict_on_batch(batch))]
 
 
-def _output(graph: keras.Model, name: str):
-    # `layer.output` may be of another model that has the layer, too.
+def deterministic(model: keras.Model) -> keras.Model:
+    """The model, or a `ValueError` if it flips coins at inference."""
+    if any(flips_coins(layer) for layer in model.layers):
+        raise ValueError(
+            "`model` must not flip coins: probe zoo.amplify(model, 1, 'expected'), which replaces them by their mean. "
+            f"Received: {describe(model)}"
+        )
+    return model
+
+
+def called_once(graph: keras.Model, name: str):
+    """The node of a layer in the graph; `layer.output` may be of another model that has the layer, too.
+
+    Raises:
+        ValueError: If there is no such layer, or it is called several times.
+    """
+    check_known("layer", name, [layer.name for layer in graph.layers])
     nodes = [node for level in graph._nodes_by_depth.values() for node in level if node.operation.name == name]
     if len(nodes) != 1:
         raise ValueError(f"`layers` must be called once, {name!r} is called {len(nodes)} times in {describe(graph)}")
-    return nodes[0].outputs[0]
+    return nodes[0]
 
 
-def _parts(graph: keras.Model, trajectory: Inputs) -> tuple[list[np.ndarray], int]:
+def fitting(graph: keras.Model, trajectory: Inputs, fewest: int) -> list[np.ndarray]:
+    """An array per input, each of one row or of as many as the others; `ValueError` if they do not fit the inputs."""
     parts = [np.asarray(part) for part in (trajectory if isinstance(trajectory, list | tuple) else [trajectory])]
     if len(parts) != len(graph.inputs):
         raise ValueError(f"`trajectory` must have {len(graph.inputs)} arrays, one per input. Received: {len(parts)}")
@@ -78,13 +90,10 @@ def _parts(graph: keras.Model, trajectory: Inputs) -> tuple[list[np.ndarray], in
         ):
             wanted = ("points", *expected.shape[1:])
             raise ValueError(f"`trajectory` must have points of the input's shape {wanted}. Received: {part.shape}")
-    lengths = {len(part) for part in parts} - {1}
-    if len(lengths) != 1 or 0 in lengths:
-        raise ValueError(
-            "`trajectory` must have two points or more, as many in every array that moves. "
-            f"Received: {[len(part) for part in parts]}"
-        )
-    return parts, lengths.pop()
+    counts = [len(part) for part in parts]
+    if not set(counts) <= {1, max(counts)} or not fewest <= max(counts):
+        raise ValueError(f"`trajectory` must have {fewest} points or more, or one that stays. Received: {counts}")
+    return parts
 
 
 def _flat(outputs) -> list:

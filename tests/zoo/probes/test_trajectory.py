@@ -77,8 +77,8 @@ def test_a_layer_that_is_called_twice_has_no_one_length():
     [
         (CURVE, ["hidden"], "hidden_1"),
         (CURVE, [], "`layers` must name a layer"),
-        (CURVE[:1], None, "two points or more"),
-        (CURVE[:0], None, "two points or more"),
+        (CURVE[:1], None, "2 points or more"),
+        (CURVE[:0], None, "2 points or more"),
         (CURVE[:, :5], None, r"shape \('points', 6\)"),
         (CURVE[0], None, r"shape \('points', 6\)"),
         ([CURVE, CURVE], None, "must have 1 arrays"),

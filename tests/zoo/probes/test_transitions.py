@@ -82,7 +82,7 @@ def test_along_a_line_every_interval_has_a_pattern_of_its_own():
         (lambda m: transitions(m, CURVE, kind="linear_region"), "'readout' with 'linear'"),
         (lambda m: transitions(m, CURVE, ["hidden_3"]), "hidden_2"),
         (lambda m: activation_patterns(m, CURVE, ["readout"]), "'readout' with 'linear'"),
-        (lambda m: activation_patterns(m, CURVE[:1]), "two points or more"),
+        (lambda m: activation_patterns(m, CURVE[:1]), "2 points or more"),
         (lambda m: activation_patterns(random("tanh"), CURVE), "'hidden_1' with 'tanh'"),
     ],
 )
