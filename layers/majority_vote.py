@@ -97,7 +97,10 @@ def votes(logits):
 
     Equal largest logits share the vote; a row with NaN votes NaN.
     """
-    largest = ops.cast(ops.equal(logits, ops.max(logits, axis=-1, keepdims=True)), logits.dtype)
+    largest = ops.equal(logits, ops.max(logits, axis=-1, keepdims=True))
+    # XLA may compute logits twice and round them differently: then none equals the largest.
+    found = ops.one_hot(ops.argmax(logits, axis=-1), logits.shape[-1], dtype="bool")
+    largest = ops.cast(ops.logical_or(largest, found), logits.dtype)
     share = largest / ops.sum(largest, axis=-1, keepdims=True)
     spoilt = ops.any(ops.isnan(logits), axis=-1, keepdims=True)  # XLA makes 0 / 0 a vote
     return ops.where(spoilt, float("nan"), share)
