@@ -90,6 +90,8 @@ def fitting(graph: keras.Model, trajectory: Inputs, fewest: int) -> list[np.ndar
         ):
             wanted = ("points", *expected.shape[1:])
             raise ValueError(f"`trajectory` must have points of the input's shape {wanted}. Received: {part.shape}")
+        if np.issubdtype(part.dtype, np.floating) and not np.isfinite(part).all():
+            raise ValueError("`trajectory` must be finite. Received: points with infinities or NaN")
     counts = [len(part) for part in parts]
     if not set(counts) <= {1, max(counts)} or not fewest <= max(counts):
         raise ValueError(f"`trajectory` must have {fewest} points or more, or one that stays. Received: {counts}")

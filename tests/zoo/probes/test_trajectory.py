@@ -80,6 +80,7 @@ def test_a_layer_that_is_called_twice_has_no_one_length():
         (CURVE[:1], None, "2 points or more"),
         (CURVE[:0], None, "2 points or more"),
         (CURVE[:, :5], None, r"shape \('points', 6\)"),
+        (np.where(CURVE > 1, np.nan, CURVE), None, "`trajectory` must be finite"),
         (CURVE[0], None, r"shape \('points', 6\)"),
         ([CURVE, CURVE], None, "must have 1 arrays"),
     ],
