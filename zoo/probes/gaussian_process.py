@@ -86,7 +86,7 @@ def distance_of_output(output: ArrayLike, length: ArrayLike, process: ReluProces
 
 
 def fewest_random_flips(length: ArrayLike) -> np.ndarray:
-    """n / 4, below which the mean number of random flips that change the class should not lie (section 3.3, heuristic)."""
+    """n / 4: by a heuristic (section 3.3) the mean number of random flips that change the class is not below it."""
     return _lengths(length) / 4
 
 
