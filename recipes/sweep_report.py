@@ -99,7 +99,10 @@ def plot_sweep(
             axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     figure.suptitle(_title(rows))
     all_axes[0, 0].set(ylabel=f"{measure} (band: standard deviation)")
-    all_axes[0, 0].legend(title=", ".join(series) if len(parts) > 1 else None)
+    if len(parts) > 1:
+        figure.legend(*all_axes[0, 0].get_legend_handles_labels(), title=", ".join(series), loc="outside right center")
+    else:
+        all_axes[0, 0].legend()
     with atomic(path) as part:
         figure.savefig(part, format="png", dpi=120)
     pyplot.close(figure)
