@@ -6,20 +6,20 @@ from numpy.typing import ArrayLike
 from layers.arguments import finite_float, positive_int
 
 
-def great_circle(x0: ArrayLike, x1: ArrayLike, points: int, turns: float = 0.25) -> np.ndarray:
+def great_circle(x0: ArrayLike, x1: ArrayLike, points: int | np.ndarray, turns: float = 0.25) -> np.ndarray:
     """cos(t) x0 + sin(t) x1 at equal steps of t from 0 to 2 pi `turns`: an arc, of orthogonal vectors of one length.
 
     Args:
         x0: Where it begins, an array of any shape.
         x1: Of the same shape, where it is after a quarter of a turn.
-        points: Int >= 2.
+        points: Int >= 2 of equal steps, or an array `(points,)` of positions from 0, where it begins, to 1.
         turns: Part of the circle; 1 closes it.
 
     Returns:
         float32 array `(points, *shape)`.
 
     Raises:
-        ValueError: If the ends differ in shape or `points` is below 2.
+        ValueError: If the ends differ in shape, `points` is below 2 or a position is not in [0, 1].
 
     Reference: On the Expressive Power of Deep Neural Networks, sections 2.2 and 2.4.
     """
@@ -27,13 +27,17 @@ def great_circle(x0: ArrayLike, x1: ArrayLike, points: int, turns: float = 0.25)
     return np.tensordot(np.stack([np.cos(t), np.sin(t)], axis=1), ends, axes=1).astype("float32")
 
 
-def line(x0: ArrayLike, x1: ArrayLike, points: int) -> np.ndarray:
+def line(x0: ArrayLike, x1: ArrayLike, points: int | np.ndarray) -> np.ndarray:
     """The straight way from x0 to x1, ends included; arguments, result and errors as of `great_circle`."""
     t = _steps(points)
     return np.tensordot(np.stack([1 - t, t], axis=1), _ends(x0, x1), axes=1).astype("float32")
 
 
-def _steps(points: int) -> np.ndarray:
+def _steps(points: int | np.ndarray) -> np.ndarray:
+    if isinstance(points, np.ndarray):
+        if points.ndim != 1 or not len(points) or not ((points >= 0) & (points <= 1)).all():
+            raise ValueError(f"`points` must be positions in [0, 1]. Received: points={points!r}")
+        return points.astype(float)
     if positive_int("points", points) < 2:
         raise ValueError(f"`points` must be at least 2. Received: points={points!r}")
     return np.linspace(0, 1, points)

@@ -1,6 +1,6 @@
 """Neuron transitions along a trajectory, and the activation patterns it meets."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -44,16 +44,24 @@ def transitions(
     Reference: On the Expressive Power of Deep Neural Networks, sections 2.1 and 2.2.2.
     """
     names = probed_layers(model, layers)
+    pieces = state_changes(model, trajectory, names, kind, networks=networks, batch_size=batch_size)
+    counts = np.sum([piece.sum(axis=1) for piece in pieces], axis=0)
+    return {name: count if networks else int(count) for name, count in zip(names, counts, strict=True)}
+
+
+def state_changes(
+    model: keras.Model, trajectory: Inputs, names: Sequence[str], kind: str, *, networks: bool, batch_size: int
+) -> Iterator[np.ndarray]:
+    """Yield, for consecutive pieces, each step's changes `(layers, steps)` or, of a population, `(layers, steps,
+    networks)`; arguments and errors as of `transitions`.
+    """
     states = [_states(model.get_layer(name), one_of("kind", kind, KINDS)) for name in names]
-    counts: dict[str, np.ndarray] = {}
-    last: dict[str, np.ndarray] = {}
+    last: list[np.ndarray] | None = None
     for outputs in layer_outputs(model, trajectory, names, batch_size):
-        for name, state_of, y in zip(names, states, outputs, strict=True):
-            state = state_of(y).reshape(*y.shape[: 1 + networks], -1)
-            joined = np.concatenate([last.get(name, state[:1]), state])
-            counts[name] = counts.get(name, 0) + (joined[1:] != joined[:-1]).sum(axis=(0, -1))
-            last[name] = state[-1:]
-    return counts if networks else {name: int(count) for name, count in counts.items()}
+        now = [state_of(y).reshape(*y.shape[: 1 + networks], -1) for state_of, y in zip(states, outputs, strict=True)]
+        joined = now if last is None else [np.concatenate(pair) for pair in zip(last, now, strict=True)]
+        yield np.stack([(state[1:] != state[:-1]).sum(axis=-1) for state in joined])
+        last = [state[-1:] for state in now]
 
 
 def activation_patterns(

@@ -1,0 +1,70 @@
+"""hold: a model of several inputs with some of them fixed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import ArrayLike
+
+from zoo.bare import bare, describe
+from zoo.names import check_known
+
+
+def hold(model: keras.Model, values: Mapping[str, ArrayLike]) -> keras.Model:
+    """The same layers as a model of the other inputs, for probes that vary one input.
+
+    Args:
+        model: A Functional model.
+        values: Name of an input -> its value, without the batch axis.
+
+    Returns:
+        A model whose inputs are those that are not held.
+
+    Raises:
+        ValueError: If a name is unknown, a value is not of its input's shape, or no input is left.
+    """
+    graph = bare(model)
+    for name in values:
+        check_known("input", name, [x.name for x in graph.inputs])
+    free = {x.name: keras.Input(x.shape[1:], dtype=x.dtype, name=x.name) for x in graph.inputs if x.name not in values}
+    if not free:
+        raise ValueError(f"`values` must leave an input of {describe(model)}. Received: {', '.join(values)}")
+    first = next(iter(free.values()))
+    parts = [free[x.name] if x.name in free else _held(x, values[x.name], first) for x in graph.inputs]
+    return keras.Model(list(free.values()), graph.call(parts), name=model.name)
+
+
+def _held(wanted: keras.KerasTensor, value: ArrayLike, beside: keras.KerasTensor) -> Any:
+    array = np.asarray(value)
+    fits = array.ndim == len(wanted.shape) - 1 and all(
+        n in (None, size) for n, size in zip(wanted.shape[1:], array.shape, strict=True)
+    )
+    if not fits:
+        raise ValueError(
+            f"`values` must be of the shape {wanted.shape[1:]} for {wanted.name!r}. Received: {array.shape}"
+        )
+    return Held(array.tolist(), dtype=wanted.dtype)(beside)
+
+
+@keras.saving.register_keras_serializable(package="coinflip_zoo")
+class Held(keras.layers.Layer):
+    """`value`, a nested list, for every row of a batch."""
+
+    def __init__(self, value: Any, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.value = value
+
+    def call(self, inputs):
+        """`(batch, *value.shape)`."""
+        value = ops.convert_to_tensor(self.value, self.dtype)
+        return ops.broadcast_to(value, (ops.shape(inputs)[0], *value.shape))
+
+    def compute_output_shape(self, input_shape):
+        """`(batch, *value.shape)`."""
+        return (input_shape[0], *np.shape(self.value))
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {**super().get_config(), "value": self.value}

@@ -1,0 +1,78 @@
+"""RecordTrajectory: how training changes the image of a curve."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from layers.arguments import boolean, one_of, positive_int
+from zoo.probes.layer_outputs import Inputs
+from zoo.probes.trajectory import trajectory_lengths
+from zoo.probes.transitions import KINDS, transitions
+
+
+class RecordTrajectory(keras.callbacks.Callback):
+    """Measure the trajectory's length and the transitions in every layer while `fit` runs.
+
+    Args:
+        trajectory: As of `trajectory_lengths`.
+        layers: As of `trajectory_lengths`.
+        kind: As of `transitions`.
+        period: Updates between measurements, or None for one after every epoch.
+        networks: As of `trajectory_lengths`.
+
+    Attributes:
+        records: A dict per measurement, the first before training: `update` (the optimizer's count), `lengths` and
+            `transitions`, which are dicts by layer. Another `fit` goes on with the list.
+
+    Raises:
+        ValueError: If an argument is out of range, or, when `fit` begins, as of `transitions`.
+
+    Reference: On the Expressive Power of Deep Neural Networks, section 3, Figs. 8, 9, 11.
+    """
+
+    def __init__(
+        self,
+        trajectory: Inputs,
+        layers: Sequence[str] | None = None,
+        kind: str = "sign",
+        period: int | None = None,
+        *,
+        networks: bool = False,
+    ) -> None:
+        super().__init__()
+        self._trajectory, self._layers = trajectory, layers
+        self._kind = one_of("kind", kind, KINDS)
+        self._period = None if period is None else positive_int("period", period)
+        self._networks = boolean("networks", networks)
+        self.records: list[dict[str, Any]] = []
+        self._seen = 0
+
+    def on_train_begin(self, logs=None) -> None:
+        """Measure the model as it is."""
+        self._seen = self._updates()
+        if not self.records or self.records[-1]["update"] != self._seen:
+            self._record()
+
+    def on_train_batch_end(self, batch, logs=None) -> None:
+        """Measure when a multiple of `period` was reached or passed, as several steps may run at once."""
+        if self._period is None:
+            return
+        before, self._seen = self._seen, self._updates()
+        if before // self._period != self._seen // self._period:
+            self._record()
+
+    def on_epoch_end(self, epoch, logs=None) -> None:
+        """Measure when no period was given."""
+        if self._period is None:
+            self._record()
+
+    def _updates(self) -> int:
+        return int(ops.convert_to_numpy(self.model.optimizer.iterations))
+
+    def _record(self) -> None:
+        options = {"layers": self._layers, "networks": self._networks}
+        lengths = trajectory_lengths(self.model, self._trajectory, **options)
+        changes = transitions(self.model, self._trajectory, kind=self._kind, **options)
+        self.records.append({"update": self._updates(), "lengths": lengths, "transitions": changes})
