@@ -48,6 +48,12 @@ _PAPERS = (
     "recipes.cones",
     "recipes.complexity",
     "recipes.trained_ball",
+    "recipes.dichotomies",
+    "recipes.trajectories",
+    "recipes.regions",
+    "recipes.one_layer",
+    "recipes.bit_flips",
+    "recipes.bit_flips_mnist",
 )  # modules that add experiments, imported when one is asked for
 
 

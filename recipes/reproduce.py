@@ -16,6 +16,8 @@ from recipes.experiment import Row, find, resolve
 from recipes.results import append_results, environment, read_results
 from zoo.arguments import natural
 
+_SHOWN = 3  # numbers in a line of progress
+
 
 def reproduce(
     name: str,
@@ -62,12 +64,12 @@ def reproduce(
             continue
         started = time.perf_counter()
         with _quiet():
-            rows = experiment.run(chosen, point, _run_seed(seed, repetition), prepared)
+            found = experiment.run(chosen, point, _run_seed(seed, repetition), prepared)
         extra = {"repetition": repetition, "seconds": round(time.perf_counter() - started, 2)}
-        rows = [_finite({"recipe": name, **point, **row, **extra, **fixed}) for row in rows]
+        rows = [_finite({"recipe": name, **point, **row, **extra, **fixed}) for row in found]
         append_results(path, rows)
         done += rows
-        print(f"[{number}/{len(runs)}] {_describe(point, repetition, rows[-1])}", flush=True)
+        print(f"[{number}/{len(runs)}] {_describe(point | extra, found[-1])}", flush=True)
     experiment.report(done, Path(out))
     return done
 
@@ -112,16 +114,13 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _describe(point: Row, repetition: int, row: Row) -> str:
-    known = {**point, "repetition": repetition}.items()
-    where = ", ".join(f"{key} {value}" for key, value in known if value is not None)
-    measured = {
-        key: row[key]
-        for key in ("error", "loss", "distance", "outside", "data_complexity", "random_complexity")
-        if key in row
-    }
-    found = ", ".join(f"{key} {value:.4g}" for key, value in measured.items() if value is not None)
-    return f"{where}: {found or 'diverged'} ({row['seconds']:.0f} s)"
+def _describe(point: Row, row: Row) -> str:
+    """Which run, and the first numbers it measured."""
+    where = ", ".join(f"{key} {value}" for key, value in point.items() if value is not None and key != "seconds")
+    numbers = {key: value for key, value in row.items() if isinstance(value, int | float) and key not in point}
+    found = ", ".join(f"{key} {value:.4g}" for key, value in list(numbers.items())[:_SHOWN])
+    diverged = not all(math.isfinite(value) for value in numbers.values())
+    return f"{where}: {'diverged' if diverged else found} ({point['seconds']:.0f} s)"
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What the layers of a model give along a trajectory, piece by piece."""
 
+import weakref
 from collections.abc import Iterator, Sequence
 
 import keras
@@ -11,6 +12,8 @@ from zoo.coin_graph import flips_coins
 from zoo.names import check_known
 
 Inputs = np.ndarray | Sequence[np.ndarray]
+
+_PROBES: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # they must not keep the model alive
 
 
 def probed_layers(model: keras.Model, layers: Sequence[str] | None) -> list[str]:
@@ -43,17 +46,24 @@ def layer_outputs(
     Raises:
         ValueError: If the model flips coins, a layer is called several times, or the trajectory does not fit.
     """
-    graph = deterministic(bare(model))
-    parts = fitting(graph, trajectory, fewest=2)
+    probe = _probe(deterministic(model), tuple(layers))
+    parts = fitting(probe, trajectory, fewest=2)
     points = max(len(part) for part in parts)
-    probe = keras.Model(graph.inputs, [called_once(graph, name).outputs[0] for name in layers])
-    step = positive_int("batch_size", batch_size)
+    # Every size of a batch is compiled by itself: the last one is filled up.
+    step = min(positive_int("batch_size", batch_size), 2 ** (points - 1).bit_length())
     for start in range(0, points, step):
-        batch = [
-            np.repeat(part, min(step, points - start), axis=0) if len(part) == 1 else part[start : start + step]
-            for part in parts
-        ]
-        yield [keras.ops.convert_to_numpy(y) for y in _flat(probe.predict_on_batch(batch))]
+        rows = np.minimum(np.arange(start, start + step), points - 1)
+        batch = [part[rows if len(part) > 1 else rows * 0] for part in parts]
+        yield [keras.ops.convert_to_numpy(y)[: points - start] for y in _flat(probe.predict_on_batch(batch))]
+
+
+def _probe(model: keras.Model, layers: tuple[str, ...]) -> keras.Model:
+    """The model with the layers' outputs for outputs, made once: it is compiled when it is first used."""
+    probes = _PROBES.setdefault(model, {})
+    if layers not in probes:
+        graph = bare(model)
+        probes[layers] = keras.Model(graph.inputs, [called_once(graph, name).outputs[0] for name in layers])
+    return probes[layers]
 
 
 def deterministic(model: keras.Model) -> keras.Model:
