@@ -123,6 +123,29 @@ def evaluate(
 
 
 @app.command()
+def probe(
+    model: Annotated[str, typer.Argument(help="Name of a model, or the folder of a run.")],
+    weights: Weights = None,
+    points: Annotated[int, typer.Option(help="Points on the curve.")] = 1001,
+    curve: Annotated[
+        str, typer.Option(help="great_circle (an arc) or line, between two drawn points.")
+    ] = "great_circle",
+    seed: Annotated[int, typer.Option(help="Seed of weights and curve.")] = 0,
+    settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A model option.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Append the result lines to this file.")] = None,
+) -> None:
+    """Measure what each layer does to a curve of inputs: length, growth and sign changes, coins at their mean."""
+    from recipes.probe import probe as run
+    from recipes.probe import table
+    from recipes.results import append_results
+
+    rows = run(model, weights, _parse(settings), seed=seed, points=points, curve=curve)
+    if out:
+        append_results(out, rows)
+    print(table(rows))
+
+
+@app.command()
 def export(
     model: Annotated[str, typer.Argument(help="Name of a model, or the folder of a run.")],
     path: Annotated[Path, typer.Argument(help="Folder to write the SavedModel to.")],

@@ -5,7 +5,8 @@ from typing import Any
 
 import zoo
 from recipes.experiment import Experiment, Row, add
-from zoo.pretrained import atomic
+from recipes.figure import figure
+from recipes.markdown import table, write
 
 _SETTINGS: dict[str, Any] = {
     "models": [
@@ -39,25 +40,15 @@ def _count(settings: dict[str, Any], point: Row, seed: int, prepared: None) -> l
 
 def _report(rows: list[Row], out: Path) -> None:
     """The counts as a table, and the plane: a line through the dimensions of a model."""
-    import matplotlib
-    from tabulate import tabulate
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     lines = [(row["model"], row["dim"] or "", row["data_complexity"], row["random_complexity"]) for row in rows]
-    with atomic(out / "table.md") as part:
-        part.write_text(tabulate(lines, ["model", "dim", "data", "random"], tablefmt="github") + "\n")
-    figure, axes = pyplot.subplots(figsize=(7, 5), layout="constrained")
-    for name in dict.fromkeys(row["model"] for row in rows):
-        points = [(row["data_complexity"], row["random_complexity"]) for row in rows if row["model"] == name]
-        axes.plot(*zip(*points, strict=True), marker="o", label=name)
-    axes.set(xscale="symlog", yscale="symlog", xlim=(0, None), ylim=(-0.1, None))
-    axes.set(xlabel="data complexity (neurons)", ylabel="random complexity (neurons)")
-    axes.legend()
-    with atomic(out / "figure.png") as part:
-        figure.savefig(part, format="png", dpi=120)
-    pyplot.close(figure)
+    write(out / "table.md", table("Neurons", lines, ["model", "dim", "data", "random"]))
+    with figure(out / "figure.png", figsize=(7, 5)) as (axes,):
+        for name in dict.fromkeys(row["model"] for row in rows):
+            points = [(row["data_complexity"], row["random_complexity"]) for row in rows if row["model"] == name]
+            axes.plot(*zip(*points, strict=True), marker="o", label=name)
+        axes.set(xscale="symlog", yscale="symlog", xlim=(0, None), ylim=(-0.1, None))
+        axes.set(xlabel="data complexity (neurons)", ylabel="random complexity (neurons)")
+        axes.legend()
 
 
 add(

@@ -13,8 +13,8 @@ from keras import ops
 
 import zoo
 from recipes.experiment import Experiment, Row, add
+from recipes.figure import figure
 from recipes.sweep_report import write_report
-from zoo.pretrained import atomic
 
 _SIDE = 2.0  # of the square [-side, side]^2
 _SETTINGS: dict[str, Any] = {
@@ -57,25 +57,17 @@ def _map(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
 
 def _report(rows: list[Row], out: Path) -> None:
     """The errors as a table and a figure, the maps as another figure."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     write_report(rows, out, sweep="samples", measure="error", series=("recipe",), log="x")
     first = sorted((row for row in rows if row["repetition"] == 0), key=lambda row: row["samples"])
-    figure, axes = pyplot.subplots(1, len(first), figsize=(3 * len(first), 3.2), layout="constrained", squeeze=False)
     settings = first[0]["settings"]
     side = settings["resolution"]
     x, height = (part.reshape(side, side, *part.shape[1:]) for part in _grid(settings))
-    for ax, row in zip(axes[0], first, strict=True):
-        pixels = np.array([[int(one) for one in line] for line in row["map"]])
-        ax.imshow(pixels, origin="lower", extent=(-_SIDE, _SIDE, -_SIDE, _SIDE), cmap="coolwarm", vmin=0, vmax=1)
-        ax.contour(x[..., 0], x[..., 1], height, levels=[0], colors="black")
-        ax.set(title=f"majority of {row['samples']:,}" if row["samples"] > 1 else "one flip")
-    with atomic(out / "maps.png") as part:
-        figure.savefig(part, format="png", dpi=120)
-    pyplot.close(figure)
+    with figure(out / "maps.png", len(first), figsize=(3 * len(first), 3.2)) as axes:
+        for ax, row in zip(axes, first, strict=True):
+            pixels = np.array([[int(one) for one in line] for line in row["map"]])
+            ax.imshow(pixels, origin="lower", extent=(-_SIDE, _SIDE, -_SIDE, _SIDE), cmap="coolwarm", vmin=0, vmax=1)
+            ax.contour(x[..., 0], x[..., 1], height, levels=[0], colors="black")
+            ax.set(title=f"majority of {row['samples']:,}" if row["samples"] > 1 else "one flip")
 
 
 add(

@@ -52,6 +52,7 @@ _PAPERS = (
     "recipes.trajectories",
     "recipes.regions",
     "recipes.one_layer",
+    "recipes.training_trajectories",
     "recipes.bit_flips",
     "recipes.bit_flips_mnist",
 )  # modules that add experiments, imported when one is asked for

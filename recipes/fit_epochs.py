@@ -26,6 +26,7 @@ def fit_epochs(
     batch_size: int,
     seed: int,
     after_epoch: Callable[[], None] = lambda: None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> float:
     """Train a compiled model and return the mean loss over the last epoch.
 
@@ -36,6 +37,7 @@ def fit_epochs(
         batch_size: Examples per update; the last batch of an epoch may be smaller.
         seed: Int in [0, 2**32): the order of the examples, another one in each epoch.
         after_epoch: Called after each epoch.
+        callbacks: For `fit`, which is called once per epoch.
     """
     loss = float("nan")
     for epoch in range(epochs):
@@ -48,6 +50,7 @@ def fit_epochs(
             batch_size=batch_size,
             initial_epoch=epoch,
             epochs=epoch + 1,
+            callbacks=list(callbacks),
             shuffle=False,  # Keras's own order is not seeded
             verbose=0,
         )

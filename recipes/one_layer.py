@@ -25,10 +25,10 @@ from layers import NormalizePixels
 from layers.arguments import positive_float
 from recipes.experiment import Experiment, Row, add
 from recipes.fit_epochs import compiled, fit_epochs
+from recipes.markdown import write
 from recipes.modularity_runs import PIXELS, Settings, load_splits
 from recipes.sweep_report import plot_sweep, sweep_table
 from zoo.npz import Split
-from zoo.pretrained import atomic
 from zoo.seeds import layer_seeds
 
 _KEPT = 4e9  # bytes of a frozen layer's outputs that may be kept
@@ -156,8 +156,7 @@ def _report(rows: list[Row], out: Path) -> None:
         spread = f" ± {np.std(taus, ddof=1):.2g}" if len(taus) > 1 else ""
         value = f"{np.mean(taus):.3g}{spread}" if taus else "none"
         lines.append(f"- Kendall's rank correlation of layer and final {split} accuracy: {value}")
-    with atomic(out / "table.md") as part:
-        part.write_text("\n".join(lines) + "\n")
+    write(out / "table.md", "\n".join(lines))
     plot_sweep(both, out / "figure.png", "epoch", "accuracy", ("layer",), panels="examples")
 
 

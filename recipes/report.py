@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.pretrained import atomic
+from recipes.figure import figure
 
 Rows = Sequence[dict[str, Any]]
 
@@ -22,27 +22,19 @@ def vote_table(rows: Rows, style: str = "simple") -> str:
 
 def plot_accuracy(rows: Rows, path: str | Path, title: str = "") -> None:
     """Draw accuracy against the number of flips with its Wilson band, one line per vote, to a PNG."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
-    for vote in dict.fromkeys(row["vote"] for row in rows):
-        line = sorted((row for row in rows if row["vote"] == vote), key=lambda row: row["samples"])
-        accuracy = [100 * row["accuracy"] for row in line]
-        if vote == "expected":
-            axes.axhline(accuracy[0], color="grey", linestyle="--", label="coins off")
-            continue
-        flips = [row["samples"] for row in line]
-        (drawn,) = axes.plot(flips, accuracy, marker="o", markersize=3, label=vote)
-        low, high = ([100 * row[end] for row in line] for end in ("low", "high"))
-        axes.fill_between(flips, low, high, color=drawn.get_color(), alpha=0.15, linewidth=0)
-    axes.set(xscale="log", xlabel="flips", ylabel="test accuracy, % (band: 95 % Wilson interval)", title=title)
-    axes.legend(loc="lower right")
-    with atomic(Path(path)) as part:
-        figure.savefig(part, format="png", dpi=120)
-    pyplot.close(figure)
+    with figure(Path(path), title=title, figsize=(6, 4)) as (axes,):
+        for vote in dict.fromkeys(row["vote"] for row in rows):
+            line = sorted((row for row in rows if row["vote"] == vote), key=lambda row: row["samples"])
+            accuracy = [100 * row["accuracy"] for row in line]
+            if vote == "expected":
+                axes.axhline(accuracy[0], color="grey", linestyle="--", label="coins off")
+                continue
+            flips = [row["samples"] for row in line]
+            (drawn,) = axes.plot(flips, accuracy, marker="o", markersize=3, label=vote)
+            low, high = ([100 * row[end] for row in line] for end in ("low", "high"))
+            axes.fill_between(flips, low, high, color=drawn.get_color(), alpha=0.15, linewidth=0)
+        axes.set(xscale="log", xlabel="flips", ylabel="test accuracy, % (band: 95 % Wilson interval)")
+        axes.legend(loc="lower right")
 
 
 def _label(row: dict[str, Any]) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from zoo.pretrained import atomic
+from recipes.figure import figure
+from recipes.markdown import table, write
 
 Rows = Sequence[dict[str, Any]]
 Points = dict[str, dict[float | None, list[float]]]  # series -> swept value -> a number per repetition
@@ -31,8 +32,7 @@ def write_report(
         (f"## {title}\n\n" if title else "") + sweep_table(part, sweep, measure, series)
         for title, part in _panels(rows, panels).items()
     ]
-    with atomic(out / "table.md") as part:
-        part.write_text("\n\n".join(tables) + "\n")
+    write(out / "table.md", *tables)
     plot_sweep(rows, out / "figure.png", sweep, measure, series, log=log, panels=panels)
 
 
@@ -45,15 +45,13 @@ def sweep_table(rows: Rows, sweep: str, measure: str, series: Sequence[str] = ("
         measure: Key of a number, or of a list of numbers; None is a training that diverged, counted and not averaged.
         series: Keys that together tell one series from another.
     """
-    from tabulate import tabulate
-
     points = _points(rows, sweep, measure, series)
     values = _shown({value for line in points.values() for value in line})
     lines = [["any" if v is None else f"{v:.4g}", *(_cell(line.get(v)) for line in points.values())] for v in values]
     counts = sorted({len(numbers) for line in points.values() for numbers in line.values()})
     runs = " to ".join(str(n) for n in dict.fromkeys((counts[0], counts[-1])))
     caption = f"{_title(rows)}: {measure}, mean ± standard deviation over repetitions ({runs})"
-    return f"{caption}\n\n{tabulate(lines, [sweep, *points], tablefmt='github', disable_numparse=True)}"
+    return table(caption, lines, [sweep, *points])
 
 
 def plot_sweep(
@@ -79,33 +77,26 @@ def plot_sweep(
         log: Axes that are logarithmic: "", "x", "y" or "xy".
         panels: Key of whose values each has axes of its own, or None.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot, ticker
-
     parts = _panels(rows, panels)
-    size = {"figsize": (6 if len(parts) == 1 else 3.6 * len(parts), 4), "layout": "constrained", "sharey": True}
-    figure, all_axes = pyplot.subplots(1, len(parts), squeeze=False, **size)
-    for axes, (title, part) in zip(all_axes[0], parts.items(), strict=True):
-        for label, line in _points(part, sweep, measure, series).items():
-            _draw(axes, label, line)
-        constants = [row["baseline"] for row in part if row.get("baseline") is not None]
-        if constants:
-            axes.axhline(float(np.mean(constants)), color="grey", linestyle="--", label="best constant")
-        axes.set(xlabel=sweep, title=title)
-        axes.set(xscale="log" if "x" in log else "linear", yscale="log" if "y" in log else "linear")
-        if "x" not in log:
-            axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
-    figure.suptitle(_title(rows))
-    all_axes[0, 0].set(ylabel=f"{measure} (band: standard deviation)")
-    if len(parts) > 1:
-        figure.legend(*all_axes[0, 0].get_legend_handles_labels(), title=", ".join(series), loc="outside right center")
-    else:
-        all_axes[0, 0].legend()
-    with atomic(path) as part:
-        figure.savefig(part, format="png", dpi=120)
-    pyplot.close(figure)
+    size = {"figsize": (6 if len(parts) == 1 else 3.6 * len(parts), 4), "sharey": True}
+    with figure(path, len(parts), _title(rows), **size) as all_axes:
+        for axes, (title, part) in zip(all_axes, parts.items(), strict=True):
+            for label, line in _points(part, sweep, measure, series).items():
+                _draw(axes, label, line)
+            constants = [row["baseline"] for row in part if row.get("baseline") is not None]
+            if constants:
+                axes.axhline(float(np.mean(constants)), color="grey", linestyle="--", label="best constant")
+            axes.set(xlabel=sweep, title=title)
+            axes.set(xscale="log" if "x" in log else "linear", yscale="log" if "y" in log else "linear")
+            if "x" not in log:
+                axes.xaxis.get_major_locator().set_params(integer=True)
+        first = all_axes[0]
+        first.set(ylabel=f"{measure} (band: standard deviation)")
+        if len(parts) > 1:
+            named = first.get_legend_handles_labels()
+            first.figure.legend(*named, title=", ".join(series), loc="outside right center")
+        else:
+            first.legend()
 
 
 def _draw(axes, label: str, line: dict[float | None, list[float]]) -> None:

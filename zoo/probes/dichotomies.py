@@ -8,8 +8,7 @@ import numpy as np
 from keras import ops
 
 from layers.arguments import optional_seed, positive_int
-from zoo.bare import bare, check_one_input
-from zoo.probes.layer_outputs import called_once, deterministic, fitting
+from zoo.probes.layer_outputs import called_once, fitting, single
 from zoo.probes.remainder import after, linear_part
 
 
@@ -73,8 +72,7 @@ def labelings(
 
     Reference: On the Expressive Power of Deep Neural Networks, section 2.4.
     """
-    check_one_input(model)
-    graph = deterministic(bare(model))
+    graph = single(model)
     (x,) = fitting(graph, inputs, fewest=1)
     if graph.output_shape[-1] != 1 or len(graph.output_shape) != 2 + networks:
         raise ValueError(f"`model` must have one output unit. Received: outputs of shape {graph.output_shape}")

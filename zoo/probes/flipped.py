@@ -12,119 +12,127 @@ import numpy as np
 from keras import ops
 
 from layers import PopulationDense
-from zoo.bare import bare, check_one_input, describe
-from zoo.probes.layer_outputs import called_once, deterministic
-from zoo.probes.remainder import after, linear_part
+from zoo.bare import describe
+from zoo.probes.layer_outputs import called_once, single
+from zoo.probes.remainder import after, ends_with_sigmoid, linear_part
 
 _MOST = 2**27  # numbers in the rows of a first layer, 512 MB
+_ROWS = 256  # of them that are made at once
+
+_NUMPY: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "relu": lambda x: np.maximum(x, 0),
+    "hard_tanh": lambda x: np.clip(x, -1, 1),
+    "tanh": np.tanh,
+    "linear": lambda x: x,
+}
+
+Outputs = Callable[[np.ndarray], np.ndarray]
+
+
+class Second(NamedTuple):
+    """A dense layer on ReLU units: `kernel` `(units, any)`, `bias`, and outputs `(rows,)` of its pre-activations."""
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    outputs: Outputs
 
 
 class Network(NamedTuple):
-    """One network, searched at many strings: searches are strings.
+    """What it takes to flip bits of strings of one network, in NumPy.
 
-    `zero` are the pre-activations `(*units)` of the string 0, `rows` `(bits, *units)` what each bit adds to them;
-    `outputs_of` maps pre-activations `(any, *units)` to outputs `(any,)`.
+    `zero` are the first pre-activations `(*units)` of the string 0, `rows` `(bits, *units)` what each bit adds to them;
+    `outputs` maps pre-activations `(any, *units)` to outputs `(any,)`. `second` is the second layer, where both are
+    dense, on a first one with ReLU.
     """
 
     zero: np.ndarray
-    rows: Any
-    outputs_of: Callable
+    rows: np.ndarray
+    outputs: Outputs
+    second: Second | None = None
 
-    def start(self, x: np.ndarray) -> Any:
-        """Pre-activations of strings `(searches, bits)`, `(searches, *units)`."""
-        return ops.tensordot(ops.convert_to_tensor(x), self.rows, axes=1) + self.zero
+    def start(self, x: np.ndarray) -> np.ndarray:
+        """Pre-activations `(strings, *units)` of strings `(strings, bits)`."""
+        return np.tensordot(x, self.rows, axes=1) + self.zero
 
-    def added(self, bits: np.ndarray) -> Any:
-        """What bits `(searches or 1, any)` add, `(searches or 1, any, *units)`."""
-        return ops.take(self.rows, bits, axis=0)
+    def changes(self, x: np.ndarray, bits: np.ndarray) -> np.ndarray:
+        """What flips of `bits` `(strings or 1, any)`, each alone, add to pre-activations, `(strings, any, *units)`."""
+        factors = -2 * np.take_along_axis(x, np.broadcast_to(bits, (len(x), bits.shape[1])), axis=1)
+        return factors.reshape(*factors.shape, *[1] * self.zero.ndim) * self.rows[bits]
 
-    def outputs(self, h: Any) -> np.ndarray:
-        """Outputs `(searches, any)` of pre-activations `(searches, any, *units)`."""
-        flat = ops.reshape(h, (-1, *self.zero.shape))
-        return ops.convert_to_numpy(self.outputs_of(flat)).reshape(h.shape[:2])
-
-    def worth_keeping(self, left: int) -> bool:
-        """Whether to go on with the searches that are left only."""
-        return True
-
-    def keep(self, searches: np.ndarray) -> "Network":
-        """The same with fewer searches, given by their positions."""
-        return self
+    def outputs_at(self, h: np.ndarray) -> np.ndarray:
+        """Outputs `(strings, any)` of pre-activations `(strings, any, *units)`."""
+        return self.outputs(h.reshape(-1, *self.zero.shape)).reshape(h.shape[:2])
 
 
-class Population(NamedTuple):
-    """Many networks, each searched at one string: searches are networks.
-
-    As in `Network`, with a network axis first in `zero` and `rows` and second in what `after` takes.
-    """
-
-    zero: np.ndarray
-    rows: Any
-    activation: Callable
-    after: keras.Model | None
-
-    def start(self, x: np.ndarray) -> Any:
-        """As of `Network`."""
-        return ops.einsum("mb,mbu->mu", ops.convert_to_tensor(x), self.rows) + self.zero
-
-    def added(self, bits: np.ndarray) -> Any:
-        """As of `Network`."""
-        if len(bits) == 1:
-            return ops.take(self.rows, bits[0], axis=1)
-        return ops.take_along_axis(self.rows, ops.expand_dims(ops.convert_to_tensor(bits), -1), axis=1)
-
-    def outputs(self, h: Any) -> np.ndarray:
-        """As of `Network`."""
-        z = self.activation(ops.swapaxes(h, 0, 1))
-        y = z if self.after is None else self.after(z, training=False)
-        return ops.convert_to_numpy(y)[..., 0].T
-
-    def worth_keeping(self, left: int) -> bool:
-        """When half of the networks have ended: fewer of them take another model."""
-        return 2 * left <= len(self.zero)
-
-    def keep(self, searches: np.ndarray) -> "Population":
-        """As of `Network`."""
-        rest = None if self.after is None else _fewer_networks(self.after, searches)
-        return Population(self.zero[searches], ops.take(self.rows, searches, axis=0), self.activation, rest)
-
-
-def change(machine: Network | Population, x: np.ndarray, bits: np.ndarray) -> Any:
-    """What flips of `bits` `(searches or 1, any)`, each alone, add to pre-activations, `(searches, any, *units)`."""
-    added = machine.added(bits)
-    factors = -2 * np.take_along_axis(x, np.broadcast_to(bits, (len(x), bits.shape[1])), axis=1)
-    return ops.reshape(ops.convert_to_tensor(factors), (*factors.shape, *(1,) * (len(added.shape) - 2))) * added
-
-
-def flipped(model: keras.Model, networks: bool = False) -> Network | Population:
-    """What it takes to flip bits of a model's strings.
+def flipped(model: keras.Model, networks: bool = False) -> list[Network]:
+    """The network of a model, or all networks of a population.
 
     Where everything passes through one layer with a kernel whose pre-activations are affine in the input, only what
     comes after it is evaluated; elsewhere the whole model is.
 
     Raises:
         ValueError: If the model flips coins, has several inputs, not one output unit without a sigmoid, or is no
-            population of `PopulationDense` layers where `networks` says so.
+            chain of `PopulationDense` layers where `networks` says so.
     """
-    check_one_input(model)
-    graph = deterministic(bare(model))
+    graph = single(model)
     if len(graph.outputs) != 1 or graph.output_shape[-1] != 1 or len(graph.output_shape) != 2 + networks:
         raise ValueError(f"`model` must have one output unit, a sign. Received: outputs of shape {graph.output_shape}")
-    if getattr(graph.outputs[0]._keras_history.operation, "activation", None) is keras.activations.sigmoid:
+    if ends_with_sigmoid(graph):
         raise ValueError(
             f"`model` must give a logit, its class by the sign. Received: {describe(model)} with a sigmoid"
         )
     if None in graph.input_shape[1:]:
         raise ValueError(f"`model` must have inputs of a known shape. Received: {graph.input_shape}")
-    first = next((layer for layer in graph.layers if hasattr(layer, "kernel")), None)
+    chain = _chain(graph, PopulationDense if networks else keras.layers.Dense)
     if networks:
-        if not isinstance(first, PopulationDense) or len(graph.input_shape) != 2:
-            raise ValueError(f"`model` must be a population with PopulationDense first. Received: {describe(model)}")
-        rest = after(graph, called_once(graph, first.name))
-        zero = np.zeros((first.networks, first.units), "float32") if first.bias is None else _numbers(first.bias)
-        return Population(zero, ops.cast(first.kernel, "float32"), first.activation, rest)
-    found = None if first is None else _through(graph, first)
-    return _whole(graph) if found is None else found
+        if not chain:
+            raise ValueError(f"`model` must be a chain of PopulationDense layers. Received: {describe(model)}")
+        weights = [(_numbers(layer.kernel), _bias(layer)) for layer in chain]
+        each = range(len(weights[0][0]))
+        return [_dense(chain, [(kernel[i], bias[i]) for kernel, bias in weights]) for i in each]
+    if chain:
+        return [_dense(chain, [(_numbers(layer.kernel), _bias(layer)) for layer in chain])]
+    first = next((layer for layer in graph.layers if hasattr(layer, "kernel")), None)
+    return [(first and _through(graph, first)) or _whole(graph)]
+
+
+def _chain(graph: keras.Model, kind: type) -> list[Any]:
+    """The model's layers if they are dense ones with known activations one after the other, else none."""
+    chain = [layer for layer in graph.layers if not isinstance(layer, keras.layers.InputLayer)]
+    if chain and isinstance(chain[0], keras.layers.Flatten) and kind is keras.layers.Dense:
+        chain = chain[1:]
+    tensor = graph.inputs[0]
+    for layer in graph.layers[1:]:
+        nodes = [node for level in graph._nodes_by_depth.values() for node in level if node.operation is layer]
+        if len(nodes) != 1 or len(nodes[0].input_tensors) != 1 or nodes[0].input_tensors[0] is not tensor:
+            return []
+        tensor = nodes[0].outputs[0]
+    plain = all(
+        type(layer) is kind
+        and getattr(layer.activation, "__name__", None) in _NUMPY
+        and layer.compute_dtype == "float32"
+        and getattr(layer, "quantization_mode", None) is None
+        for layer in chain
+    )
+    return chain if plain and all(len(layer.input.shape) == 2 for layer in chain[:1]) else []
+
+
+def _dense(chain: list[Any], weights: list[tuple[np.ndarray, np.ndarray]]) -> Network:
+    activations = [_NUMPY[layer.activation.__name__] for layer in chain]
+
+    def above(number: int) -> Outputs:
+        """From the pre-activations of that layer to outputs."""
+
+        def outputs(h: np.ndarray) -> np.ndarray:
+            for activation, (kernel, bias) in zip(activations[number:], weights[number + 1 :], strict=False):
+                h = activation(h) @ kernel + bias
+            return activations[-1](h)[:, 0]
+
+        return outputs
+
+    kernel, bias = weights[0]
+    with_second = len(chain) > 1 and chain[0].activation.__name__ == "relu"
+    return Network(bias, kernel, above(0), Second(*weights[1], above(1)) if with_second else None)
 
 
 def _through(graph: keras.Model, first: keras.layers.Layer) -> Network | None:
@@ -139,10 +147,11 @@ def _through(graph: keras.Model, first: keras.layers.Layer) -> Network | None:
         return None
     if count * int(np.prod(node.outputs[0].shape[1:])) > _MOST:
         return None
-    below = keras.Model(graph.inputs, linear(node.input_tensors[0]))
+    below = keras.Model(graph.inputs[0], linear(node.input_tensors[0]))
 
     def pre_activations(x: np.ndarray) -> np.ndarray:
-        return below.predict(x.reshape(-1, *shape), batch_size=256, verbose=0).astype("float32")
+        parts = np.array_split(x.reshape(-1, *shape), -(-len(x) // _ROWS))
+        return np.concatenate([_numbers(below(part, training=False)) for part in parts])
 
     probe = np.random.default_rng(0).choice([-1.0, 1.0], (2, count)).astype("float32")
     zero = pre_activations(np.zeros((1, count), "float32"))[0]
@@ -151,34 +160,28 @@ def _through(graph: keras.Model, first: keras.layers.Layer) -> Network | None:
     if not np.allclose(np.tensordot(probe, rows, axes=1) + zero, given, rtol=0, atol=1e-3 * np.abs(given).max()):
         return None
 
-    def outputs_of(h: Any) -> Any:
-        z = first.activation(h)
-        return z if rest is None else rest(z, training=False)
+    def outputs(h: np.ndarray) -> np.ndarray:
+        z = first.activation(ops.convert_to_tensor(h))
+        return _numbers(z if rest is None else rest(z, training=False))[:, 0]
 
-    return Network(zero, ops.convert_to_tensor(rows), outputs_of)
+    return Network(zero, rows, outputs)
 
 
 def _whole(graph: keras.Model) -> Network:
     """The strings themselves in place of pre-activations."""
     shape = graph.input_shape[1:]
     count = int(np.prod(shape))
-    zero, rows = np.zeros(count, "float32"), ops.eye(count)
-    return Network(zero, rows, lambda h: graph(ops.reshape(h, (-1, *shape)), training=False))
+
+    def outputs(strings: np.ndarray) -> np.ndarray:
+        return _numbers(graph(strings.reshape(-1, *shape), training=False))[:, 0]
+
+    return Network(np.zeros(count, "float32"), np.eye(count, dtype="float32"), outputs)
 
 
-def _fewer_networks(model: keras.Model, networks: np.ndarray) -> keras.Model:
-    """A population model of some of the networks."""
-    count = len(networks)
-
-    def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
-        config = layer.get_config()
-        return type(layer).from_config({**config, "networks": count} if "networks" in config else config)
-
-    inputs = keras.Input((count, *model.input_shape[2:]))
-    fewer = keras.models.clone_model(model, input_tensors=inputs, clone_function=clone)
-    for mine, theirs in zip(fewer.layers, model.layers, strict=True):
-        mine.set_weights([w[networks] for w in theirs.get_weights()])
-    return fewer
+def _bias(layer: Any) -> np.ndarray:
+    """Zeros where there is none."""
+    shape = (*layer.kernel.shape[:-2], layer.kernel.shape[-1])
+    return np.zeros(shape, "float32") if layer.bias is None else _numbers(layer.bias)
 
 
 def _numbers(x: Any) -> np.ndarray:

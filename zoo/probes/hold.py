@@ -26,6 +26,7 @@ def hold(model: keras.Model, values: Mapping[str, ArrayLike]) -> keras.Model:
         ValueError: If a name is unknown, a value is not of its input's shape, or no input is left.
     """
     graph = bare(model)
+    graph = keras.Model(graph.inputs, graph.output, name=graph.name)  # inputs as a list, also where they are a dict
     for name in values:
         check_known("input", name, [x.name for x in graph.inputs])
     free = {x.name: keras.Input(x.shape[1:], dtype=x.dtype, name=x.name) for x in graph.inputs if x.name not in values}
@@ -33,7 +34,8 @@ def hold(model: keras.Model, values: Mapping[str, ArrayLike]) -> keras.Model:
         raise ValueError(f"`values` must leave an input of {describe(model)}. Received: {', '.join(values)}")
     first = next(iter(free.values()))
     parts = [free[x.name] if x.name in free else _held(x, values[x.name], first) for x in graph.inputs]
-    return keras.Model(list(free.values()), graph.call(parts), name=model.name)
+    inputs = list(free.values())
+    return keras.Model(inputs if len(inputs) > 1 else inputs[0], graph.call(parts), name=model.name)
 
 
 def _held(wanted: keras.KerasTensor, value: ArrayLike, beside: keras.KerasTensor) -> Any:

@@ -6,29 +6,43 @@ from collections.abc import Iterator, Sequence
 import keras
 import numpy as np
 
+from layers import HyperDense, NormalDraw, StochasticDense
 from layers.arguments import positive_int
-from zoo.bare import bare, describe
+from zoo.bare import bare, check_one_input, describe
 from zoo.coin_graph import flips_coins
 from zoo.names import check_known
 
 Inputs = np.ndarray | Sequence[np.ndarray]
 
+_KERNEL_FROM_ELSEWHERE = (HyperDense, NormalDraw, StochasticDense)  # drawn, or given by another layer
 _PROBES: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # they must not keep the model alive
 
 
 def probed_layers(model: keras.Model, layers: Sequence[str] | None) -> list[str]:
-    """The names given or, if None, those of all layers with a kernel, in the model's order.
+    """The names given, each once, or if None those of all layers with a kernel, in the model's order.
+
+    A kernel may be drawn or another layer's output. Layers of a nested model are not among them, nor are layers whose
+    rows are not the model's examples (those of shared draws).
 
     Raises:
         ValueError: If a name is unknown, or there is no such layer.
     """
+    if isinstance(layers, str):
+        raise ValueError(f"`layers` must be a list of names. Received: layers={layers!r}")
+    own = getattr(model, "layers", [])
     if layers is None:
-        layers = [layer.name for layer in model.layers if hasattr(layer, "kernel")]
-    for name in layers:
-        check_known("layer", name, [layer.name for layer in model.layers])
+        layers = [layer.name for layer in own if hasattr(layer, "kernel") or isinstance(layer, _KERNEL_FROM_ELSEWHERE)]
+        drawn = _rows_of_their_own(model)
+        layers = [name for name in layers if name not in drawn]
     if not layers:
-        raise ValueError(f"`layers` must name a layer, {describe(model)} has none with a kernel. Received: {layers!r}")
-    return list(layers)
+        bare(model)  # what has no graph is refused as such
+        raise ValueError(
+            f"`layers` must name a layer, {describe(model)} has none with a kernel in its own graph. "
+            f"Received: {layers!r}"
+        )
+    for name in layers:
+        check_known("layer", name, [layer.name for layer in own])
+    return list(dict.fromkeys(layers))
 
 
 def layer_outputs(
@@ -44,8 +58,11 @@ def layer_outputs(
         batch_size: Points per piece.
 
     Raises:
-        ValueError: If the model flips coins, a layer is called several times, or the trajectory does not fit.
+        ValueError: If the model flips coins, a layer is called several times or does not give one output with a row
+            per point, or the trajectory does not fit.
     """
+    for name in _rows_of_their_own(model) & set(layers):
+        raise ValueError(f"`layers` must give a row per point, {name!r} of {describe(model)} does not")
     probe = _probe(deterministic(model), tuple(layers))
     parts = fitting(probe, trajectory, fewest=2)
     points = max(len(part) for part in parts)
@@ -62,18 +79,38 @@ def _probe(model: keras.Model, layers: tuple[str, ...]) -> keras.Model:
     probes = _PROBES.setdefault(model, {})
     if layers not in probes:
         graph = bare(model)
-        probes[layers] = keras.Model(graph.inputs, [called_once(graph, name).outputs[0] for name in layers])
+        nodes = [called_once(graph, name) for name in layers]
+        for name, node in zip(layers, nodes, strict=True):
+            if len(node.outputs) != 1:
+                raise ValueError(f"`layers` must have one output, {name!r} has {len(node.outputs)}")
+        probes[layers] = keras.Model(graph.inputs, [node.outputs[0] for node in nodes])
     return probes[layers]
+
+
+def _rows_of_their_own(model: keras.Model) -> set[str]:
+    """Names of layers of which not the inputs say how many rows they give."""
+    levels = getattr(model, "_nodes_by_depth", {}).values()
+    rows = {(), (None,), *(x.shape[:1] for x in getattr(model, "inputs", None) or [])}
+    nodes = [node for level in levels for node in level]
+    return {node.operation.name for node in nodes if not {y.shape[:1] for y in node.outputs} <= rows}
 
 
 def deterministic(model: keras.Model) -> keras.Model:
     """The model, or a `ValueError` if it flips coins at inference."""
-    if any(flips_coins(layer) for layer in model.layers):
+    if any(flips_coins(layer) for layer in model._flatten_layers(include_self=False)):
         raise ValueError(
             "`model` must not flip coins: probe zoo.amplify(model, 1, 'expected'), which replaces them by their mean. "
             f"Received: {describe(model)}"
         )
     return model
+
+
+def single(model: keras.Model) -> keras.Model:
+    """The graph of a model of one input, out of whatever structures hold input and outputs; errors as of the probes."""
+    check_one_input(model)
+    graph = deterministic(bare(model))
+    outputs = graph.outputs[0] if len(graph.outputs) == 1 else graph.outputs
+    return keras.Model(graph.inputs[0], outputs, name=graph.name)
 
 
 def called_once(graph: keras.Model, name: str):

@@ -5,12 +5,12 @@ import math
 
 import keras
 import numpy as np
-from keras import ops
 from numpy.typing import ArrayLike
 
 from layers.arguments import one_of, positive_int
 from zoo.probes.bits import check_bits
-from zoo.probes.flipped import Network, Population, change, flipped
+from zoo.probes.flipped import Network, flipped
+from zoo.probes.in_threads import in_threads
 
 _MOST = 2**20  # strings that an exact search may evaluate, per string
 
@@ -50,8 +50,8 @@ def nearest_flip(
     one_of("method", method, ("greedy", "exact"))
     given = None if max_distance is None else positive_int("max_distance", max_distance)
     positive_int("batch_size", batch_size)
-    machine = flipped(model, networks)
-    bits = check_bits(x, model.input_shape[1:], len(machine.zero) if networks else None)
+    machines = flipped(model, networks)
+    bits = check_bits(x, model.input_shape[1:], len(machines) if networks else None)
     count = bits.shape[-1]
     most = min(given or count, count)
     evaluations = sum(math.comb(count, distance) for distance in range(1, most + 1))
@@ -60,51 +60,77 @@ def nearest_flip(
             f"`max_distance` must be lower for an exact search over {count} bits: up to {evaluations} evaluations of "
             f"each string, at most {_MOST} are allowed. Received: max_distance={max_distance!r}"
         )
-    search = _greedy if method == "greedy" else _exact
-    if networks:
-        return np.stack([search(machine, own, most, batch_size) for own in bits])
-    together = max(batch_size // count, 1)
-    groups = [bits[start : start + together] for start in range(0, len(bits), together)]
-    return np.concatenate([search(machine, group, most, batch_size) for group in groups])
+
+    def search(pair: tuple[Network, np.ndarray]) -> np.ndarray:
+        machine, strings = pair
+        together = max(batch_size // count, 1)
+        groups = [strings[start : start + together] for start in range(0, len(strings), together)]
+        one = _greedy if method == "greedy" else _exact
+        return np.concatenate([one(machine, group, most, batch_size) for group in groups])
+
+    if method == "greedy" and machines[0].second is not None:
+        pairs = [pair for own in bits for pair in zip(machines, own if networks else own[None], strict=True)]
+        return np.array(in_threads(lambda pair: _greedy_relu(*pair, most=most), pairs)).reshape(bits.shape[:-1])
+    if not networks:
+        return search((machines[0], bits))
+    return np.stack(in_threads(search, zip(machines, bits.swapaxes(0, 1), strict=True)), axis=1)
 
 
-def _greedy(machine: Network | Population, x: np.ndarray, most: int, batch_size: int) -> np.ndarray:
-    h = machine.start(x)
-    positive = machine.outputs(ops.expand_dims(h, 1))[:, 0] > 0
-    distances, searches = np.full(len(x), -1), np.arange(len(x))
+def _greedy(machine: Network, x: np.ndarray, most: int, batch_size: int) -> np.ndarray:
+    h, x = machine.start(x), x.copy()
+    positive = machine.outputs(h) > 0
+    distances, left = np.full(len(x), -1), np.arange(len(x))
     free = np.ones(x.shape, bool)
+    step = max(batch_size // len(x), 1)
     for distance in range(1, most + 1):
-        y = _each_flipped(machine, h, x, batch_size)
+        pieces = [np.arange(start, min(start + step, x.shape[1]))[None] for start in range(0, x.shape[1], step)]
+        y = np.concatenate([machine.outputs_at(h[:, None] + machine.changes(x, bits)) for bits in pieces], axis=1)
         y = np.where(free, np.where(positive[:, None], y, -y), np.inf)
-        best = y.argmin(axis=1)
-        lowest = np.take_along_axis(y, best[:, None], axis=1)[:, 0]
+        best = y.argmin(axis=1)[:, None]
+        lowest = np.take_along_axis(y, best, axis=1)[:, 0]
         changed = np.where(positive, lowest <= 0, lowest < 0)
-        running = distances[searches] < 0
-        distances[searches[changed & running]] = distance
-        left = np.flatnonzero(running & ~changed)
+        distances[left[changed]] = distance
+        h = h + machine.changes(x, best)[:, 0]
+        np.put_along_axis(free, best, False, axis=1)
+        h, x, positive, free, left = (part[~changed] for part in (h, x, positive, free, left))
         if not len(left):
             break
-        h = h + change(machine, x, best[:, None])[:, 0]
-        free[np.arange(len(x)), best] = False
-        if machine.worth_keeping(len(left)):
-            machine, h = machine.keep(left), ops.take(h, left, axis=0)
-            x, positive, free, searches = x[left], positive[left], free[left], searches[left]
     return distances
 
 
-def _each_flipped(machine: Network | Population, h, x: np.ndarray, batch_size: int) -> np.ndarray:
-    """Outputs `(searches, bits)` with each bit flipped."""
-    step = max(batch_size // len(x), 1)
-    found = []
-    for start in range(0, x.shape[1], step):
-        bits = np.arange(start, min(start + step, x.shape[1]))[None]
-        found.append(machine.outputs(ops.expand_dims(h, 1) + change(machine, x, bits)))
-    return np.concatenate(found, axis=1)
+def _greedy_relu(machine: Network, string: np.ndarray, most: int) -> int:
+    """The same for one string, with the second layer's products only of units that some candidate turns on or off.
+
+    A unit that is on for all candidates is linear: what a bit adds through all of these to the second layer is kept,
+    `through`, and changed by the few units that join or leave them. One that is off for all adds nothing.
+    """
+    h, second = machine.start(string[None])[0], machine.second
+    assert second is not None
+    positive = machine.outputs(h[None])[0] > 0
+    reach = 2 * np.abs(machine.rows).max(axis=0)
+    free, factors = np.ones(len(string), bool), -2 * string[:, None]
+    on, through = np.zeros(len(h), bool), np.zeros((len(string), second.kernel.shape[1]), "float32")
+    for distance in range(1, most + 1):
+        before, on = on, h > reach
+        for units, sign in ((on & ~before, 1), (before & ~on, -1)):
+            if units.any():
+                through += sign * (machine.rows[:, units] @ second.kernel[units])
+        either = np.abs(h) <= reach
+        base = np.maximum(h, 0) @ second.kernel + second.bias
+        switching = np.maximum(h[either] + factors * machine.rows[:, either], 0) - np.maximum(h[either], 0)
+        y = second.outputs(base + factors * through + switching @ second.kernel[either])
+        y = np.where(free, y if positive else -y, np.inf)
+        best = int(y.argmin())
+        if y[best] < 0 or (positive and y[best] == 0):
+            return distance
+        h = h + factors[best] * machine.rows[best]
+        free[best] = False
+    return -1
 
 
-def _exact(machine: Network | Population, x: np.ndarray, most: int, batch_size: int) -> np.ndarray:
+def _exact(machine: Network, x: np.ndarray, most: int, batch_size: int) -> np.ndarray:
     h = machine.start(x)
-    positive = machine.outputs(ops.expand_dims(h, 1))[:, 0] > 0
+    positive = machine.outputs(h) > 0
     distances = np.full(len(x), -1)
     step = max(batch_size // len(x), 1)
     for distance in range(1, most + 1):
@@ -113,9 +139,7 @@ def _exact(machine: Network | Population, x: np.ndarray, most: int, batch_size: 
             chosen = np.array(list(itertools.islice(choices, step)))
             if not len(chosen):
                 break
-            z = ops.expand_dims(h, 1)
-            for bits in chosen.T:
-                z = z + change(machine, x, bits[None])
-            changed = ((machine.outputs(z) > 0) != positive[:, None]).any(axis=1)
+            z = h[:, None] + sum(machine.changes(x, bits[None]) for bits in chosen.T)
+            changed = ((machine.outputs_at(z) > 0) != positive[:, None]).any(axis=1)
             distances[changed & (distances < 0)] = distance
     return distances

@@ -2,12 +2,12 @@
 
 import keras
 import numpy as np
-from keras import ops
 from numpy.typing import ArrayLike
 
 from layers.arguments import optional_seed, positive_int
 from zoo.probes.bits import check_bits
-from zoo.probes.flipped import Network, Population, change, flipped
+from zoo.probes.flipped import Network, flipped
+from zoo.probes.in_threads import in_threads
 
 
 def random_flips(
@@ -32,34 +32,27 @@ def random_flips(
     """
     rng = np.random.default_rng(optional_seed("seed", seed))
     positive_int("batch_size", batch_size)
-    machine = flipped(model, networks)
-    bits = check_bits(x, model.input_shape[1:], len(machine.zero) if networks else None)
-    groups = list(bits) if networks else np.array_split(bits, -(-len(bits) // max(batch_size // 16, 1)))
-    found = [_walk(machine, group, rng.permuted(_orders(group), axis=1), batch_size) for group in groups]
-    return np.stack(found) if networks else np.concatenate(found)
+    machines = flipped(model, networks)
+    bits = check_bits(x, model.input_shape[1:], len(machines) if networks else None)
+    orders = rng.permuted(np.broadcast_to(np.arange(bits.shape[-1]), bits.shape), axis=-1)
+    if networks:
+        each = zip(machines, bits.swapaxes(0, 1), orders.swapaxes(0, 1), strict=True)
+        return np.stack(in_threads(lambda one: _walk(*one, batch_size=batch_size), each), axis=1)
+    together = max(batch_size // 16, 1)
+    groups = [slice(start, start + together) for start in range(0, len(bits), together)]
+    return np.concatenate([_walk(machines[0], bits[group], orders[group], batch_size) for group in groups])
 
 
-def _orders(x: np.ndarray) -> np.ndarray:
-    return np.tile(np.arange(x.shape[1]), (len(x), 1))
-
-
-def _walk(machine: Network | Population, x: np.ndarray, orders: np.ndarray, batch_size: int) -> np.ndarray:
-    h = machine.start(x)
-    positive = machine.outputs(ops.expand_dims(h, 1))[:, 0] > 0
-    count = x.shape[1]
-    steps, searches = np.full(len(x), -1), np.arange(len(x))
-    start = 0
-    while start < count:
+def _walk(machine: Network, x: np.ndarray, orders: np.ndarray, batch_size: int) -> np.ndarray:
+    h, count = machine.start(x), x.shape[1]
+    positive = machine.outputs(h) > 0
+    flips, left, start = np.full(len(x), count), np.arange(len(x)), 0
+    while start < count and len(left):
         bits = orders[:, start : start + max(batch_size // len(x), 1)]
-        path = ops.expand_dims(h, 1) + ops.cumsum(change(machine, x, bits), axis=1)
-        changed = (machine.outputs(path) > 0) != positive[:, None]
-        running, found = steps[searches] < 0, changed.any(axis=1)
-        steps[searches[running & found]] = start + 1 + changed.argmax(axis=1)[running & found]
-        left = np.flatnonzero(running & ~found)
-        if not len(left):
-            break
-        h, start = path[:, -1], start + bits.shape[1]
-        if machine.worth_keeping(len(left)):
-            machine, h = machine.keep(left), ops.take(h, left, axis=0)
-            x, orders, positive, searches = x[left], orders[left], positive[left], searches[left]
-    return np.where(steps < 0, count, steps)
+        path = h[:, None] + np.cumsum(machine.changes(x, bits), axis=1)
+        changed = (machine.outputs_at(path) > 0) != positive[:, None]
+        found = changed.any(axis=1)
+        flips[left[found]] = start + 1 + changed[found].argmax(axis=1)
+        start += bits.shape[1]
+        h, x, orders, positive, left = (part[~found] for part in (path[:, -1], x, orders, positive, left))
+    return flips

@@ -10,13 +10,23 @@ def linear_part(node, use_bias: bool) -> keras.layers.Layer:
     """A copy of a node's layer without activation, with or without its bias.
 
     Raises:
-        ValueError: If the layer has no kernel, or no arguments `activation` and `use_bias`.
+        ValueError: If the layer has no kernel, no arguments `activation` and `use_bias`, or other weights than kernel
+            and bias.
     """
     layer = node.operation
     config = layer.get_config()
     if not hasattr(layer, "kernel") or not {"activation", "use_bias"} <= set(config):
-        raise ValueError(f"`layer` must be one with a kernel and an activation. Received: layer={layer.name!r}")
-    use_bias = use_bias and getattr(layer, "bias", None) is not None
+        raise ValueError(
+            "`layer` must be one with a kernel and the arguments `activation` and `use_bias`. "
+            f"Received: layer={layer.name!r}, a {type(layer).__name__}"
+        )
+    has_bias = getattr(layer, "bias", None) is not None
+    if len(layer.weights) != 1 + has_bias:
+        weights = ", ".join(weight.name for weight in layer.weights)
+        raise ValueError(
+            f"`layer` must have no weights but kernel and bias. Received: layer={layer.name!r} with {weights}"
+        )
+    use_bias = use_bias and has_bias
     linear = type(layer).from_config({**config, "activation": None, "use_bias": use_bias, "dtype": "float32"})
     linear.build(node.input_tensors[0].shape)
     linear.kernel.assign(ops.cast(layer.kernel, "float32"))
@@ -41,3 +51,11 @@ def after(graph: keras.Model, node) -> keras.Model | None:
             f"`layer` must be all that its successors depend on. Received: layer={node.operation.name!r} of "
             f"{describe(graph)}: {error}"
         ) from error
+
+
+def ends_with_sigmoid(graph: keras.Model) -> bool:
+    """Whether the first output is a sigmoid's, also of a model nested at the end."""
+    last = graph.outputs[0]._keras_history.operation
+    if isinstance(last, keras.Model) and last.outputs:
+        return ends_with_sigmoid(last)
+    return getattr(last, "activation", None) is keras.activations.sigmoid or type(last).__name__ == "Sigmoid"

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from layers.arguments import one_of
+from zoo.bare import describe
 from zoo.probes.layer_outputs import Inputs, layer_outputs, probed_layers
 
 KINDS = ("sign", "saturation", "linear_region")
@@ -28,8 +29,8 @@ def transitions(
         trajectory: Points `(points, ...)`; of a model with several inputs a list, where arrays of one row stand still.
         layers: Names; None for all layers with a kernel.
         kind: "sign" of the output, where 0 counts as negative; "saturation", of |output| >= 1 with its sign; or
-            "linear_region" of the layer's activation, which must be "relu" (zero or not) or "hard_tanh" (as
-            saturation).
+            "linear_region" of the layer's activation, which must be "relu" (zero or not), "relu6" (zero, between or 6)
+            or "hard_tanh" (as saturation).
         networks: True for a population, whose layers give `(points, networks, ...)`: counts are then arrays
             `(networks,)`.
         batch_size: Points that are evaluated at once.
@@ -77,6 +78,11 @@ def activation_patterns(
     names = probed_layers(model, layers)
     if layers is None:
         names = [name for name in names if _activation(model.get_layer(name)) != "linear"]
+        if not names:
+            raise ValueError(
+                f"`layers` must name layers with an activation, those of {describe(model)} with a kernel have none. "
+                "Received: layers=None"
+            )
     states = [_states(model.get_layer(name), "linear_region") for name in names]
     seen: set[bytes] = set()
     for outputs in layer_outputs(model, trajectory, names, batch_size):
@@ -89,11 +95,13 @@ def _states(layer: keras.layers.Layer, kind: str) -> Callable[[np.ndarray], np.n
     """From a layer's outputs to the states of its neurons, int8."""
     if kind == "linear_region":
         activation = _activation(layer)
-        if activation not in ("relu", "hard_tanh"):
+        if activation not in ("relu", "relu6", "hard_tanh"):
             raise ValueError(
-                "`kind` 'linear_region' takes layers with the activation 'relu' or 'hard_tanh'. "
+                "`kind` 'linear_region' takes layers with the activation 'relu', 'relu6' or 'hard_tanh'. "
                 f"Received: {layer.name!r} with {activation!r}"
             )
+        if activation == "relu6":
+            return lambda y: (y > 0).astype("int8") + (y >= 6).astype("int8")
         kind = "sign" if activation == "relu" else "saturation"
     if kind == "sign":
         return lambda y: (y > 0).astype("int8")
@@ -102,5 +110,8 @@ def _states(layer: keras.layers.Layer, kind: str) -> Callable[[np.ndarray], np.n
 
 def _activation(layer: keras.layers.Layer) -> str:
     if isinstance(layer, keras.layers.ReLU):
-        return "relu"
-    return getattr(getattr(layer, "activation", None), "__name__", "linear")
+        return {None: "relu", 6: "relu6"}.get(layer.max_value, f"relu up to {layer.max_value}")
+    activation = getattr(layer, "activation", type(layer)) or keras.activations.linear
+    if isinstance(activation, keras.layers.Layer):
+        return _activation(activation)
+    return getattr(activation, "__name__", repr(activation))

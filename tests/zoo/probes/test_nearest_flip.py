@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import zoo
+from layers import PopulationDense
 from zoo.probes import nearest_flip
 
 
@@ -146,6 +147,17 @@ def _limited(distances, most):
     return np.where(distances > most, -1, distances)
 
 
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_the_shorter_way_through_relu_finds_what_the_layers_themselves_find(depth):
+    options = {"dim": 50, "width": 40, "activation": "relu", "sigma_w": 2**0.5, "sigma_b": 0.4}
+    model, x = zoo.build("random_mlp", depth=depth, **options, seed=depth), _strings(30, 50)
+    inputs = keras.Input((50,))
+    by_layers = keras.Model(inputs, keras.layers.Activation("linear")(model(inputs)))
+    found = nearest_flip(model, x)
+    np.testing.assert_array_equal(nearest_flip(by_layers, x), found)
+    assert found.max() > 4
+
+
 def test_no_further_than_max_distance():
     model, x = _random(60, seed=4), _strings(30, 60)
     free = nearest_flip(model, x)
@@ -163,6 +175,12 @@ def test_a_class_that_never_changes_is_not_found():
 def _two_inputs():
     a, b = keras.Input((3,), name="a"), keras.Input((3,), name="b")
     return keras.Model([a, b], keras.layers.Dense(1)(keras.layers.add([a, b])))
+
+
+def _not_a_chain():
+    inputs = keras.Input((6,))
+    x = PopulationDense(4, 3)(inputs)
+    return keras.Model(inputs, PopulationDense(1, 3)(keras.layers.add([x, x])))
 
 
 def _sequential(*layers):
@@ -183,6 +201,7 @@ def _sequential(*layers):
         (lambda: nearest_flip(_random(6, outputs=2), _strings(2, 6)), "one output unit"),
         (lambda: nearest_flip(_random(6, networks=3), _strings(2, 6)), "one output unit"),
         (lambda: nearest_flip(_random(6), _strings(2, 6), networks=True), "one output unit"),
+        (lambda: nearest_flip(_not_a_chain(), _strings(2, 6), networks=True), "a chain of PopulationDense"),
         (lambda: nearest_flip(_two_inputs(), _strings(2, 3)), "must have one input"),
         (lambda: nearest_flip(_sequential(keras.layers.Dense(1, "sigmoid")), _strings(2, 6)), "must give a logit"),
         (

@@ -1,0 +1,124 @@
+"""Probe a model of the zoo along a curve of inputs: how long its image is in each layer, and how often signs change."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+import zoo
+from layers import PopulationDense
+from layers.arguments import one_of
+from recipes.experiment import Row
+from recipes.results import environment
+from recipes.trained import trained
+from zoo.amplification import coins_off
+from zoo.arguments import natural
+from zoo.bare import bare
+from zoo.probes.layer_outputs import called_once, probed_layers
+
+_MOST = 2**25  # numbers in the layers' outputs that are made at once
+CURVES = {"great_circle": zoo.probes.great_circle, "line": zoo.probes.line}
+
+
+def probe(
+    name: str,
+    weights: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    *,
+    seed: int = 0,
+    points: int = 1001,
+    curve: str = "great_circle",
+) -> list[Row]:
+    """Trajectory length, growth and sign transitions in every layer with a kernel, coins replaced by their mean.
+
+    Args:
+        name: Name of a model, or the folder of a run.
+        weights: As of `zoo.build`; None are random ones, of a run its last.
+        options: The builder's; a run has its own.
+        seed: Of weights and curve.
+        points: Int >= 2 on the curve.
+        curve: "great_circle", an arc, or "line".
+
+    Returns:
+        A dict per layer, ready to be written as a JSON line. `growth` is the ratio to the last layer before in which
+        the curve's image has a length, None where there is none. Of a population lengths and transitions are means over
+        its networks.
+
+    Raises:
+        ValueError: If an argument is out of range, or a coin of the model has no mean.
+    """
+    natural("seed", seed)
+    natural("points", points, minimum=2)
+    one_of("curve", curve, tuple(CURVES))
+    model = _coins_off(_built(name, weights, dict(options or {}), seed))
+    way = trajectory(model, seed, points, curve)
+    networks = any(isinstance(layer, PopulationDense) for layer in model.layers)
+    measure = {"networks": networks, "batch_size": _batch_size(model)}
+    lengths = zoo.probes.trajectory_lengths(model, way, **measure)
+    changes = zoo.probes.transitions(model, way, **measure)
+    common = {"model": model.name, "curve": curve, "points": points, "seed": seed}
+    rows, before = [], None
+    for layer, each in lengths.items():
+        length, changed = float(np.mean(each)), float(np.mean(changes[layer]))
+        measured = {"length": length, "growth": length / before if before and length else None, "transitions": changed}
+        rows.append({**common, "layer": layer, **measured, **environment()})
+        before = length or before
+    return rows
+
+
+def trajectory(model: keras.Model, seed: int, points: int = 1001, curve: str = "great_circle") -> list[np.ndarray]:
+    """A curve of the first input between two drawn points, and one drawn row for each of the others.
+
+    Images have uniform pixels in [0, 255], other inputs are standard normal.
+    """
+    rng = np.random.default_rng(seed)
+    ends, *others = [_draw(rng, x.shape[1:], 1 if number else 2) for number, x in enumerate(model.inputs)]
+    return [CURVES[curve](ends[0], ends[1], points), *[other.astype("float32") for other in others]]
+
+
+def table(rows: Sequence[Row]) -> str:
+    """A line per layer, as text."""
+    from tabulate import tabulate
+
+    lines = [
+        (
+            row["layer"],
+            f"{row['length']:.4g}",
+            "-" if row["growth"] is None else f"{row['growth']:.3f}",
+            f"{row['transitions']:.10g}",
+        )
+        for row in rows
+    ]
+    return tabulate(lines, ["layer", "length", "growth", "sign transitions"], disable_numparse=True)
+
+
+def _built(name: str, weights: str | None, options: dict[str, Any], seed: int) -> keras.Model:
+    if not (Path(name) / "config.json").is_file():
+        return zoo.build(name, weights=weights, seed=seed, **options)
+    if options:
+        raise ValueError(f"`options` must be those of the run in {name!r}. Received: options={options}")
+    return trained(name, weights, seed).model
+
+
+def _coins_off(model: keras.Model) -> keras.Model:
+    try:
+        return coins_off(model)
+    except ValueError as error:
+        raise ValueError(
+            f"{model.name!r} cannot be probed as a whole: its coins have no means. Give a part of it that flips no "
+            f"coins to zoo.probes. {error}"
+        ) from error
+
+
+def _batch_size(model: keras.Model) -> int:
+    graph = bare(model)
+    outputs = [called_once(graph, name).outputs[0] for name in probed_layers(model, None)]
+    return min(max(_MOST // sum(math.prod(y.shape[1:]) for y in outputs), 1), 1024)
+
+
+def _draw(rng: np.random.Generator, shape: tuple[int, ...], count: int) -> np.ndarray:
+    size = (count, *shape)
+    return rng.uniform(0, 255, size) if len(shape) == 3 else rng.standard_normal(size)
