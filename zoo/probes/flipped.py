@@ -185,4 +185,4 @@ def _bias(layer: Any) -> np.ndarray:
 
 
 def _numbers(x: Any) -> np.ndarray:
-    return ops.convert_to_numpy(x).astype("float32")
+    return ops.convert_to_numpy(x).astype("float32", copy=False)
