@@ -120,13 +120,36 @@ def binned(outputs: np.ndarray, distances: np.ndarray, width: float, fewest: int
     return width * (np.array(kept) + 0.5), np.array([distances[bins == b].mean() for b in kept])
 
 
-def _fitted(rows: list[Row], x: Callable, y: str) -> tuple[tuple[float, float, float] | None, list[int]]:
+def adjusted(outputs: np.ndarray, distances: np.ndarray, variance: float) -> tuple[float, float]:
+    """Mean distance with less chance in it, and its standard error: what is linear in |output| is put at its mean.
+
+    Wide networks have normal outputs of that variance: the mean of |output| is known, and distances follow it (Eq. 7).
+    """
+    size = np.abs(outputs)
+    slope, intercept = np.polyfit(size, distances, 1)
+    left = distances - slope * size - intercept
+    mean = intercept + slope * math.sqrt(2 * variance / math.pi)
+    return float(mean), float(left.std(ddof=2) / math.sqrt(len(left)))
+
+
+def _adjusted(row: Row) -> Row:
+    found = np.array(row["distances"]) > 0
+    outputs, distances = (np.array(row[key])[found] for key in ("outputs", "distances"))
+    if len(outputs) < 3:
+        return {**row, "adjusted": row["distance"], "adjusted_error": 0.0}
+    mean, error = adjusted(outputs, distances, _process(row["settings"]).variance)
+    return {**row, "adjusted": mean, "adjusted_error": error}
+
+
+def _fitted(
+    rows: list[Row], x: Callable, y: str, error: str = "standard_error"
+) -> tuple[tuple[float, float, float] | None, list[int]]:
     """A line through the means of all networks from `fit_from` bits on, if there are three."""
     kept = [row for row in rows if row["bits"] >= row["settings"]["fit_from"]]
     bits = [row["bits"] for row in kept]
-    if len(set(bits)) < 3 or not all(row["standard_error"] > 0 for row in kept):
+    if len(set(bits)) < 3 or not all(row[error] > 0 for row in kept):
         return None, bits
-    return line_fit(x(np.array(bits)), *(np.array([row[key] for row in kept]) for key in (y, "standard_error"))), bits
+    return line_fit(x(np.array(bits)), *(np.array([row[key] for row in kept]) for key in (y, error))), bits
 
 
 def _root(bits: np.ndarray) -> np.ndarray:
@@ -134,14 +157,17 @@ def _root(bits: np.ndarray) -> np.ndarray:
 
 
 def _report_nearest(rows: list[Row], out: Path) -> None:
-    rows = sorted(rows, key=lambda row: row["bits"])
+    rows = sorted(map(_adjusted, rows), key=lambda row: row["bits"])
     slope = _process(rows[0]["settings"]).slope
     fit, bits = _fitted(rows, _root, "distance")
-    text = _table(rows, ["bits", "distance", "standard_error", "expected", "found"])
-    if fit:
+    less, _ = _fitted(rows, _root, "adjusted", "adjusted_error")
+    text = _table(rows, ["bits", "distance", "standard_error", "adjusted", "adjusted_error", "expected", "found"])
+    if fit and less:
         text += (
             f"\n\nDistance = a sqrt(n / ln n) + b, fitted to n = {', '.join(map(str, bits))}: a = {fit[0]:.3f} ± "
-            f"{fit[1]:.2g} (standard error), b = {fit[2]:.2f}. Eq. 8: a = {1 / math.sqrt(2 * math.pi * slope):.3f}."
+            f"{fit[1]:.2g} (standard error), b = {fit[2]:.2f}. Eq. 8: a = {1 / math.sqrt(2 * math.pi * slope):.3f}. "
+            f"Adjusted for the outputs that were drawn (their |output| put at its mean): a = {less[0]:.3f} ± "
+            f"{less[1]:.2g}, b = {less[2]:.2f}."
         )
 
     write(out / "table.md", text)

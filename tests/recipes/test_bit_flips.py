@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import zoo
-from recipes.bit_flips import binned, line_fit
+from recipes.bit_flips import adjusted, binned, line_fit
 from recipes.reproduce import reproduce
 from zoo import probes
 
@@ -61,6 +61,18 @@ def test_a_line_is_fitted_as_by_generalised_least_squares():
     covariance = np.linalg.inv(design.T @ weights @ design)
     slope, intercept = covariance @ design.T @ weights @ y
     assert line_fit(x, y, errors) == pytest.approx((slope, math.sqrt(covariance[0, 0]), intercept))
+
+
+def test_the_adjusted_mean_is_that_of_the_law_and_closer_to_it():
+    rng = np.random.default_rng(0)
+    outputs = rng.normal(0, 1.5, (200, 400))
+    distances = 0.5 + 2 * np.abs(outputs) + 0.3 * rng.standard_normal(outputs.shape)
+    expected = 0.5 + 2 * 1.5 * math.sqrt(2 / math.pi)
+    found, errors = np.array([adjusted(*pair, 1.5**2) for pair in zip(outputs, distances, strict=True)]).T
+    plain = distances.mean(axis=1)
+    assert abs(found.mean() - expected) < 5 * 0.3 / math.sqrt(80_000)
+    assert found.std() < plain.std() / 4
+    assert errors.mean() == pytest.approx(found.std(), rel=0.25)
 
 
 def test_bins_with_few_samples_are_left_out():
