@@ -1,9 +1,9 @@
 """Experiments on a trajectory's image in every layer of random hard-tanh networks: its length, and what crosses zero.
 
 The trajectory is a quarter of a circle between two random orthogonal vectors of length sqrt(k), as long as vectors of k
-standard normal components; inputs have k dimensions, as layers have units. It is sampled where units saturate, until
-halving every step changes no layer's number of saturation transitions by more than `tolerance`: between these the image
-is smooth. `change` is how far the lengths are from those of every other point.
+standard normal components; inputs have k dimensions, as layers have units. It is sampled until no
+more than `tolerance` of any layer's saturation transitions may be missed: between these the image is smooth. `change`
+is how far the lengths are from those of every other point.
 """
 
 import itertools
@@ -27,15 +27,16 @@ _PAPER = "On the Expressive Power of Deep Neural Networks, section 2.2"
 _OUTPUTS = 2**20  # of a layer, that are evaluated at once
 _SETTINGS: dict[str, Any] = {
     "networks": 10,
-    "points": 1025,
+    "points": 4097,
     "most_points": 2**17,
-    "tolerance": 0.02,
+    "tolerance": 0.05,
     "repetitions": 1,
 }
 _MILLION = {"points": 1_000_001, "most_points": 2**22}
 _SMOKE = {"depth": 3, "networks": 2, "widths": [8, 16], "sigma_w2s": [4.0], "tolerance": 0.05}
 _LENGTHS = {
     **_SETTINGS,
+    "tolerance": 0.3,  # lengths do not need every transition
     "depth": 10,
     "widths": [4, 8, 16, 32, 64, 128],
     "sigma_w2s": [1.0, 2.0, 4.0, 8.0, 16.0, 32.0],

@@ -1,16 +1,28 @@
-"""refine: points on a curve, closer together where neurons change state."""
+"""refine: points on a curve, closer together where neurons may change state unseen."""
 
 import warnings
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import keras
 import numpy as np
+from keras import ops
 
-from layers.arguments import boolean, positive_float, positive_int
-from zoo.probes.layer_outputs import probed_layers
-from zoo.probes.transitions import state_changes
+from layers.arguments import boolean, one_of, positive_float, positive_int
+from zoo.bare import bare
+from zoo.probes.layer_outputs import Inputs, called_once, deterministic, fitting, probed_layers
+from zoo.probes.remainder import linear_part
+from zoo.probes.transitions import KINDS, activation_name, states, thresholds
 
-Curve = Callable[[np.ndarray], np.ndarray]
+Curve = Callable[[np.ndarray], Inputs]
+
+
+class _Survey(NamedTuple):
+    """Of a sampling: transitions seen, `(layers,)`, pairs of them that may be missed, and the steps where they may."""
+
+    seen: np.ndarray
+    missed: np.ndarray
+    doubtful: np.ndarray
 
 
 def refine(
@@ -27,10 +39,11 @@ def refine(
 ) -> np.ndarray:
     """Positions on a curve where sampling it counts transitions that have converged.
 
-    Steps are halved again and again, those at rest (whose last halving brought no new transition to light) only when
-    nothing else moves. The result is reached when halving every step changes no layer's count, of all networks
-    together, by more than the tolerance. What a grid misses are neurons that change forth and back within a step; what
-    is missed after a halving is about as much as it brought to light.
+    What a grid misses are neurons that change forth and back within a step. A step is in doubt for a neuron that has
+    one state at both ends, if going on straight from the step before, or back from the step after, leads to another
+    one. Steps in doubt are halved until the transitions that may be missed, two for each neuron in doubt, are no more
+    than the tolerance in any layer, all networks together. Of neurons that bend once within a step nothing else is
+    missed; so begin with steps that are short beside the linear regions of the first layer.
 
     Args:
         model: As of `transitions`.
@@ -40,7 +53,7 @@ def refine(
         kind: As of `transitions`.
         tolerance: Part of a layer's count, > 0.
         points: Equal steps to begin with, and one.
-        most_points: Where to give up, with a warning that says how much the counts still change.
+        most_points: Where to give up, with a warning that says how many transitions may be missed.
         networks: As of `transitions`.
         batch_size: As of `transitions`.
 
@@ -51,56 +64,67 @@ def refine(
         ValueError: If an argument is out of range, or as of `transitions`.
     """
     positive_float("tolerance", tolerance)
+    boolean("networks", networks)
     if positive_int("points", points) < 2 or positive_int("most_points", most_points) < points:
         raise ValueError(
             f"`points` must be from 2 to `most_points`. Received: points={points!r}, most_points={most_points!r}"
         )
-
     names = probed_layers(model, layers)
-    options = {"networks": boolean("networks", networks), "batch_size": batch_size}
-
-    def counts(t: np.ndarray) -> np.ndarray:
-        changes = np.concatenate(list(state_changes(model, curve(t), names, kind, **options)), axis=1)
-        return (changes.sum(axis=2) if networks else changes).T
-
+    levels = [thresholds(model.get_layer(name), one_of("kind", kind, KINDS)) for name in names]
+    graph = bare(deterministic(model))
+    probe = keras.Model(graph.inputs, [_before_activation(called_once(graph, name), kind) for name in names])
     t = np.linspace(0, 1, points)
-    found = counts(t)  # (steps, layers)
-    resting = np.zeros(len(found), bool)
     while True:
-        everything = resting.all()
-        halved = np.ones(len(found), bool) if everything else ~resting
-        if len(t) + halved.sum() > most_points:
-            warnings.warn(_not_converged(t, found, tolerance, most_points), stacklevel=2)
+        found = _survey(probe, levels, curve, t, positive_int("batch_size", batch_size))
+        if (2 * found.missed <= tolerance * found.seen).all():
             return t
-        t, found, gained = _halve(t, found, halved, counts)
-        moved = np.abs(gained.sum(axis=0))
-        if everything and (moved <= tolerance * found.sum(axis=0)).all():
+        if len(t) + len(found.doubtful) > most_points:
+            warnings.warn(
+                f"The counts have not converged to {tolerance} within most_points={most_points}: at {len(t)} points "
+                f"the layers have {found.seen.tolist()} transitions, and {(2 * found.missed).tolist()} may be missed.",
+                stacklevel=2,
+            )
             return t
-        resting = np.repeat(resting & ~everything, 1 + halved)
-        resting[_children(halved)] = np.repeat(~gained[halved].any(axis=1), 2)
+        t = np.sort(np.concatenate([t, (t[found.doubtful] + t[found.doubtful + 1]) / 2]))
 
 
-def _halve(t: np.ndarray, found: np.ndarray, halved: np.ndarray, counts: Callable) -> tuple[np.ndarray, ...]:
-    """Positions, counts per step and, per former step, by how much its counts grew."""
-    middle = (t[:-1] + t[1:])[halved] / 2
-    nodes = np.unique(np.concatenate([t[:-1][halved], middle, t[1:][halved]]))
-    between = counts(nodes)  # of neighbours in `nodes`, which are ends of one half of a step, or of none
-    left = np.searchsorted(nodes, t[:-1][halved])
-    first, second = between[left], between[left + 1]
-    gained = np.zeros_like(found)
-    gained[halved] = first + second - found[halved]
-    new = np.repeat(found, 1 + halved, axis=0)
-    new[_children(halved)] = np.stack([first, second], axis=1).reshape(-1, found.shape[1])
-    return np.sort(np.concatenate([t, middle])), new, gained
+def _before_activation(node, kind: str) -> keras.KerasTensor:
+    """What has the layer's states and does not go flat where the activation does, if it can be had, else the output."""
+    name = activation_name(node.operation)
+    if name in ("relu", "relu6", "hard_tanh") or (name == "tanh" and kind == "sign"):
+        if isinstance(node.operation, keras.layers.Activation | keras.layers.ReLU):
+            return node.input_tensors[0]
+        try:
+            return linear_part(node, use_bias=True)(node.input_tensors[0])
+        except ValueError:
+            pass
+    return node.outputs[0]
 
 
-def _children(halved: np.ndarray) -> np.ndarray:
-    """Which of the new steps are halves."""
-    return np.repeat(halved, 1 + halved)
+def _survey(probe: keras.Model, levels: list[tuple[float, ...]], curve: Curve, t: np.ndarray, size: int) -> _Survey:
+    """In pieces of `size` steps, each with the steps before and after it."""
+    seen, missed, doubtful = np.zeros(len(levels), int), np.zeros(len(levels), int), []
+    for start in range(0, len(t) - 1, size):
+        first, last = max(start - 1, 0), min(start + size + 2, len(t))
+        filled = np.minimum(np.arange(first, first + size + 3), last - 1)  # of one size: it is compiled once
+        parts = [np.repeat(x, len(filled), axis=0) if len(x) == 1 else x for x in fitting(probe, curve(t[filled]), 1)]
+        outputs = probe.predict_on_batch(parts)
+        inner = slice(start - first, min(start + size, len(t) - 1) - first)
+        for layer, y in enumerate(outputs if isinstance(outputs, list) else [outputs]):
+            values = ops.convert_to_numpy(y)[: last - first].reshape(last - first, -1)
+            changed, doubt = _steps(values, t[first:last], levels[layer])
+            seen[layer] += changed[inner].sum()
+            missed[layer] += doubt[inner].sum()
+            doubtful.append(start + np.flatnonzero(doubt[inner].any(axis=1)))
+    return _Survey(seen, missed, np.unique(np.concatenate(doubtful)))
 
 
-def _not_converged(t: np.ndarray, found: np.ndarray, tolerance: float, most_points: int) -> str:
-    return (
-        f"The counts have not converged to {tolerance} within most_points={most_points}: {found.sum(axis=0).tolist()} "
-        f"transitions in the layers at {len(t)} points."
-    )
+def _steps(y: np.ndarray, t: np.ndarray, levels: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Which neurons change state, and which may do so unseen, `(steps, neurons)`."""
+    state, rise = states(y, levels), np.diff(y, axis=0)
+    changed = state[1:] != state[:-1]
+    leaves = np.zeros_like(changed)
+    ratio = (np.diff(t)[1:] / np.diff(t)[:-1]).astype(y.dtype)[:, None]
+    leaves[1:] = states(y[1:-1] + rise[:-1] * ratio, levels) != state[1:-1]  # on from the step before
+    leaves[:-1] |= states(y[1:-1] - rise[1:] / ratio, levels) != state[1:-1]  # back from the step after
+    return changed, leaves & ~changed

@@ -27,11 +27,12 @@ def linear_part(node, use_bias: bool) -> keras.layers.Layer:
             f"`layer` must have no weights but kernel and bias. Received: layer={layer.name!r} with {weights}"
         )
     use_bias = use_bias and has_bias
-    linear = type(layer).from_config({**config, "activation": None, "use_bias": use_bias, "dtype": "float32"})
+    changed = {"activation": None, "use_bias": use_bias, "dtype": "float32", "name": f"{layer.name}_linear_part"}
+    linear = type(layer).from_config({**config, **changed})
     linear.build(node.input_tensors[0].shape)
-    linear.kernel.assign(ops.cast(layer.kernel, "float32"))
+    linear.kernel.assign(ops.convert_to_numpy(layer.kernel))  # a copy: JAX may give the array away
     if use_bias:
-        linear.bias.assign(ops.cast(layer.bias, "float32"))
+        linear.bias.assign(ops.convert_to_numpy(layer.bias))
     return linear
 
 

@@ -1,6 +1,6 @@
 """Neuron transitions along a trajectory, and the activation patterns it meets."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -45,24 +45,16 @@ def transitions(
     Reference: On the Expressive Power of Deep Neural Networks, sections 2.1 and 2.2.2.
     """
     names = probed_layers(model, layers)
-    pieces = state_changes(model, trajectory, names, kind, networks=networks, batch_size=batch_size)
-    counts = np.sum([piece.sum(axis=1) for piece in pieces], axis=0)
-    return {name: count if networks else int(count) for name, count in zip(names, counts, strict=True)}
-
-
-def state_changes(
-    model: keras.Model, trajectory: Inputs, names: Sequence[str], kind: str, *, networks: bool, batch_size: int
-) -> Iterator[np.ndarray]:
-    """Yield, for consecutive pieces, each step's changes `(layers, steps)` or, of a population, `(layers, steps,
-    networks)`; arguments and errors as of `transitions`.
-    """
-    states = [_states(model.get_layer(name), one_of("kind", kind, KINDS)) for name in names]
-    last: list[np.ndarray] | None = None
+    levels = [thresholds(model.get_layer(name), one_of("kind", kind, KINDS)) for name in names]
+    counts: dict[str, np.ndarray] = {}
+    last: dict[str, np.ndarray] = {}
     for outputs in layer_outputs(model, trajectory, names, batch_size):
-        now = [state_of(y).reshape(*y.shape[: 1 + networks], -1) for state_of, y in zip(states, outputs, strict=True)]
-        joined = now if last is None else [np.concatenate(pair) for pair in zip(last, now, strict=True)]
-        yield np.stack([(state[1:] != state[:-1]).sum(axis=-1) for state in joined])
-        last = [state[-1:] for state in now]
+        for name, level, y in zip(names, levels, outputs, strict=True):
+            state = states(y.reshape(*y.shape[: 1 + networks], -1), level)
+            joined = np.concatenate([last.get(name, state[:1]), state])
+            counts[name] = counts.get(name, 0) + (joined[1:] != joined[:-1]).sum(axis=(0, -1))
+            last[name] = state[-1:]
+    return counts if networks else {name: int(count) for name, count in counts.items()}
 
 
 def activation_patterns(
@@ -77,41 +69,47 @@ def activation_patterns(
     """
     names = probed_layers(model, layers)
     if layers is None:
-        names = [name for name in names if _activation(model.get_layer(name)) != "linear"]
+        names = [name for name in names if activation_name(model.get_layer(name)) != "linear"]
         if not names:
             raise ValueError(
                 f"`layers` must name layers with an activation, those of {describe(model)} with a kernel have none. "
                 "Received: layers=None"
             )
-    states = [_states(model.get_layer(name), "linear_region") for name in names]
+    levels = [thresholds(model.get_layer(name), "linear_region") for name in names]
     seen: set[bytes] = set()
     for outputs in layer_outputs(model, trajectory, names, batch_size):
-        rows = [state_of(y).reshape(len(y), -1) for state_of, y in zip(states, outputs, strict=True)]
+        rows = [states(y, level).reshape(len(y), -1) for level, y in zip(levels, outputs, strict=True)]
         seen.update(row.tobytes() for row in np.concatenate(rows, axis=1))
     return len(seen)
 
 
-def _states(layer: keras.layers.Layer, kind: str) -> Callable[[np.ndarray], np.ndarray]:
-    """From a layer's outputs to the states of its neurons, int8."""
-    if kind == "linear_region":
-        activation = _activation(layer)
-        if activation not in ("relu", "relu6", "hard_tanh"):
-            raise ValueError(
-                "`kind` 'linear_region' takes layers with the activation 'relu', 'relu6' or 'hard_tanh'. "
-                f"Received: {layer.name!r} with {activation!r}"
-            )
-        if activation == "relu6":
-            return lambda y: (y > 0).astype("int8") + (y >= 6).astype("int8")
-        kind = "sign" if activation == "relu" else "saturation"
+def thresholds(layer: keras.layers.Layer, kind: str) -> tuple[float, ...]:
+    """Where outputs change state."""
     if kind == "sign":
-        return lambda y: (y > 0).astype("int8")
-    return lambda y: (y >= 1).astype("int8") - (y <= -1).astype("int8")
+        return (0,)
+    if kind == "saturation":
+        return (-1, 1)
+    activation = activation_name(layer)
+    regions = {"relu": (0,), "relu6": (0, 6), "hard_tanh": (-1, 1)}
+    if activation not in regions:
+        raise ValueError(
+            "`kind` 'linear_region' takes layers with the activation 'relu', 'relu6' or 'hard_tanh'. "
+            f"Received: {layer.name!r} with {activation!r}"
+        )
+    return regions[activation]
 
 
-def _activation(layer: keras.layers.Layer) -> str:
+def states(y: np.ndarray, levels: tuple[float, ...]) -> np.ndarray:
+    """How many levels are below, int8; a positive level is below itself, where activations saturate."""
+    above = [y >= level if level > 0 else y > level for level in levels]
+    return above[0].view("int8") if len(above) == 1 else np.add(*above, dtype="int8")
+
+
+def activation_name(layer: keras.layers.Layer) -> str:
+    """Of its activation, "linear" if it has none."""
     if isinstance(layer, keras.layers.ReLU):
         return {None: "relu", 6: "relu6"}.get(layer.max_value, f"relu up to {layer.max_value}")
     activation = getattr(layer, "activation", type(layer)) or keras.activations.linear
     if isinstance(activation, keras.layers.Layer):
-        return _activation(activation)
+        return activation_name(activation)
     return getattr(activation, "__name__", repr(activation))
