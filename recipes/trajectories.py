@@ -28,7 +28,7 @@ _OUTPUTS = 2**20  # of a layer, that are evaluated at once
 _SETTINGS: dict[str, Any] = {
     "networks": 10,
     "points": 4097,
-    "most_points": 2**17,
+    "most_points": 2**16,
     "tolerance": 0.05,
     "repetitions": 1,
 }
