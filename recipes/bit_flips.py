@@ -54,7 +54,7 @@ def _nearest(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[R
     distances = all_distances[all_distances > 0]  # a class that the greedy search never left has none
     return [
         {
-            "distance": float(distances.mean()),
+            "distance": _mean(distances),
             "found": len(distances),
             "standard_error": _standard_error(distances),
             "expected": float(gaussian_process.expected_distance(point["bits"], _process(s).slope)),
@@ -71,9 +71,9 @@ def _random(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Ro
     (flips,) = _populations(s, point["bits"], seed, measure)
     return [
         {
-            "flips": float(flips.mean()),
+            "flips": _mean(flips),
             "standard_error": _standard_error(flips),
-            "never": float(np.mean(flips == point["bits"])),
+            "never": _mean(flips == point["bits"]),
             "fewest": float(gaussian_process.fewest_random_flips(point["bits"])),
         }
     ]
@@ -91,12 +91,17 @@ def _both(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]
     return [
         {
             "compared": int(known.sum()),
-            "agreement": float(np.mean(greedy[known] == exact[known])),
-            "greedy": float(greedy[known].mean()),
-            "exact": float(exact[known].mean()),
-            "largest_excess": int((greedy - exact)[known].max()),
+            "agreement": _mean(greedy[known] == exact[known]),
+            "greedy": _mean(greedy[known]),
+            "exact": _mean(exact[known]),
+            "largest_excess": int((greedy - exact)[known].max(initial=0)),
         }
     ]
+
+
+def _mean(numbers: np.ndarray) -> float:
+    """NaN if there are none: no search found anything."""
+    return float(numbers.mean()) if len(numbers) else math.nan
 
 
 def _standard_error(numbers: np.ndarray) -> float:

@@ -77,7 +77,7 @@ def _lengths(s: dict[str, Any], point: Row, seed: int, prepared: None, *, count:
     probed = [*hidden, "readout"] if count else hidden
     options = {"networks": True, "batch_size": max(_OUTPUTS // (s["networks"] * point["width"]), 16)}
     sampling = {key: s[key] for key in ("tolerance", "points", "most_points")}
-    t = probes.refine(model, curve, probed, "saturation", **sampling, **options)
+    t = probes.refine(model, curve, probed, "saturation", **sampling, batch_size=options["batch_size"])
     fine, coarse = (_table(probes.trajectory_lengths(model, curve(part), hidden, **options)) for part in (t, t[::2]))
     change = (np.abs(fine - coarse) / np.where(fine > 0, fine, 1)).max(axis=1)
     rows = [

@@ -3,6 +3,9 @@
 import numbers
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 
 def check_images(input_shape: Any, classes: Any) -> None:
     """Raise a `ValueError` unless these are images from 8x8x1 up and at least two classes."""
@@ -24,3 +27,19 @@ def natural(name: str, value: Any, minimum: int = 0) -> int:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not minimum <= int(value) < 2**32:
         raise ValueError(f"`{name}` must be an int in [{minimum}, 2**32). Received: {name}={value!r}")
     return int(value)
+
+
+def as_numbers(name: str, value: ArrayLike) -> np.ndarray:
+    """`value` as a float array, or a `ValueError` that names the argument if it holds anything but numbers."""
+    try:
+        return np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"`{name}` must be a number or an array of numbers. Received: {name}={value!r}") from None
+
+
+def finite_numbers(name: str, value: ArrayLike) -> np.ndarray:
+    """As `as_numbers`, without infinities and NaN."""
+    array = as_numbers(name, value)
+    if not np.isfinite(array).all():
+        raise ValueError(f"`{name}` must be finite. Received: infinities or NaN in an array of shape {array.shape}")
+    return array

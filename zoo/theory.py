@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from layers.arguments import positive_float, positive_int
+from zoo.arguments import as_numbers
 
 
 def ball_offset(radius: float = 1.0, alpha: float = 0.75) -> float:
@@ -81,7 +82,7 @@ def majority_accuracy(probability: ArrayLike, samples: ArrayLike) -> np.ndarray:
 
     Reference: section 2.1.
     """
-    p, n = _numbers("probability", probability), _samples(samples)
+    p, n = as_numbers("probability", probability), _samples(samples)
     if not ((p >= 0) & (p <= 1)).all():
         raise ValueError(f"`probability` must be in [0, 1]. Received: probability={probability!r}")
     more, half = n // 2 + 1, (n + 1) // 2
@@ -95,7 +96,7 @@ def hoeffding_error(probability: ArrayLike, samples: ArrayLike) -> np.ndarray:
 
     Reference: appendix B, Lemma B.1.
     """
-    margin = _numbers("probability", probability) - 0.5
+    margin = as_numbers("probability", probability) - 0.5
     if not ((margin > 0) & (margin <= 0.5)).all():
         raise ValueError(f"`probability` must be in (0.5, 1]. Received: probability={probability!r}")
     return np.exp(-2 * _samples(samples) * margin**2)
@@ -141,7 +142,7 @@ def _dim(dim: int) -> int:
 
 
 def _norms(norm: ArrayLike) -> np.ndarray:
-    found = _numbers("norm", norm)
+    found = as_numbers("norm", norm)
     if not (found >= 0).all():
         raise ValueError(f"`norm` must be numbers >= 0. Received: norm={norm!r}")
     return found
@@ -152,10 +153,3 @@ def _samples(samples: ArrayLike) -> np.ndarray:
     if not np.issubdtype(found.dtype, np.integer) or (found < 1).any():
         raise ValueError(f"`samples` must be ints >= 1. Received: samples={samples!r}")
     return found
-
-
-def _numbers(name: str, value: ArrayLike) -> np.ndarray:
-    try:
-        return np.asarray(value, dtype=float)
-    except (TypeError, ValueError):
-        raise ValueError(f"`{name}` must be a number or an array of numbers. Received: {name}={value!r}") from None

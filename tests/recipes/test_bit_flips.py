@@ -90,3 +90,14 @@ def test_bad_settings_are_named(tmp_path, key, value):
 def test_an_exact_search_that_takes_too_long_is_refused(tmp_path):
     with pytest.raises(ValueError, match="evaluations"):
         reproduce("simplicity-table1", tmp_path, budget="smoke", settings={"bits": [64], "max_distance": 6})
+
+
+def test_searches_that_found_nothing_have_no_mean(tmp_path):
+    given = {"bits": [6], "max_distance": 1, "networks": 1}
+    for seed in range(20):
+        (row,) = reproduce("simplicity-table1", tmp_path / str(seed), budget="smoke", settings=given, seed=seed)
+        if not row["compared"]:
+            break
+    assert row["compared"] == 0
+    assert row["greedy"] is row["exact"] is row["agreement"] is None
+    assert (tmp_path / str(seed) / "figure.png").is_file()

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from layers.arguments import finite_float
+from zoo.arguments import as_numbers, finite_numbers
 
 
 def binarize(images: ArrayLike, threshold: float = 25) -> np.ndarray:
@@ -17,11 +18,11 @@ def binarize(images: ArrayLike, threshold: float = 25) -> np.ndarray:
         float32 array `(images, pixels)`.
 
     Raises:
-        ValueError: If `threshold` is not a finite number, or `images` has no pixels.
+        ValueError: If `threshold` is not a finite number, or `images` holds anything else or no pixels.
 
     Reference: Random deep neural networks are biased towards simple functions, section 4.3.
     """
-    pixels = np.asarray(images)
+    pixels = finite_numbers("images", images)
     if pixels.ndim < 2 or not pixels.size:
         raise ValueError(f"`images` must be of shape (images, ...). Received: images of shape {pixels.shape}")
     above = pixels.reshape(len(pixels), -1) > finite_float("threshold", threshold)
@@ -37,9 +38,9 @@ def check_bits(x: ArrayLike, shape: tuple[int, ...], networks: int | None = None
         networks: Networks of a population, or None.
 
     Raises:
-        ValueError: If `x` is not of that shape, is empty or has other numbers than -1 and 1.
+        ValueError: If `x` is not of that shape, is empty or holds anything but -1 and 1.
     """
-    bits = np.asarray(x)
+    bits = as_numbers("x", x)
     own = networks is not None and bits.shape[1:] == (networks, *shape)
     if not own and bits.shape[1:] != tuple(shape):
         wanted = f"(strings, {', '.join(map(str, shape))})"

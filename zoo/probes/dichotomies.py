@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from layers.arguments import optional_seed, positive_int
+from layers.arguments import boolean, optional_seed, positive_int
 from zoo.probes.layer_outputs import called_once, fitting, single
 from zoo.probes.remainder import after, linear_part
 
@@ -72,13 +72,16 @@ def labelings(
 
     Reference: On the Expressive Power of Deep Neural Networks, section 2.4.
     """
+    boolean("networks", networks)
+    if positive_int("points", points) < 2:
+        raise ValueError(f"`points` must be at least 2. Received: points={points!r}")
     graph = single(model)
     (x,) = fitting(graph, inputs, fewest=1)
     if graph.output_shape[-1] != 1 or len(graph.output_shape) != 2 + networks:
         raise ValueError(f"`model` must have one output unit. Received: outputs of shape {graph.output_shape}")
     node = called_once(graph, layer)
     own, rest = _products(graph, node, x, seed), after(graph, node)
-    angles = 2 * np.pi * np.arange(positive_int("points", points)) / points
+    angles = 2 * np.pi * np.arange(points) / points
     step = max(positive_int("batch_size", batch_size) // len(x), 1)
     outputs = (_outputs(rest, node.operation, own, angles[i : i + step]) for i in range(0, points, step))
     labels = ((y > 0).reshape(-1, len(x), graph.output_shape[1]).swapaxes(1, 2) for y in outputs)

@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from layers import PopulationDense
+from layers.arguments import boolean
 from zoo.bare import describe
 from zoo.probes.layer_outputs import called_once, single
 from zoo.probes.remainder import after, ends_with_sigmoid, linear_part
@@ -74,6 +75,7 @@ def flipped(model: keras.Model, networks: bool = False) -> list[Network]:
         ValueError: If the model flips coins, has several inputs, not one output unit without a sigmoid, or is no
             chain of `PopulationDense` layers where `networks` says so.
     """
+    boolean("networks", networks)
     graph = single(model)
     if len(graph.outputs) != 1 or graph.output_shape[-1] != 1 or len(graph.output_shape) != 2 + networks:
         raise ValueError(f"`model` must have one output unit, a sign. Received: outputs of shape {graph.output_shape}")

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike
 
+from zoo.arguments import finite_numbers
 from zoo.bare import bare, describe
 from zoo.names import check_known
 
@@ -23,7 +24,7 @@ def hold(model: keras.Model, values: Mapping[str, ArrayLike]) -> keras.Model:
         A model whose inputs are those that are not held.
 
     Raises:
-        ValueError: If a name is unknown, a value is not of its input's shape, or no input is left.
+        ValueError: If a name is unknown, a value is not of its input's shape or not finite, or no input is left.
     """
     graph = bare(model)
     graph = keras.Model(graph.inputs, graph.output, name=graph.name)  # inputs as a list, also where they are a dict
@@ -39,7 +40,8 @@ def hold(model: keras.Model, values: Mapping[str, ArrayLike]) -> keras.Model:
 
 
 def _held(wanted: keras.KerasTensor, value: ArrayLike, beside: keras.KerasTensor) -> Any:
-    array = np.asarray(value)
+    finite_numbers("values", value)
+    array = np.asarray(value)  # an int stays one
     fits = array.ndim == len(wanted.shape) - 1 and all(
         n in (None, size) for n, size in zip(wanted.shape[1:], array.shape, strict=True)
     )

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from layers.arguments import boolean, one_of, positive_float, positive_int
+from layers.arguments import one_of, positive_float, positive_int
 from zoo.bare import bare
 from zoo.probes.layer_outputs import Inputs, called_once, deterministic, fitting, probed_layers
 from zoo.probes.remainder import linear_part
@@ -35,7 +35,6 @@ def refine(
     tolerance: float = 0.01,
     points: int = 1025,
     most_points: int = 2**20,
-    networks: bool = False,
     batch_size: int = 1024,
 ) -> np.ndarray:
     """Positions on a curve where sampling it counts transitions that have converged.
@@ -43,8 +42,8 @@ def refine(
     What a grid misses are neurons that change forth and back within a step. A step is in doubt for a neuron that has
     one state at both ends, if going on from the step before, or back from the step after, a little steeper leads to
     another one. Steps in doubt are halved until the transitions that may be missed, two for each neuron in doubt, are
-    no more than the tolerance in any layer, all networks together. Nothing else is missed of neurons that bend once
-    within a step: begin with steps that are short beside the linear regions of the first layer.
+    no more than the tolerance in any layer (of a population: all networks together). Nothing else is missed of neurons
+    that bend once within a step: begin with steps that are short beside the linear regions of the first layer.
 
     Args:
         model: As of `transitions`.
@@ -55,7 +54,6 @@ def refine(
         tolerance: Part of a layer's count, > 0.
         points: Equal steps to begin with, and one.
         most_points: Where to give up, with a warning that says how many transitions may be missed.
-        networks: As of `transitions`.
         batch_size: As of `transitions`.
 
     Returns:
@@ -65,7 +63,8 @@ def refine(
         ValueError: If an argument is out of range, or as of `transitions`.
     """
     positive_float("tolerance", tolerance)
-    boolean("networks", networks)
+    if not callable(curve):
+        raise ValueError(f"`curve` must be a function of positions. Received: curve={curve!r}")
     if positive_int("points", points) < 2 or positive_int("most_points", most_points) < points:
         raise ValueError(
             f"`points` must be from 2 to `most_points`. Received: points={points!r}, most_points={most_points!r}"
@@ -108,7 +107,11 @@ def _survey(probe: keras.Model, levels: list[tuple[float, ...]], curve: Curve, t
     for start in range(0, len(t) - 1, size):
         first, last = max(start - 1, 0), min(start + size + 2, len(t))
         filled = np.minimum(np.arange(first, first + size + 3), last - 1)  # of one size: it is compiled once
-        parts = [np.repeat(x, len(filled), axis=0) if len(x) == 1 else x for x in fitting(probe, curve(t[filled]), 1)]
+        given = fitting(probe, curve(t[filled]), fewest=1)
+        if {len(x) for x in given} - {1, len(filled)}:
+            counts = f"{[len(x) for x in given]} for {len(filled)}"
+            raise ValueError(f"`curve` must give a point for each position. Received: {counts}")
+        parts = [np.repeat(x, len(filled), axis=0) if len(x) == 1 else x for x in given]
         outputs = probe.predict_on_batch(parts)
         inner = slice(start - first, min(start + size, len(t) - 1) - first)
         for layer, y in enumerate(outputs if isinstance(outputs, list) else [outputs]):

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from layers.arguments import boolean
 from zoo.probes.layer_outputs import Inputs, layer_outputs, probed_layers
 
 
@@ -35,6 +36,7 @@ def trajectory_lengths(
 
     Reference: On the Expressive Power of Deep Neural Networks, section 2.2.1.
     """
+    boolean("networks", networks)
     names = probed_layers(model, layers)
     totals: dict[str, np.ndarray] = {}
     last: dict[str, np.ndarray] = {}

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from layers.arguments import one_of
+from layers.arguments import boolean, one_of
 from zoo.bare import describe
 from zoo.probes.layer_outputs import Inputs, layer_outputs, probed_layers
 
@@ -44,6 +44,7 @@ def transitions(
 
     Reference: On the Expressive Power of Deep Neural Networks, sections 2.1 and 2.2.2.
     """
+    boolean("networks", networks)
     names = probed_layers(model, layers)
     levels = [thresholds(model.get_layer(name), one_of("kind", kind, KINDS)) for name in names]
     counts: dict[str, np.ndarray] = {}

@@ -18,6 +18,8 @@ def test_pixels_above_the_threshold_are_one_and_all_others_minus_one():
         (np.zeros(3), 25, "`images` must be"),
         (np.zeros((0, 2)), 25, "`images` must be"),
         (np.zeros((1, 2)), "a", "`threshold`"),
+        ([["a"]], 25, "`images` must be a number or an array of numbers"),
+        ([[np.nan]], 25, "`images` must be finite"),
     ],
 )
 def test_what_does_not_fit_is_named(images, threshold, message):

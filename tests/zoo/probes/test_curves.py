@@ -32,5 +32,9 @@ def test_bad_arguments_are_named(curve):
             curve([0.0], [1.0], points)
     with pytest.raises(ValueError, match="`x1` must have the shape of `x0`"):
         curve([0.0], [1.0, 2.0], 3)
+    with pytest.raises(ValueError, match="`x0` must be finite"):
+        curve([np.nan], [1.0], 3)
+    with pytest.raises(ValueError, match="`x1` must be a number or an array of numbers"):
+        curve([0.0], ["a"], 3)
     with pytest.raises(ValueError, match="`turns` must be"):
         great_circle([0.0], [1.0], 3, turns=float("inf"))

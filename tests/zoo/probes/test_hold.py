@@ -37,6 +37,8 @@ def test_weights_are_shared_and_layers_keep_their_names():
         ({"c": np.zeros(2)}, "Unknown input"),
         ({"a": np.zeros(3)}, "`values` must be of the shape \\(2,\\) for 'a'"),
         ({"a": np.zeros((1, 2))}, "`values` must be of the shape"),
+        ({"a": "ab"}, "`values` must be a number or an array of numbers"),
+        ({"a": [0, np.nan]}, "`values` must be finite"),
         ({"a": np.zeros(2), "b": np.zeros(2)}, "`values` must leave an input"),
     ],
 )

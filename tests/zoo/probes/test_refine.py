@@ -73,7 +73,7 @@ def test_the_counts_of_hidden_layers_are_those_of_a_million_points(sigma_w, dept
         return great_circle([1.0, 0, 0], [0, 1.0, 0], t, turns=1)
 
     layers = [f"hidden_{number}" for number in range(1, depth + 1)]
-    t = refine(model, curve, layers, networks=several)
+    t = refine(model, curve, layers)
     found = transitions(model, curve(t), layers, networks=several)
     exact = transitions(model, curve(10**6), layers, networks=several, batch_size=2**15)
     coarse = transitions(model, curve(65), layers, networks=several)
@@ -93,16 +93,26 @@ def test_giving_up_warns_and_says_how_far_it_got():
     assert 100 <= len(t) <= 500
 
 
-@pytest.mark.parametrize(
-    ("key", "value"), [("tolerance", 0.0), ("points", 1), ("most_points", 16), ("kind", "none"), ("networks", "yes")]
-)
+@pytest.mark.parametrize(("key", "value"), [("tolerance", 0.0), ("points", 1), ("most_points", 16), ("kind", "none")])
 def test_bad_arguments_are_named(key, value):
     model = _teeth([0.5])
     with pytest.raises(ValueError, match=f"`{key}`"):
         refine(model, lambda t: line([0.0], [1.0], t), **{"points": 17, key: value})
 
 
-@pytest.mark.parametrize("t", [np.array([0.0, 1.5]), np.zeros((2, 2)), np.array([])])
+@pytest.mark.parametrize(
+    ("curve", "message"),
+    [
+        (np.zeros((5, 1)), "`curve` must be a function"),
+        (lambda t: np.zeros((7, 1)), "a point for each position. Received: \\[7\\] for"),
+    ],
+)
+def test_what_is_no_curve_is_refused(curve, message):
+    with pytest.raises(ValueError, match=message):
+        refine(_teeth([0.5]), curve)
+
+
+@pytest.mark.parametrize("t", [np.array([0.0, 1.5]), np.zeros((2, 2)), np.array([]), [0.0, np.nan], [-1]])
 def test_positions_on_a_curve_are_checked(t):
     with pytest.raises(ValueError, match="`points` must be positions in \\[0, 1\\]"):
         line([0.0], [1.0], t)
@@ -110,3 +120,4 @@ def test_positions_on_a_curve_are_checked(t):
 
 def test_positions_give_the_points_of_equal_steps():
     np.testing.assert_array_equal(line([0.0], [2.0], np.linspace(0, 1, 5)), line([0.0], [2.0], 5))
+    np.testing.assert_array_equal(line([0.0], [2.0], [0, 0.25]), [[0.0], [0.5]])
