@@ -71,14 +71,14 @@ def train(
 ) -> None:
     """Train a recipe; Ctrl-C and SIGTERM save the state, --resume goes on from it."""
     from recipes.recipe import find
-    from recipes.report import vote_table
+    from recipes.report import report
     from recipes.train import train as run
 
     given = {key: value for key, value in {"epochs": epochs, "seed": seed}.items() if value is not None}
     chosen = find(recipe).replace({**_parse(settings), **given})
     with _stoppable("the same command and --resume"):
         rows = run(chosen, out, data_dir=data_dir, resume=resume, max_minutes=max_minutes)
-    print(f"\n{vote_table(rows)}\n\nWritten to {out}")
+    print(f"\n{report(rows)}\n\nWritten to {out}")
 
 
 @app.command()
@@ -96,7 +96,7 @@ def evaluate(
     """Evaluate a trained model under every vote, with Wilson intervals."""
     from layers.arguments import one_of
     from recipes.evaluate import evaluate as run
-    from recipes.report import vote_table
+    from recipes.report import report
     from recipes.results import append_results
     from recipes.trained import trained
     from zoo.amplification import VOTES
@@ -119,7 +119,7 @@ def evaluate(
     )
     if out:
         append_results(out, rows)
-    print(vote_table(rows))
+    print(report(rows))
 
 
 @app.command()

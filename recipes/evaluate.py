@@ -1,15 +1,17 @@
-"""Evaluate a model under every vote: result lines with Wilson intervals."""
+"""Evaluate a model under every vote: result lines with Wilson intervals, and how far its flips differ."""
 
 import time
 from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 import zoo
+from layers.arguments import positive_int
 from recipes.results import environment
-from zoo.amplification import VOTES
-from zoo.coin_graph import has_coins
+from zoo.amplification import VOTES, flip_logits, voted, wilson
+from zoo.coin_graph import coin_graph, has_coins
 from zoo.data import Split
 
 
@@ -25,6 +27,10 @@ def evaluate(
     seed: int | None = None,
 ) -> list[dict[str, Any]]:
     """Random accuracy of a model for each vote and number of flips (coins off: once).
+
+    One pass of `max(samples)` flips answers all numbers of flips and both votes. Lines of votes also have
+    `disagreement`, the share of examples whose first n flips are not all of one class, and `winning_share`, the mean
+    share of the flips that the most frequent class has.
 
     Args:
         model: A model of the zoo; one without coins has its accuracy as a single line, vote "none".
@@ -43,13 +49,42 @@ def evaluate(
         ValueError: If the split is empty or has NaN, or an argument is outside its range.
     """
     common = {"recipe": recipe, "model": model.name, "data": data, "split": split_name}
-    rows, coins = [], has_coins(model)
-    for vote in votes or (VOTES if coins else ("expected",)):
-        started = time.monotonic()
-        wanted = [1] if vote == "expected" else sorted(samples)
-        results = zoo.random_accuracy(model, split.x, split.y, wanted, vote)
-        seconds = round(time.monotonic() - started, 3)
-        for n, result in zip(wanted, results, strict=True):
-            measured = {**result._asdict(), "seed": seed, "seconds": seconds}
-            rows.append({**common, "samples": n, "vote": vote if coins else "none", **measured, **environment()})
-    return rows
+    coins, started, rows = has_coins(model), time.monotonic(), []
+    chosen = list(votes or VOTES) if coins else ["expected"]
+    flipping = [vote for vote in chosen if vote != "expected"]
+    if flipping:
+        rows += _by_flips(model, split, sorted(positive_int("samples", n) for n in samples), flipping)
+    if "expected" in chosen:
+        plain = zoo.random_accuracy(model, split.x, split.y, 1, "expected")
+        rows.append({"samples": 1, "vote": "expected" if coins else "none", **plain._asdict()})
+    measured = {"seed": seed, "seconds": round(time.monotonic() - started, 3), **environment()}
+    return [{**common, **row, **measured} for row in rows]
+
+
+def _by_flips(model, split: Split, samples: list[int], votes: list[str]) -> list[dict[str, Any]]:
+    """Accuracy of each vote for the first n flips of every example, from one pass."""
+    temperature = coin_graph(model).majority.temperature
+    labels, at = np.asarray(split.y).reshape(-1), 0
+    if len(labels) != len(split.x):
+        raise ValueError(f"`split` must have one label per image. Received: {len(split.x)} and {len(labels)} labels")
+    correct = {(vote, n): 0 for vote in votes for n in samples}
+    disagreeing, winning = np.zeros(len(samples), int), np.zeros(len(samples))
+    for logits in flip_logits(model, split.x, max(samples)):
+        truth, at = labels[at : at + len(logits)], at + len(logits)
+        for vote in votes:
+            for n, classes in zip(samples, voted(logits, samples, vote, temperature), strict=True):
+                correct[vote, n] += int((classes == truth).sum())
+        largest = _largest_counts(logits.argmax(-1), samples, logits.shape[-1])
+        disagreeing += (largest < samples).sum(axis=0)
+        winning += (largest / samples).sum(axis=0)
+    shares = {
+        n: {"disagreement": float(differ / at), "winning_share": float(share / at)}
+        for n, differ, share in zip(samples, disagreeing, winning, strict=True)
+    }
+    return [{"samples": n, "vote": vote, **wilson(c, at)._asdict(), **shares[n]} for (vote, n), c in correct.items()]
+
+
+def _largest_counts(classes: np.ndarray, samples: list[int], number: int) -> np.ndarray:
+    """Flips of the most frequent class among the first n of `(batch, flips)`, for each n: `(batch, len(samples))`."""
+    counts = np.cumsum(classes[:, :, None] == np.arange(number), axis=1, dtype=np.int32)
+    return counts[:, np.asarray(samples) - 1].max(axis=-1)

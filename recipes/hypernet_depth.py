@@ -16,6 +16,7 @@ _PAPER: dict[str, Any] = {
     "depths": [2, 6, 10, 14, 20],
     "methods": list(_METHODS),
     "epochs": 200,
+    "warmup_epochs": 0.6,
     "flips": 100,
     "repetitions": 3,
     "runs": "runs/hypernet",
@@ -37,7 +38,7 @@ def _run(s: dict[str, Any], point: Row, seed: int, data_dir: str | None) -> list
 def _train(s: dict[str, Any], depth: int, method: str, seed: int, data_dir: str | None) -> list[Row]:
     """Result lines of a training in a folder of its own, where it also goes on after a stop."""
     folder = Path(s["runs"]) / f"{s['data']}-depth{depth}-seed{seed}"
-    settings = {"depth": depth, "epochs": s["epochs"], "seed": seed}
+    settings = {"depth": depth, "epochs": s["epochs"], "warmup_epochs": s["warmup_epochs"], "seed": seed}
     if method == "cfnn":
         settings["samples"] = [s["flips"]]
     if method == "frozen":
@@ -57,7 +58,15 @@ add(
     Experiment(
         "Coin-Flipping Neural Networks, Tables 1, 2 and 4",
         {
-            "smoke": {**_PAPER, "data": "digits", "depths": [2], "epochs": 1, "flips": 5, "repetitions": 1},
+            "smoke": {
+                **_PAPER,
+                "data": "digits",
+                "depths": [2],
+                "epochs": 1,
+                "warmup_epochs": 0.5,
+                "flips": 5,
+                "repetitions": 1,
+            },
             "standard": {**_PAPER, "depths": [6], "epochs": 40, "repetitions": 1},
             "paper": _PAPER,
         },

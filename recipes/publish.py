@@ -1,6 +1,6 @@
 """Publish the weights of a finished run: weights file, model card, manifest row.
 
-python -m recipes.publish RUN_FOLDER NAME
+python -m recipes.publish RUN_FOLDER NAME [NOTE]
 """
 
 import json
@@ -12,7 +12,7 @@ import zoo
 from layers.score_masked import masked_layers
 from recipes.checkpoint import write_json
 from recipes.recipe import Recipe, find, names
-from recipes.report import vote_table
+from recipes.report import coins_sentence, vote_table
 from recipes.results import read_results
 from recipes.trained import trained
 from zoo import pretrained
@@ -21,13 +21,14 @@ from zoo import pretrained
 _FREE = ("samples", "rate", "weight_decay")
 
 
-def publish(run: Path, name: str, folder: Path) -> dict[str, Any]:
+def publish(run: Path, name: str, folder: Path, note: str = "") -> dict[str, Any]:
     """Copy a finished run's last weights into `folder` with a card and a manifest row.
 
     Args:
         run: Folder of a run that has its `results.jsonl`.
         name: Name of the weights, as in `build(..., weights=name)`.
         folder: The folder of the manifest, `saved_models`.
+        note: What the card must say besides, e.g. that the run was moved to another machine half-way.
 
     Returns:
         The manifest row.
@@ -44,6 +45,7 @@ def publish(run: Path, name: str, folder: Path) -> dict[str, Any]:
     (zoo.save_supermask if masked_layers(model) else zoo.save_weights)(model, folder / target)
     options = {"input_shape": config["input_shape"], "classes": config["classes"], **recipe.options}
     score = max((row for row in results if row["vote"] in ("majority", "none")), key=lambda row: row["samples"])
+    measured = ("accuracy", "low", "high", "correct", "n", "split", "vote", "samples", "disagreement", "winning_share")
     row = {
         "model": recipe.model,
         "weights": name,
@@ -53,20 +55,21 @@ def publish(run: Path, name: str, folder: Path) -> dict[str, Any]:
         "data": recipe.data,
         "options": {key: value for key, value in options.items() if key not in _FREE},
         "defaults": {key: value for key, value in options.items() if key in _FREE},
-        "score": {key: score[key] for key in ("accuracy", "low", "high", "correct", "n", "split", "vote", "samples")},
+        "score": {key: score[key] for key in measured if key in score},
         "seed": recipe.seed,
         "command": config["command"],
         "machine": config["machine"],
         "versions": config["versions"],
         "reference": pretrained.reference_output(model).round(6).tolist(),
     }
-    (folder / target).with_name("README.md").write_text(_card(recipe, row, results))
+    (folder / target).with_name("README.md").write_text(_card(recipe, row, results, note))
     others = [old for old in pretrained.manifest() if (old["model"], old["weights"]) != (recipe.model, name)]
     write_json(folder / "manifest.json", sorted([*others, row], key=lambda one: (one["model"], one["weights"])))
     return row
 
 
-def _card(recipe: Recipe, row: dict[str, Any], results: list[dict[str, Any]]) -> str:
+def _card(recipe: Recipe, row: dict[str, Any], results: list[dict[str, Any]], note: str) -> str:
+    note = f"{note}\n" if note else ""
     versions = ", ".join(f"{package} {version}" for package, version in row["versions"].items())
     planned = find(recipe.name).epochs if recipe.name in names() else recipe.epochs
     short = f"Short training: {recipe.epochs} of the recipe's {planned} epochs.\n" if recipe.epochs < planned else ""
@@ -78,10 +81,12 @@ def _card(recipe: Recipe, row: dict[str, Any], results: list[dict[str, Any]]) ->
 Trained on the training split of {row["data"]} with `{row["command"]}`, seed {row["seed"]},
 on {row["machine"]} ({versions}).
 {recipe.paper or "Our own setting; no table of a paper is claimed."}
-{short}
+{short}{note}
 ## Test accuracy of the last epoch
 
 {vote_table(results, "github")}
+
+{coins_sentence(results)}
 
 Evaluated in the same run; 95 % Wilson intervals over the test examples. One training run: the spread over seeds was
 not measured.
@@ -93,4 +98,4 @@ not measured.
 
 
 if __name__ == "__main__":
-    print(pretrained.describe(publish(Path(sys.argv[1]), sys.argv[2], pretrained.folder())))
+    print(pretrained.describe(publish(Path(sys.argv[1]), sys.argv[2], pretrained.folder(), *sys.argv[3:])))

@@ -11,7 +11,7 @@ import numpy as np
 import zoo
 from recipes.evaluate import evaluate
 from recipes.recipe import find
-from recipes.report import plot_accuracy, vote_table
+from recipes.report import plot_accuracy, report
 from recipes.results import append_results
 from recipes.train import train
 
@@ -71,7 +71,7 @@ def quickstart(out: str | Path = "quickstart", *, seed: int = 0) -> list[dict[st
     rows = evaluate(model, data.test, _CURVE, recipe=recipe.name, data=recipe.data, seed=seed)
     append_results(out / "results.jsonl", rows)
     table = [row for row in rows if _in_table(row)]
-    print(f"\nTest accuracy, seed {seed}\n\n{vote_table(table)}\n")
+    print(f"\nTest accuracy, seed {seed}\n\n{report(table)}\n")
     plot_accuracy(rows, out / "accuracy.png", "resnet20_cfnn (depth 8) on digits")
     zoo.export(model, out / "saved_model")
     print(f"Drawn: {out / 'accuracy.png'}. Exported: {out / 'saved_model'}. Loaded in another process:", flush=True)

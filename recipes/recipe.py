@@ -25,7 +25,8 @@ class Recipe:
         learning_rate: Initial learning rate, > 0.
         momentum: Momentum of `"sgd"`, in [0, 1).
         schedule: `"cosine"` (to 0 over all epochs, per step), `"cosine_per_epoch"` or `"constant"`.
-        warmup_epochs: First epochs of `"cosine_per_epoch"`, the rate growing by equal steps to `learning_rate`.
+        warmup_epochs: First epochs, or fraction of one, in which the rate grows from 0 to `learning_rate` by equal
+            steps per update, before `schedule` begins; >= 0 and below `epochs`.
         final_epochs: Last epochs of `"cosine_per_epoch"`, at a rate of 1e-5.
         batch_size: Examples per update, >= 1.
         epochs: Passes over the training split, >= 1.
@@ -33,6 +34,9 @@ class Recipe:
         randomize_period: None, or updates between redraws of pruned weights (IteRand's K_per), >= 1.
         randomize_rate: The probability that a pruned weight is redrawn (IteRand's r), in [0, 1].
         frozen_from: None, or the folder of a finished run whose embedding network is taken and kept frozen.
+        start_from: None, or what the weights are taken from before training: the folder of a run, the name of
+            published weights of `model`, or a path to a `.weights.h5` file. Everything but the coins' random state is
+            taken, `samples` and `rate` may differ; optimizer and schedule begin anew.
         precision: Keras dtype policy, `"float32"`, `"mixed_bfloat16"` or `"mixed_float16"`.
         samples: Numbers of flips that the trained model is evaluated with.
         seed: Seed of weights, coins, order and augmentation, in [0, 2**32).
@@ -51,7 +55,7 @@ class Recipe:
     learning_rate: float = 0.1
     momentum: float = 0.9
     schedule: str = "cosine"
-    warmup_epochs: int = 0
+    warmup_epochs: float = 0
     final_epochs: int = 0
     batch_size: int = 128
     epochs: int = 200
@@ -59,6 +63,7 @@ class Recipe:
     randomize_period: int | None = None
     randomize_rate: float = 0.1
     frozen_from: str | None = None
+    start_from: str | None = None
     precision: str = "float32"
     samples: tuple[int, ...] = (1, 5, 25, 100)
     seed: int = 0
@@ -72,6 +77,8 @@ class Recipe:
             self._refuse("options", "a dict")
         if self.frozen_from is not None and not isinstance(self.frozen_from, str):
             self._refuse("frozen_from", "None or the folder of a run")
+        if self.start_from is not None and (not isinstance(self.start_from, str) or self.frozen_from is not None):
+            self._refuse("start_from", "None or a run, weights or a path, and not given together with frozen_from")
         if not {"input_shape", "classes"} <= set(entry(self.model).options):
             self._refuse("model", "a model of images, with the options input_shape and classes")
         if isinstance(self.samples, list):
@@ -96,11 +103,12 @@ class Recipe:
             self._refuse("randomize_rate", "in [0, 1]")
         if self.randomize_period is not None and (not _is_int(self.randomize_period) or self.randomize_period < 1):
             self._refuse("randomize_period", "None or an int >= 1")
-        for key in ("warmup_epochs", "final_epochs"):
-            if not _is_int(getattr(self, key)) or getattr(self, key) < 0:
-                self._refuse(key, "an int >= 0")
-        if self.warmup_epochs + self.final_epochs and self.schedule != "cosine_per_epoch":
-            self._refuse("schedule", "'cosine_per_epoch' where there are warmup_epochs or final_epochs")
+        if not _is_number(self.warmup_epochs) or not 0 <= self.warmup_epochs < float("inf"):
+            self._refuse("warmup_epochs", "a number >= 0")
+        if not _is_int(self.final_epochs) or self.final_epochs < 0:
+            self._refuse("final_epochs", "an int >= 0")
+        if self.final_epochs and self.schedule != "cosine_per_epoch":
+            self._refuse("schedule", "'cosine_per_epoch' where there are final_epochs")
         if self.warmup_epochs + self.final_epochs >= self.epochs:
             self._refuse("epochs", "more than warmup_epochs and final_epochs together")
         if not _is_number(self.momentum) or not 0 <= self.momentum < 1:

@@ -20,6 +20,25 @@ def vote_table(rows: Rows, style: str = "simple") -> str:
     return tabulate(lines, ["vote", "accuracy %", "95 % interval", "examples"], tablefmt=style, disable_numparse=True)
 
 
+def coins_sentence(rows: Rows) -> str:
+    """How far the flips differ, of the line with the most flips; empty where no line has more than one."""
+    several = [row for row in rows if row["samples"] > 1 and "disagreement" in row]
+    if not several:
+        return ""
+    row = max(several, key=lambda row: row["samples"])
+    if not row["disagreement"]:
+        return f"Its coins are dead: all {row['samples']} flips of each of {row['n']} images agree."
+    return (
+        f"{row['samples']} flips disagree on {100 * row['disagreement']:.2f} % of {row['n']} images; the most frequent "
+        f"class has {100 * row['winning_share']:.2f} % of an image's flips on average."
+    )
+
+
+def report(rows: Rows) -> str:
+    """The table of votes and, under it, how far the flips differ."""
+    return "\n\n".join(part for part in (vote_table(rows), coins_sentence(rows)) if part)
+
+
 def plot_accuracy(rows: Rows, path: str | Path, title: str = "") -> None:
     """Draw accuracy against the number of flips with its Wilson band, one line per vote, to a PNG."""
     with figure(Path(path), title=title, figsize=(6, 4)) as (axes,):

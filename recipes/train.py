@@ -17,8 +17,10 @@ from recipes.checkpoint import Checkpoint, Stopped, read_state, restore, write_j
 from recipes.cosine_per_epoch import CosinePerEpoch
 from recipes.evaluate import evaluate
 from recipes.frozen_embedding import take_frozen_embedding
+from recipes.linear_warmup import LinearWarmup
 from recipes.recipe import Recipe
 from recipes.results import append_results, environment, read_results
+from recipes.start_from import start_from
 from zoo.batches import Batches, fit_input
 from zoo.data import Dataset, load
 
@@ -82,6 +84,8 @@ def build(recipe: Recipe, data: Dataset) -> keras.Model:
         keras.config.set_dtype_policy(before)
     if recipe.frozen_from is not None:
         take_frozen_embedding(model, recipe.frozen_from)
+    if recipe.start_from is not None:
+        start_from(model, recipe)
     updates = -(-len(data.train.x) // recipe.batch_size)
     model.compile(_optimizer(recipe, updates), "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
@@ -89,10 +93,13 @@ def build(recipe: Recipe, data: Dataset) -> keras.Model:
 
 def _optimizer(recipe: Recipe, updates_per_epoch: int) -> keras.optimizers.Optimizer:
     rate: Any = recipe.learning_rate
+    warmup = round(recipe.warmup_epochs * updates_per_epoch)
     if recipe.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, recipe.epochs * updates_per_epoch)
+        rate = keras.optimizers.schedules.CosineDecay(rate, recipe.epochs * updates_per_epoch - warmup)
     if recipe.schedule == "cosine_per_epoch":
-        rate = CosinePerEpoch(rate, recipe.epochs, updates_per_epoch, recipe.warmup_epochs, recipe.final_epochs)
+        rate = CosinePerEpoch(rate, recipe.epochs - recipe.warmup_epochs, updates_per_epoch, recipe.final_epochs)
+    if warmup:
+        rate = LinearWarmup(rate, warmup)
     return keras.optimizers.SGD(rate, recipe.momentum) if recipe.optimizer == "sgd" else keras.optimizers.Adam(rate)
 
 

@@ -81,7 +81,7 @@ def flips(model: keras.Model, x, samples: int = 100, *, batch_size: int = 32, ch
         ValueError: If an argument is outside its range, `model` has several inputs, or `x` is empty or has NaN.
     """
     check_one_input(model)
-    return np.concatenate([logits.argmax(-1) for logits in _flip_logits(model, x, samples, batch_size, chunk)])
+    return np.concatenate([logits.argmax(-1) for logits in flip_logits(model, x, samples, batch_size, chunk)])
 
 
 def random_accuracy(
@@ -125,7 +125,7 @@ def random_accuracy(
     if not wanted:
         raise ValueError(f"`samples` must be a positive int or several. Received: samples={samples!r}")
     predicted = _predicted(model, x, wanted, vote, batch_size, chunk)
-    results = [_wilson(int(np.sum(row == y)), len(y), confidence) for row in predicted]
+    results = [wilson(int(np.sum(row == y)), len(y), confidence) for row in predicted]
     return results[0] if isinstance(samples, int | np.integer) else results
 
 
@@ -141,12 +141,12 @@ def _predicted(model, x, wanted: list[int], vote: str, batch_size: int, chunk: i
         else:
             plain = coins_off(model).predict(x, batch_size=batch_size, verbose=0)
         return np.tile(plain.argmax(-1), (len(wanted), 1))
-    batches = _flip_logits(model, x, max(wanted), batch_size, chunk)
+    batches = flip_logits(model, x, max(wanted), batch_size, chunk)
     temperature = coin_graph(model).majority.temperature
-    return np.concatenate([_voted(logits, wanted, vote, temperature) for logits in batches], axis=1)
+    return np.concatenate([voted(logits, wanted, vote, temperature) for logits in batches], axis=1)
 
 
-def _voted(logits: np.ndarray, wanted: list[int], vote: str, temperature: float) -> np.ndarray:
+def voted(logits: np.ndarray, wanted: Sequence[int], vote: str, temperature: float) -> np.ndarray:
     """Voted classes `(len(wanted), batch)` of the first n flips of `(batch, samples, classes)`, for each n."""
     last = np.asarray(wanted) - 1
     soft = np.cumsum(_numpy(keras.ops.softmax(logits / temperature, axis=-1)), axis=1)[:, last]
@@ -159,7 +159,9 @@ def _voted(logits: np.ndarray, wanted: list[int], vote: str, temperature: float)
     return soft.argmax(-1).T
 
 
-def _flip_logits(model, x, samples: int, batch_size: int, chunk: int | None) -> Iterator[np.ndarray]:
+def flip_logits(
+    model: keras.Model, x, samples: int, batch_size: int = 32, chunk: int | None = None
+) -> Iterator[np.ndarray]:
     """Logits `(batch, samples, classes)` of each batch, evaluated at most `batch_size * chunk` rows at a time."""
     x = _check_images(x)
     graph = flipping_graph(model)
@@ -192,7 +194,8 @@ def _numpy(tensor) -> np.ndarray:
     return keras.ops.convert_to_numpy(tensor)
 
 
-def _wilson(correct: int, n: int, confidence: float) -> RandomAccuracy:
+def wilson(correct: int, n: int, confidence: float = 0.95) -> RandomAccuracy:
+    """Accuracy of `correct` of `n` examples with its Wilson interval."""
     from scipy.stats import binomtest  # only who asks for an interval waits for SciPy
 
     low, high = binomtest(correct, n).proportion_ci(confidence, method="wilson")
