@@ -1,6 +1,7 @@
 """Keras layers whose randomness is a resource."""
 
 from layers.amplify import Amplify
+from layers.batch_normalization import BatchNormalization
 from layers.binary_logits import BinaryLogits
 from layers.coin_flip_dropout import CoinFlipDropout
 from layers.fan_in_uniform import FanInUniform
@@ -21,6 +22,7 @@ from layers.stochastic_dense import StochasticDense
 
 __all__ = [
     "Amplify",
+    "BatchNormalization",
     "BinaryLogits",
     "CoinFlipDropout",
     "FanInUniform",

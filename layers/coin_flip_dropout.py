@@ -1,16 +1,18 @@
 """CoinFlipDropout: dropout as the coin of a coin-flipping network."""
 
 import keras
+from keras import ops
 
 from layers.arguments import unit_interval
-from layers.coin_layer import CoinLayer
+from layers.coin_layer import CoinLayer, drawn_in
 
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")
 class CoinFlipDropout(CoinLayer):
     """Dropout that stays on at inference: every unit of every row flips its own coin.
 
-    Kept units are scaled by `1 / (1 - rate)`, so the mean over the coins is the input. The generator's state is
+    Kept units are scaled by `1 / (1 - rate)`, so the mean over the coins is the input. Coins are flipped in
+    float32 under mixed precision, where a rate of bfloat16 would be a multiple of 1/128. The generator's state is
     saved and restored with the layer, in `.keras` and `.weights.h5` files alike: training goes on with the coins
     it would have had.
 
@@ -41,7 +43,8 @@ class CoinFlipDropout(CoinLayer):
         """Drop units in training, and at inference too if `flip_at_inference`."""
         if self.rate == 0 or not (training or self.flip_at_inference):
             return inputs
-        return keras.random.dropout(inputs, self.rate, seed=self.seed_generator)
+        wide = ops.cast(inputs, drawn_in(keras.backend.standardize_dtype(inputs.dtype)))
+        return ops.cast(keras.random.dropout(wide, self.rate, seed=self.seed_generator), inputs.dtype)
 
     def compute_output_shape(self, input_shape):
         """The input's shape."""

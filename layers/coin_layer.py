@@ -42,6 +42,11 @@ class CoinLayer(keras.layers.Layer):
         return {**super().get_config(), "flip_at_inference": self.flip_at_inference, "seed": self.seed}
 
 
+def drawn_in(dtype: str) -> str:
+    """Dtype to draw numbers of `dtype` in before they are cast: a uniform one of bfloat16 has only 128 values."""
+    return "float32" if dtype in ("float16", "bfloat16") else dtype
+
+
 def share(layer, copy, attribute: str) -> None:
     """Give a copy of a layer what the layer has, generator or sublayer; its own is forgotten."""
     copy._tracker.untrack(getattr(copy, attribute))

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from layers.arguments import finite_float, probability, row_size
-from layers.coin_layer import CoinLayer
+from layers.coin_layer import CoinLayer, drawn_in
 
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")
@@ -57,8 +57,8 @@ class NormalDraw(CoinLayer):
         flips = bool(training or self.flip_at_inference)
         mean, deviation = ops.split(inputs, 2, axis=-1)
         if flips:
-            noise = keras.random.normal(ops.shape(mean), seed=self.seed_generator, dtype=self.compute_dtype)
-            mean = mean + noise * deviation
+            noise = keras.random.normal(ops.shape(mean), seed=self.seed_generator, dtype=drawn_in(self.compute_dtype))
+            mean = mean + ops.cast(noise, self.compute_dtype) * deviation
         gate = gate_of(self.gate, ops.shape(mean), self.seed_generator, self.compute_dtype, flips)
         return finish(mean, self.bias, gate, self.activation)
 
@@ -80,7 +80,8 @@ def gate_of(probability: float | None, shape, seed_generator, dtype: str, flips:
     """None, or the gates: ones and zeros of `shape`, or the number `probability` where nothing flips."""
     if probability is None or not flips:
         return probability
-    return ops.cast(keras.random.uniform(shape, seed=seed_generator) < probability, dtype)
+    numbers = keras.random.uniform(shape, seed=seed_generator, dtype=drawn_in(keras.config.floatx()))
+    return ops.cast(numbers < probability, dtype)
 
 
 def finish(outputs, bias: float | None, gate, activation):

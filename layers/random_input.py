@@ -5,10 +5,11 @@ import numpy as np
 from keras import ops
 
 from layers.arguments import fresh_seed, one_of, optional_seed, positive_int
-from layers.coin_layer import CoinLayer
+from layers.coin_layer import CoinLayer, drawn_in
 from layers.initializers import uniform
 
 DISTRIBUTIONS = ("uniform", "normal", "categorical")
+BELOW_ONE = {"bfloat16": 1 - 2**-8, "float16": 1 - 2**-11}  # the largest number of the dtype
 FIXED_ROWS = 1000  # of numbers, at inference without flips; more rows begin with the first again
 
 
@@ -21,7 +22,8 @@ class RandomInput(CoinLayer):
     Args:
         units: Positive int, numbers per row.
         distribution: "uniform", independent numbers in [0, 1); "normal", of mean 0 and variance 1; or "categorical", a
-            one-hot vector, every class with probability 1 / units.
+            one-hot vector, every class with probability 1 / units. Numbers are drawn in float32 and rounded under
+            mixed precision.
         flip_at_inference: Bool. False gives the same rows at every inference; training draws anew all the same.
         without_flips: What these rows are: "draws", up to 1,000 different ones of numbers and classes in turn, so that
             a mean over rows that a batch shares is one fixed number; or "mean", the distribution's mean in every row.
@@ -62,7 +64,8 @@ class RandomInput(CoinLayer):
             return self._fixed(rows)
         if self.distribution != "categorical":
             sample = keras.random.uniform if self.distribution == "uniform" else keras.random.normal
-            return sample((rows, self.units), seed=self.seed_generator, dtype=self.compute_dtype)
+            numbers = sample((rows, self.units), seed=self.seed_generator, dtype=drawn_in(self.compute_dtype))
+            return self._rounded(numbers)
         classes = keras.random.randint((rows,), 0, self.units, seed=self.seed_generator)
         return ops.one_hot(classes, self.units, dtype=self.compute_dtype)
 
@@ -76,7 +79,12 @@ class RandomInput(CoinLayer):
         if self.distribution == "normal":  # Box and Muller's
             angles = 2 * np.pi * uniform((FIXED_ROWS, self.units), self.seed, 1)
             numbers = np.sqrt(-2 * np.log1p(-numbers)) * np.cos(angles)
-        return ops.cast(ops.take(numbers, ops.arange(rows) % FIXED_ROWS, axis=0), self.compute_dtype)
+        return self._rounded(ops.take(numbers, ops.arange(rows) % FIXED_ROWS, axis=0))
+
+    def _rounded(self, numbers):
+        if self.distribution == "uniform" and self.compute_dtype in BELOW_ONE:  # else one of 512 would become 1
+            numbers = ops.minimum(numbers, BELOW_ONE[self.compute_dtype])
+        return ops.cast(numbers, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         """`(rows, units)`."""

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from layers.arguments import boolean, row_size
-from layers.coin_layer import share
+from layers.coin_layer import drawn_in, share
 from layers.kernel_moments import KernelMoments
 from layers.normal_draw import NormalDraw, finish, gate_of
 
@@ -137,7 +137,7 @@ class StochasticDense(keras.layers.Layer):
 
 def _sampler(law: Any) -> Callable:
     if law in LAWS:
-        return {"normal": keras.random.normal, "uniform": _uniform, "sign": _sign}[law]
+        return {"normal": _normal, "uniform": _uniform, "sign": _sign}[law]
     found = keras.saving.get_registered_object(law) if isinstance(law, str) else None
     if not callable(found) or isinstance(found, type):
         raise ValueError(
@@ -151,9 +151,13 @@ def _sampler(law: Any) -> Callable:
     return found
 
 
+def _normal(shape, seed):
+    return keras.random.normal(shape, seed=seed, dtype=drawn_in(keras.config.floatx()))
+
+
 def _uniform(shape, seed):
-    return keras.random.uniform(shape, -(3**0.5), 3**0.5, seed=seed)
+    return keras.random.uniform(shape, -(3**0.5), 3**0.5, seed=seed, dtype=drawn_in(keras.config.floatx()))
 
 
 def _sign(shape, seed):
-    return ops.where(keras.random.uniform(shape, seed=seed) < 0.5, -1.0, 1.0)
+    return ops.where(keras.random.uniform(shape, seed=seed, dtype=drawn_in(keras.config.floatx())) < 0.5, -1.0, 1.0)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from layers import KaimingUniform, ScoreMaskedConv, ScoreMaskedDense
+from layers import BatchNormalization, KaimingUniform, ScoreMaskedConv, ScoreMaskedDense
 from layers.arguments import non_negative_float, positive_float
 
 
@@ -30,7 +30,7 @@ def dense(weight_decay: float, seeds: Iterator[int]) -> Method:
     return Method(
         lambda *args, **kwargs: keras.layers.Conv2D(*args, **kwargs, **options()),
         lambda *args, **kwargs: keras.layers.Dense(*args, **kwargs, **options()),
-        lambda: keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5),
+        lambda: BatchNormalization(momentum=0.9, epsilon=1e-5),
     )
 
 
@@ -51,7 +51,7 @@ def masked(
     return Method(
         lambda *args, **kwargs: ScoreMaskedConv(*args, **kwargs, **options()),
         lambda *args, **kwargs: ScoreMaskedDense(*args, **kwargs, **options()),
-        lambda: keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, center=False, scale=False),
+        lambda: BatchNormalization(momentum=0.9, epsilon=1e-5, center=False, scale=False),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import keras
 
+from layers import BatchNormalization
 from zoo.methods import coupled
 
 
@@ -55,7 +56,7 @@ def conv(x, filters: int, size: int, strides: int, weight_decay: float, seeds: I
         kernel_initializer=keras.initializers.HeNormal(seed=next(seeds)),
         kernel_regularizer=coupled(weight_decay),
     )(x)
-    return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
+    return BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
 
 
 def dense(units: int, weight_decay: float, seeds: Iterator[int], name: str | None = None) -> keras.layers.Dense:

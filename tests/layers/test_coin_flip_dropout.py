@@ -80,6 +80,18 @@ def test_kept_fraction(rate):
     np.testing.assert_allclose(y[y != 0], 1 / (1 - rate), rtol=1e-6)
 
 
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("rate", [0.0003, 0.003, 0.05, 0.3])
+def test_mixed_precision_flips_the_coins_of_float32(rate, policy):
+    def rounded(y):
+        return keras.ops.convert_to_numpy(keras.ops.cast(keras.ops.cast(y, policy.removeprefix("mixed_")), "float32"))
+
+    x = rounded(np.random.default_rng(0).uniform(1, 2, (1000, 1000)))
+    y = rounded(CoinFlipDropout(rate, seed=2, dtype=policy)(x))
+    assert abs((y == 0).mean() - rate) < 5 * np.sqrt(rate * (1 - rate) / y.size)
+    np.testing.assert_array_equal(y, rounded(flip(CoinFlipDropout(rate, seed=2), x)))
+
+
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
 def test_mean_over_coins_is_the_input(rate):
     x, coins = np.array([-2.0, 0.5, 1.0, 3.0]), 2500

@@ -125,6 +125,36 @@ def test_a_copy_without_coins_goes_on_with_the_stream():
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_draws_as_float32_does(policy):
+    standard = np.zeros(3), np.ones(3)
+    drawn, wide = (draw_wide(NormalDraw(seed=1, dtype=dtype), *standard) for dtype in (policy, "float32"))
+    np.testing.assert_allclose(drawn, wide, rtol=2**-8)
+    assert np.unique(drawn).size > 700
+    assert np.abs(drawn).max() > 3  # uniform numbers of bfloat16 end at 2.9 deviations
+
+
+@pytest.mark.parametrize("gate", [0.003, 0.997])
+def test_gates_are_flipped_in_float32(gate, low_floatx):
+    ones, none = np.ones(200), np.zeros(200)
+    t = draw_wide(NormalDraw(gate=gate, seed=1, dtype=low_floatx), ones, none)
+    assert set(np.unique(t)) == {0.0, 1.0}
+    assert abs(t.mean() - gate) < 5 * np.sqrt(gate * (1 - gate) / t.size)
+
+
+@pytest.fixture(params=["bfloat16", "float16"])
+def low_floatx(request):
+    before = keras.config.floatx()
+    keras.config.set_floatx(request.param)
+    yield request.param
+    keras.config.set_floatx(before)
+
+
+def draw_wide(layer, mean, deviation):
+    x = np.tile(np.concatenate([mean, deviation]).astype("float32"), (ROWS, 1))
+    return keras.ops.convert_to_numpy(keras.ops.cast(layer(x), "float32")).astype("float64")
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision(policy):
     y = NormalDraw(0.5, 0.5, seed=1, dtype=policy)(np.tile([2.0, 3.0], (ROWS, 1)).astype("float32"))
     assert keras.backend.standardize_dtype(y.dtype) == policy.removeprefix("mixed_")

@@ -129,6 +129,22 @@ def test_seeds(flip_at_inference):
     assert (np.abs(np.corrcoef([first, *others]) - np.eye(5)) < 5 / np.sqrt(first.size)).all()
 
 
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("distribution", ["uniform", "normal"])
+def test_mixed_precision_rounds_the_numbers_of_float32(distribution, policy):
+    x, options = np.zeros((10_000, 2), "float32"), {"units": 20, "distribution": distribution, "seed": 1}
+    drawn, wide = RandomInput(**options, dtype=policy)(x), RandomInput(**options)(x)
+    wide = (
+        wide
+        if distribution == "normal"
+        else keras.ops.minimum(wide, 1 - 2.0 ** {"mixed_bfloat16": -8}.get(policy, -11))
+    )
+    drawn, rounded = (keras.ops.cast(y, policy.removeprefix("mixed_")) for y in (drawn, wide))
+    drawn, rounded = (keras.ops.convert_to_numpy(keras.ops.cast(y, "float32")) for y in (drawn, rounded))
+    np.testing.assert_array_equal(drawn, rounded)
+    assert np.unique(drawn).size > 1000  # 128 of bfloat16 numbers drawn as such
+
+
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS)
 def test_mixed_precision(distribution):
     y = RandomInput(50, distribution, seed=1, dtype="mixed_bfloat16")(np.zeros((200, 2), "float32"))
@@ -137,8 +153,8 @@ def test_mixed_precision(distribution):
     if distribution == "normal":
         assert (y.mean(), y.std()) == (pytest.approx(0, abs=0.05), pytest.approx(1, abs=0.05))
         return
-    largest, mean = (1, 0.02) if distribution == "categorical" else (127 / 128, 0.5)  # of 8 bits, not rounded to 1
-    assert (y.min(), y.max(), y.mean()) == (0, largest, pytest.approx(mean, abs=0.02))
+    largest, mean = (1, 0.02) if distribution == "categorical" else (255 / 256, 0.5)  # of 8 bits, not rounded to 1
+    assert (y.min(), y.max(), y.mean()) == (pytest.approx(0, abs=0.001), largest, pytest.approx(mean, abs=0.02))
 
 
 @pytest.mark.parametrize(

@@ -245,6 +245,19 @@ def test_gradients_are_those_of_the_mean_square(law):
         assert (np.abs(np.asarray(got) - wanted) < 5 * sigma / np.sqrt(ROWS)).all()
 
 
+@pytest.mark.parametrize("law", ["normal", "uniform", "sign"])
+@pytest.mark.parametrize("floatx", ["bfloat16", "float16"])
+def test_noise_is_drawn_in_float32_whatever_floatx_is(law, floatx):
+    sampler, before = StochasticDense(1, law=law).sampler, keras.config.floatx()
+    expected = keras.ops.convert_to_numpy(sampler((100, 100, 1), seed=1))
+    keras.config.set_floatx(floatx)
+    try:
+        drawn = keras.ops.convert_to_numpy(keras.ops.cast(sampler((100, 100, 1), seed=1), "float32"))
+    finally:
+        keras.config.set_floatx(before)
+    np.testing.assert_array_equal(drawn, expected)
+
+
 @pytest.mark.parametrize("kind", [KINDS[0], KINDS[2], KINDS[4]], ids=["normal", "sign", "shared"])
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision(kind, policy):
