@@ -75,10 +75,9 @@ class Recipe:
                 self._refuse(key, "a text")
         if not isinstance(self.options, dict):
             self._refuse("options", "a dict")
-        if self.frozen_from is not None and not isinstance(self.frozen_from, str):
-            self._refuse("frozen_from", "None or the folder of a run")
-        if self.start_from is not None and (not isinstance(self.start_from, str) or self.frozen_from is not None):
-            self._refuse("start_from", "None or a run, weights or a path, and not given together with frozen_from")
+        for key in ("frozen_from", "start_from"):
+            if getattr(self, key) is not None and not isinstance(getattr(self, key), str):
+                self._refuse(key, "None or a text")
         if not {"input_shape", "classes"} <= set(entry(self.model).options):
             self._refuse("model", "a model of images, with the options input_shape and classes")
         if isinstance(self.samples, list):

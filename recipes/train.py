@@ -82,10 +82,10 @@ def build(recipe: Recipe, data: Dataset) -> keras.Model:
         model = zoo.build(recipe.model, seed=recipe.seed, **options)
     finally:
         keras.config.set_dtype_policy(before)
-    if recipe.frozen_from is not None:
-        take_frozen_embedding(model, recipe.frozen_from)
     if recipe.start_from is not None:
         start_from(model, recipe)
+    if recipe.frozen_from is not None:
+        take_frozen_embedding(model, recipe.frozen_from)
     updates = -(-len(data.train.x) // recipe.batch_size)
     model.compile(_optimizer(recipe, updates), "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model

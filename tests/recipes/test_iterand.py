@@ -88,8 +88,9 @@ def test_bad_keys_are_refused(masked, key, value):
         masked.replace({key: value})
 
 
-def test_warm_up_belongs_to_the_schedule_per_epoch(masked):
+def test_final_epochs_belong_to_the_schedule_per_epoch(masked):
+    assert masked.replace({"schedule": "cosine"}).warmup_epochs == 1
     with pytest.raises(ValueError, match="`schedule`"):
-        masked.replace({"schedule": "cosine"})
+        masked.replace({"schedule": "cosine", "final_epochs": 1})
     with pytest.raises(ValueError, match="`epochs`"):
         masked.replace({"epochs": 1})

@@ -24,7 +24,7 @@ def test_every_field_takes_another_value(recipe):
         "augment": "crop_flip", "optimizer": "adam", "learning_rate": 1, "momentum": 0.5, "batch_size": 2, "epochs": 9,
         "schedule": "cosine_per_epoch", "warmup_epochs": 2, "final_epochs": 1, "validation": 0.2, "samples": (3,),
         "randomize_period": 30, "randomize_rate": 0.5, "precision": "mixed_bfloat16",
-        "frozen_from": "run", "seed": 8,
+        "frozen_from": "run", "start_from": "other_run", "seed": 8,
     }  # fmt: skip
     assert set(values) == set(recipe.to_dict())
     assert all(recipe.to_dict()[key] != value for key, value in values.items())
@@ -39,7 +39,8 @@ def test_every_field_takes_another_value(recipe):
         ("batch_size", 0), ("batch_size", 1.5), ("epochs", 0), ("epochs", True), ("epochs", "ten"),
         ("samples", []), ("samples", [0]), ("samples", [1.5]), ("seed", -1), ("seed", 2**32), ("seed", None),
         ("learning_rate", 0), ("learning_rate", "fast"), ("learning_rate", float("nan")), ("momentum", 1),
-        ("samples", 5), ("frozen_from", 5), ("data", 5), ("name", None), ("options", []), ("model", "mlp_hypernetwork"),
+        ("samples", 5), ("frozen_from", 5), ("start_from", 5), ("warmup_epochs", -1), ("warmup_epochs", "one"),
+        ("data", 5), ("name", None), ("options", []), ("model", "mlp_hypernetwork"),
     ],
 )  # fmt: skip
 def test_a_value_out_of_range(recipe, key, value):

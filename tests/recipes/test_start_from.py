@@ -34,7 +34,7 @@ def test_all_weights_are_taken_and_the_coins_are_its_own(run, digits, kind):
     """From a run of the deterministic twin, or a file of its weights, to a network of three flips."""
     source = str(run if kind == "run" else run / "last.weights.h5")
     recipe = Recipe("more", "resnet20_cfnn", digits, options={"depth": 8, "samples": 3, "rate": 0.2}, seed=5)
-    model, fresh = build(recipe.replace({"start_from": source}), zoo.data.load(digits)), None
+    model = build(recipe.replace({"start_from": source}), zoo.data.load(digits))
     for a, b in zip(model.get_weights(), trained(str(run)).model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     fresh = build(recipe, zoo.data.load(digits))
@@ -60,8 +60,3 @@ def test_refusals(run, digits, options, source, error, message):
     recipe = Recipe("r", "resnet20_cfnn", digits, options=options, start_from=source.replace("RUN", str(run)))
     with pytest.raises(error, match=message):
         build(recipe, zoo.data.load(digits))
-
-
-def test_start_from_and_frozen_from_exclude_each_other():
-    with pytest.raises(ValueError, match="`start_from` must be"):
-        Recipe("r", "hypernet_deterministic", start_from="a", frozen_from="b")
