@@ -16,7 +16,7 @@ import numpy as np
 import zoo
 from recipes.bit_flips import binned
 from recipes.experiment import Experiment, Row, add
-from recipes.figure import figure
+from recipes.figure import figure, headline
 from recipes.fit_epochs import compiled, fit_epochs
 from recipes.markdown import table, write
 from recipes.modularity_runs import load_splits
@@ -105,7 +105,7 @@ def _report_kinds(rows: list[Row], out: Path) -> None:
     expected = float(gaussian_process.expected_distance(bits))
     theory = f"Eq. 8 for random strings and networks, n = {bits}: {expected:.3g}"
     write(out / "table.md", _table(rows, ["strings"]), theory)
-    with figure(out / "figure.png", 2, rows[0]["recipe"]) as (bars, over_output):
+    with figure(out / "figure.png", 2, headline(rows)) as (bars, over_output):
         for (name,), part in _groups(rows, ["strings"]).items():
             distances, outputs = (np.concatenate([row[key] for row in part]) for key in ("distances", "outputs"))
             left = distances > 0
@@ -122,7 +122,7 @@ def _report_kinds(rows: list[Row], out: Path) -> None:
 def _report_answers(rows: list[Row], out: Path) -> None:
     """Histograms of the distances of images that networks get right and wrong."""
     write(out / "table.md", _table(rows, ["strings", "answer"]))
-    with figure(out / "figure.png", 2, rows[0]["recipe"]) as panels:
+    with figure(out / "figure.png", 2, headline(rows)) as panels:
         for axes, name in zip(panels, _SPLITS, strict=True):
             part = [row for row in rows if row["strings"] == name]
             for (answer,), some in _groups(part, ["answer"]).items():
