@@ -115,7 +115,9 @@ def _report_kinds(rows: list[Row], out: Path) -> None:
         bars.axhline(expected, color="black", linestyle="--", label="Eq. 8")
         for axes in (bars, over_output):
             axes.set(ylabel="mean distance")
-            axes.legend()
+        bars.legend()
+        bars.set(xlabel="strings")
+        over_output.legend(title="strings")
         over_output.set(xlabel="|output|")
 
 
@@ -130,7 +132,7 @@ def _report_answers(rows: list[Row], out: Path) -> None:
                 bins = np.arange(0.5, distances.max(initial=1) + 1)
                 axes.hist(distances, bins, density=True, alpha=0.6, label=answer)
             axes.set(title=name, xlabel="distance", ylabel="share of images")
-            axes.legend()
+            axes.legend(title="answer")
 
 
 def _groups(rows: list[Row], keys: list[str]) -> dict[tuple, list[Row]]:
