@@ -13,7 +13,7 @@ from keras import ops
 
 import zoo
 from recipes.experiment import Experiment, Row, add
-from recipes.figure import figure
+from recipes.figure import figure, headline
 from recipes.markdown import table, write
 from zoo import probes
 from zoo.probes import gaussian_process
@@ -180,7 +180,7 @@ def _report_nearest(rows: list[Row], out: Path) -> None:
     means, errors = (np.array([row[key] for row in rows]) for key in ("distance", "standard_error"))
     fine = np.geomspace(n.min(), n.max(), 100)
     theory = gaussian_process.expected_distance(np.round(fine).astype(int), slope)
-    with figure(out / "figure.png", 3, rows[0]["recipe"]) as (over_n, over_root, over_output):
+    with figure(out / "figure.png", 3, headline(rows)) as (over_n, over_root, over_output):
         for axes, x, line in ((over_n, n, fine), (over_root, _root(n), _root(fine))):
             axes.errorbar(x, means, errors, fmt="o", markersize=3, capsize=2, label="greedy")
             axes.plot(line, theory, "k--", label="Eq. 8")
@@ -211,7 +211,7 @@ def _report_random(rows: list[Row], out: Path) -> None:
 
     write(out / "table.md", text)
     n, means, errors = (np.array([row[key] for row in rows]) for key in ("bits", "flips", "standard_error"))
-    with figure(out / "figure.png", title=rows[0]["recipe"]) as (axes,):
+    with figure(out / "figure.png", title=headline(rows)) as (axes,):
         axes.errorbar(n, means, errors, fmt="o", markersize=3, capsize=2, label="random flips")
         axes.plot(n, n / 4, "k--", label="n / 4")
         if fit:
@@ -225,7 +225,7 @@ def _report_both(rows: list[Row], out: Path) -> None:
     text = _table(rows, ["bits", "compared", "agreement", "greedy", "exact", "largest_excess"])
 
     write(out / "table.md", text)
-    with figure(out / "figure.png", title=rows[0]["recipe"]) as (axes,):
+    with figure(out / "figure.png", title=headline(rows)) as (axes,):
         for key in ("greedy", "exact"):
             axes.plot([row["bits"] for row in rows], [row[key] for row in rows], "o-", markersize=3, label=key)
         axes.set(xlabel="n", ylabel="mean distance")

@@ -16,7 +16,7 @@ import numpy as np
 import zoo
 from recipes.bit_flips import binned
 from recipes.experiment import Experiment, Row, add
-from recipes.figure import figure
+from recipes.figure import figure, headline
 from recipes.fit_epochs import compiled, fit_epochs
 from recipes.markdown import table, write
 from recipes.modularity_runs import load_splits
@@ -105,7 +105,7 @@ def _report_kinds(rows: list[Row], out: Path) -> None:
     expected = float(gaussian_process.expected_distance(bits))
     theory = f"Eq. 8 for random strings and networks, n = {bits}: {expected:.3g}"
     write(out / "table.md", _table(rows, ["strings"]), theory)
-    with figure(out / "figure.png", 2, rows[0]["recipe"]) as (bars, over_output):
+    with figure(out / "figure.png", 2, headline(rows)) as (bars, over_output):
         for (name,), part in _groups(rows, ["strings"]).items():
             distances, outputs = (np.concatenate([row[key] for row in part]) for key in ("distances", "outputs"))
             left = distances > 0
@@ -115,14 +115,16 @@ def _report_kinds(rows: list[Row], out: Path) -> None:
         bars.axhline(expected, color="black", linestyle="--", label="Eq. 8")
         for axes in (bars, over_output):
             axes.set(ylabel="mean distance")
-            axes.legend()
+        bars.legend()
+        bars.set(xlabel="strings")
+        over_output.legend(title="strings")
         over_output.set(xlabel="|output|")
 
 
 def _report_answers(rows: list[Row], out: Path) -> None:
     """Histograms of the distances of images that networks get right and wrong."""
     write(out / "table.md", _table(rows, ["strings", "answer"]))
-    with figure(out / "figure.png", 2, rows[0]["recipe"]) as panels:
+    with figure(out / "figure.png", 2, headline(rows)) as panels:
         for axes, name in zip(panels, _SPLITS, strict=True):
             part = [row for row in rows if row["strings"] == name]
             for (answer,), some in _groups(part, ["answer"]).items():
@@ -130,7 +132,7 @@ def _report_answers(rows: list[Row], out: Path) -> None:
                 bins = np.arange(0.5, distances.max(initial=1) + 1)
                 axes.hist(distances, bins, density=True, alpha=0.6, label=answer)
             axes.set(title=name, xlabel="distance", ylabel="share of images")
-            axes.legend()
+            axes.legend(title="answer")
 
 
 def _groups(rows: list[Row], keys: list[str]) -> dict[tuple, list[Row]]:

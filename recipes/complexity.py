@@ -5,7 +5,7 @@ from typing import Any
 
 import zoo
 from recipes.experiment import Experiment, Row, add
-from recipes.figure import figure
+from recipes.figure import figure, headline
 from recipes.markdown import table, write
 
 _SETTINGS: dict[str, Any] = {
@@ -42,13 +42,13 @@ def _report(rows: list[Row], out: Path) -> None:
     """The counts as a table, and the plane: a line through the dimensions of a model."""
     lines = [(row["model"], row["dim"] or "", row["data_complexity"], row["random_complexity"]) for row in rows]
     write(out / "table.md", table("Neurons", lines, ["model", "dim", "data", "random"]))
-    with figure(out / "figure.png", figsize=(7, 5)) as (axes,):
+    with figure(out / "figure.png", title=headline(rows), figsize=(7, 5)) as (axes,):
         for name in dict.fromkeys(row["model"] for row in rows):
             points = [(row["data_complexity"], row["random_complexity"]) for row in rows if row["model"] == name]
             axes.plot(*zip(*points, strict=True), marker="o", label=name)
         axes.set(xscale="symlog", yscale="symlog", xlim=(0, None), ylim=(-0.1, None))
         axes.set(xlabel="data complexity (neurons)", ylabel="random complexity (neurons)")
-        axes.legend()
+        axes.legend(title="model")
 
 
 add(

@@ -13,10 +13,11 @@ from keras import ops
 
 import zoo
 from recipes.experiment import Experiment, Row, add
-from recipes.figure import figure
+from recipes.figure import figure, headline
 from recipes.sweep_report import write_report
 
 _SIDE = 2.0  # of the square [-side, side]^2
+_COLORS = "coolwarm"
 _SETTINGS: dict[str, Any] = {
     "function": "ball",
     "samples": [1, 11, 101, 1001, 10_001],
@@ -62,12 +63,23 @@ def _report(rows: list[Row], out: Path) -> None:
     settings = first[0]["settings"]
     side = settings["resolution"]
     x, height = (part.reshape(side, side, *part.shape[1:]) for part in _grid(settings))
-    with figure(out / "maps.png", len(first), figsize=(3 * len(first), 3.2)) as axes:
+    title = f"{headline(rows)}: the class in the plane"
+    with figure(out / "maps.png", len(first), title, figsize=(3 * len(first) + 1, 3.6), sharey=True) as axes:
         for ax, row in zip(axes, first, strict=True):
             pixels = np.array([[int(one) for one in line] for line in row["map"]])
-            ax.imshow(pixels, origin="lower", extent=(-_SIDE, _SIDE, -_SIDE, _SIDE), cmap="coolwarm", vmin=0, vmax=1)
+            ax.imshow(pixels, origin="lower", extent=(-_SIDE, _SIDE, -_SIDE, _SIDE), cmap=_COLORS, vmin=0, vmax=1)
             ax.contour(x[..., 0], x[..., 1], height, levels=[0], colors="black")
-            ax.set(title=f"majority of {row['samples']:,}" if row["samples"] > 1 else "one flip")
+            ax.set(title=f"majority of {row['samples']:,}" if row["samples"] > 1 else "one flip", xlabel="$x_1$")
+        axes[0].set(ylabel="$x_2$")
+        axes[0].figure.legend(handles=_map_key(), loc="outside right center")
+
+
+def _map_key() -> list:
+    """What the colours and the line of a map are."""
+    from matplotlib import colormaps, lines, patches  # matplotlib is slow to import
+
+    classes = [patches.Patch(color=colormaps[_COLORS](float(c)), label=f"class {c}") for c in (0, 1)]
+    return [*classes, lines.Line2D([], [], color="black", label="f' = 0")]
 
 
 add(

@@ -18,7 +18,7 @@ import numpy as np
 import zoo
 from layers.arguments import positive_float
 from recipes.experiment import Experiment, Row, add
-from recipes.figure import figure
+from recipes.figure import figure, headline
 from recipes.markdown import table, write
 from recipes.sweep_report import sweep_table
 from zoo import probes
@@ -187,7 +187,7 @@ def _write(rows: list[Row], out: Path, tables: list[str], panels: list) -> None:
     """`table.md`, and `figure.png` with all that can be reached: labelings there are, and points of the sweep."""
     write(out / "table.md", *tables)
     s = rows[0]["settings"]
-    title = f"{rows[0]['recipe']}, $\\sigma_w^2 = {s['sigma_w2']:g}$"
+    title = f"{headline(rows)}, $\\sigma_w^2 = {s['sigma_w2']:g}$"
     with figure(out / "figure.png", len(panels), title, sharey=True) as all_axes:
         for axes, draw in zip(all_axes, panels, strict=True):
             draw(axes)

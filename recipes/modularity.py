@@ -7,6 +7,8 @@ of 64, no bias in what a hypernetwork generates, PyTorch's initial weights, ReLU
 primary networks, pixels normalised. Where the code departs from the paper it is `--set reading=code`,
 `--set learning_rate=0.001`, `--set width=100` and, for its depths, `--set depths=[4,5,6,7,8,9,10,11]`. On CIFAR-10 a
 shallow hypernetwork diverges at the paper's rate of 0.01 with the code's pixels; `--set pixels=unit` are in [0, 1].
+`modularity-synthetic-rate` is not in the paper: the synthetic targets at several learning rates. Nor is `--set type=4`:
+type 1, which is nearly linear in x, changed so that most of its variance depends on the condition.
 """
 
 from functools import partial
@@ -98,6 +100,21 @@ _add(
     {**_FEW, "x_size": 12, "multiples": [2], "embedding_dim": 30},
     {"multiples": [1, 2, 4, 8], "epochs": 40},
     "loss",
+    run=runs.synthetic_multiple,
+)
+_add(
+    "modularity-synthetic-rate",
+    "section 5 at other learning rates than the paper's 0.01, the sizes of Fig. 1b",
+    "learning_rate",
+    {
+        **_SYNTHETIC,
+        **{"x_size": 100, "learning_rates": [0.01, 0.03, 0.1, 0.3], "multiple": 1, "width": 100},
+        "embedding_dim": 1000,
+    },
+    {**_FEW, "x_size": 12, "learning_rates": [0.1], "embedding_dim": 30},
+    {"epochs": 80},
+    "loss",
+    log="xy",
     run=runs.synthetic_multiple,
 )
 _add(

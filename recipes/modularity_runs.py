@@ -77,9 +77,10 @@ def synthetic(settings: Settings, point: Row, seed: int, prepared: None) -> list
 
 def synthetic_multiple(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:
     """The same with i times the embedding, or i times the units in the last hidden layer of f (Fig. 1b)."""
-    i, width = point["multiple"], settings["width"]
-    widths = (width, width) if point["method"] == "embedding" else (width, width * i)
-    changed = {"depth": 3, "width": widths, "embedding_dim": settings["embedding_dim"] * i}
+    s = {**settings, **point}
+    i, width = s["multiple"], s["width"]
+    widths = (width, width) if s["method"] == "embedding" else (width, width * i)
+    changed = {"depth": 3, "width": widths, "embedding_dim": s["embedding_dim"] * i}
     return synthetic({**settings, **changed}, point, seed, prepared)
 
 

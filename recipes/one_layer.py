@@ -7,8 +7,9 @@ network after an epoch, on all its training examples and all test examples, not 
 Ours, where the paper says nothing: 8 hidden layers and a frozen readout in Figs. 6 and 7; pixels divided by 255 and no
 more (`--set pixels=normalized` takes mean and deviation of MNIST); batches of 100, a learning rate of 0.001, and 100
 epochs in Figs. 6 and 7; no biases. In Fig. 12 weights have variance 2 / fan_in, convolutions keep the size, and the
-softmax sees every number of the last one (`--set pooling=average`: one mean per filter). "standard" has fewer examples
-and epochs, and in Fig. 12 fewer filters and a stride of 3 in the first convolution.
+softmax sees one mean per filter of the last one. With `--set pooling=none` it sees every number of it and has most of
+the trained parameters itself. "standard" has fewer examples and epochs, and in Fig. 12 fewer filters and a stride of 3
+in the first convolution.
 """
 
 import math
@@ -206,7 +207,7 @@ _add(
         "data": "cifar10",
         "filters": 64,
         "stride": 1,
-        "pooling": "none",
+        "pooling": "average",
         "weight_variance": 2.0,
         "epochs": 500,
         "repetitions": 1,

@@ -11,7 +11,7 @@ from keras import ops
 
 import zoo
 from recipes.experiment import Experiment, Row, add
-from recipes.figure import figure
+from recipes.figure import figure, headline
 from recipes.markdown import table, write
 from zoo import probes
 
@@ -73,7 +73,7 @@ def _report(rows: list[Row], out: Path) -> None:
 def _draw(rows: list[Row], path: Path) -> None:
     """A panel per layer with the boundaries of all units up to there, the newest ones in colour."""
     z = plane = _plane(rows[0]["settings"])
-    with figure(path, len(rows), figsize=(4 * len(rows), 4.2)) as axes:
+    with figure(path, len(rows), headline(rows), figsize=(4 * len(rows), 4.2)) as axes:
         for number, row in enumerate(rows):
             h = z @ np.array(row["kernel"]) + np.array(row["bias"])
             for panel, ax in enumerate(axes[number:], number):

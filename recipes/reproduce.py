@@ -66,7 +66,7 @@ def reproduce(
         with _quiet():
             found = experiment.run(chosen, point, _run_seed(seed, repetition), prepared)
         extra = {"repetition": repetition, "seconds": round(time.perf_counter() - started, 2)}
-        rows = [_finite({"recipe": name, **point, **row, **extra, **fixed}) for row in found]
+        rows = [_finite({"recipe": name, "budget": budget, **point, **row, **extra, **fixed}) for row in found]
         append_results(path, rows)
         done += rows
         print(f"[{number}/{len(runs)}] {_describe(point | extra, found[-1])}", flush=True)

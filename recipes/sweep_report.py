@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from recipes.figure import figure
+from recipes.figure import figure, headline
 from recipes.markdown import table, write
 
 Rows = Sequence[dict[str, Any]]
@@ -15,6 +15,9 @@ Points = dict[str, dict[float | None, list[float]]]  # series -> swept value -> 
 
 _MANY = 30  # lines of a table, from which on only the round ones are shown
 _ROUND = ("1.000000e", "2.000000e", "5.000000e")
+_INSIDE = 7  # series, from which on the legend stands beside the axes
+_MARKERS = "osD^v<>pP*"
+_LINES = ("-", "--", ":", "-.")
 
 
 def write_report(
@@ -50,7 +53,7 @@ def sweep_table(rows: Rows, sweep: str, measure: str, series: Sequence[str] = ("
     lines = [["any" if v is None else f"{v:.4g}", *(_cell(line.get(v)) for line in points.values())] for v in values]
     counts = sorted({len(numbers) for line in points.values() for numbers in line.values()})
     runs = " to ".join(str(n) for n in dict.fromkeys((counts[0], counts[-1])))
-    caption = f"{_title(rows)}: {measure}, mean ± standard deviation over repetitions ({runs})"
+    caption = f"{headline(rows)}: {measure}, mean ± standard deviation over repetitions ({runs})"
     return table(caption, lines, [sweep, *points])
 
 
@@ -66,7 +69,9 @@ def plot_sweep(
 ) -> None:
     """Draw the means and a band of one standard deviation to a PNG; grey and dashed what a constant would have.
 
-    A cross on the upper edge: there trainings diverged, and mean and band are those of the others.
+    Of a single swept value it is a mark per series, side by side. With two keys of series the second chooses the colour
+    and the first the line. A cross on the upper edge: there trainings diverged, and mean and band are those of the
+    others.
 
     Args:
         rows: As in `sweep_table`.
@@ -78,41 +83,102 @@ def plot_sweep(
         panels: Key of whose values each has axes of its own, or None.
     """
     parts = _panels(rows, panels)
-    size = {"figsize": (6 if len(parts) == 1 else 3.6 * len(parts), 4), "sharey": True}
-    with figure(path, len(parts), _title(rows), **size) as all_axes:
+    points = {title: _points(part, sweep, measure, series) for title, part in parts.items()}
+    lines = [line for part in points.values() for line in part.values()]
+    swept = {value for line in lines for value in line}
+    styles = _styles(list(dict.fromkeys(tuple(row[key] for key in series) for row in rows)))
+    beside = len(parts) > 1 or (len(styles) > _INSIDE and len(swept) > 1)
+    width = 3.6 * len(parts) if len(parts) > 1 else 8 if beside else 6
+    with figure(path, len(parts), headline(rows), sharey=True, figsize=(width, 4)) as all_axes:
         for axes, (title, part) in zip(all_axes, parts.items(), strict=True):
-            for label, line in _points(part, sweep, measure, series).items():
-                _draw(axes, label, line)
+            draw = _draw_line if len(swept) > 1 else _draw_mark
+            for label, line in points[title].items():
+                draw(axes, label, line, styles[label])
             constants = [row["baseline"] for row in part if row.get("baseline") is not None]
             if constants:
                 axes.axhline(float(np.mean(constants)), color="grey", linestyle="--", label="best constant")
-            axes.set(xlabel=sweep, title=title)
-            axes.set(xscale="log" if "x" in log else "linear", yscale="log" if "y" in log else "linear")
-            if "x" not in log:
-                axes.xaxis.get_major_locator().set_params(integer=True)
-        first = all_axes[0]
-        first.set(ylabel=f"{measure} (band: standard deviation)")
-        if len(parts) > 1:
-            named = first.get_legend_handles_labels()
-            first.figure.legend(*named, title=", ".join(series), loc="outside right center")
-        else:
-            first.legend()
+            axes.set(title=title, yscale="log" if "y" in log else "linear")
+            _name_x(axes, sweep, swept, series, log)
+        repeated = any(len(_finite(numbers)) > 1 for line in lines for numbers in line.values())
+        spread = f" ({'band' if len(swept) > 1 else 'bar'}: standard deviation)" if repeated else ""
+        all_axes[0].set(ylabel=f"{measure}{spread}")
+        _add_legend(all_axes[0], ", ".join(series), beside)
 
 
-def _draw(axes, label: str, line: dict[float | None, list[float]]) -> None:
+def _name_x(axes, sweep: str, swept: set[float | None], series: Sequence[str], log: str) -> None:
+    if len(swept) == 1:
+        at = "" if None in swept else f" ({sweep} {next(iter(swept)):g})"
+        axes.set_xlabel(", ".join(series) + at)
+        axes.margins(x=0.2)
+        return
+    axes.set(xlabel=sweep, xscale="log" if "x" in log else "linear")
+    if "x" not in log:
+        axes.xaxis.get_major_locator().set_params(integer=True)
+
+
+def _add_legend(axes, title: str, beside: bool) -> None:
+    """Say what the lines are, unless there is one."""
+    handles, labels = axes.get_legend_handles_labels()
+    if labels == ["best constant"]:
+        axes.legend()
+    elif beside:
+        axes.figure.legend(handles, labels, title=title, loc="outside right center")
+    elif len(labels) > 1:
+        axes.legend(title=title)
+
+
+def _styles(keys: Sequence[tuple]) -> dict[str, dict[str, Any]]:
+    """Label of a series -> its colour, line and marker. Hollow markers leave to be seen what lies beneath."""
+    lasts, firsts = (list(dict.fromkeys(part)) for part in ([key[-1] for key in keys], [key[:-1] for key in keys]))
+    styles = {}
+    for number, key in enumerate(keys):
+        other = firsts.index(key[:-1])
+        marker = _MARKERS[(other if len(firsts) > 1 else number) % len(_MARKERS)]
+        styles[_label(key)] = {
+            "color": f"C{lasts.index(key[-1])}",
+            "linestyle": _LINES[other % len(_LINES)],
+            "marker": marker,
+        }
+    return styles
+
+
+def _label(key: Sequence) -> str:
+    return ", ".join(map(str, key))
+
+
+def _draw_mark(axes, label: str, line: dict[float | None, list[float]], style: dict[str, Any]) -> None:
+    (numbers,) = line.values()
+    kept = _finite(numbers)
+    spread = float(np.std(kept, ddof=1)) if len(kept) > 1 else None
+    # One without a number keeps its place on the axis.
+    mean = float(np.mean(kept)) if kept else math.nan
+    axes.errorbar([label], [mean], spread, color=style["color"], marker=style["marker"], markersize=6, capsize=3)
+    _cross(axes, [label] if len(kept) < len(numbers) else [], style)
+
+
+def _draw_line(axes, label: str, line: dict[float | None, list[float]], style: dict[str, Any]) -> None:
     always = _finite(line.get(None, []))
     values = sorted(value for value in line if value is not None and _finite(line[value]))
     kept = [np.array(_finite(line[value])) for value in values]
     mean = np.array([numbers.mean() for numbers in kept])
     spread = np.array([numbers.std(ddof=1) if len(numbers) > 1 else 0.0 for numbers in kept])
-    (drawn,) = axes.plot(values, mean, marker="o", markersize=3, label=label)
-    axes.fill_between(values, mean - spread, mean + spread, color=drawn.get_color(), alpha=0.15, linewidth=0)
+    options = {**style, "marker": style["marker"] if len(values) <= _MANY else None}
+    axes.plot(values, mean, **options, markersize=4.5, markerfacecolor="none", linewidth=1.2, label=label)
+    if spread.any():
+        axes.fill_between(values, mean - spread, mean + spread, color=style["color"], alpha=0.15, linewidth=0)
     if always:
-        axes.axhline(float(np.mean(always)), color=drawn.get_color())
-    lost = [value for value, numbers in line.items() if value is not None and len(_finite(numbers)) < len(numbers)]
-    # On the upper edge, whatever the scale of the measure.
+        axes.axhline(float(np.mean(always)), color=style["color"])
+    _cross(
+        axes,
+        [value for value, numbers in line.items() if value is not None and len(_finite(numbers)) < len(numbers)],
+        style,
+    )
+
+
+def _cross(axes, where: list, style: dict[str, Any]) -> None:
+    """Crosses on the upper edge, whatever the scale of the measure."""
     edge = {"transform": axes.get_xaxis_transform(), "clip_on": False, "in_layout": False}
-    axes.plot(lost, [1] * len(lost), "x", color=drawn.get_color(), **edge)
+    axes.plot(where, [1] * len(where), "x", color=style["color"], **edge)
 
 
 def _panels(rows: Rows, key: str | None) -> dict[str, Rows]:
@@ -126,7 +192,7 @@ def _panels(rows: Rows, key: str | None) -> dict[str, Rows]:
 def _points(rows: Rows, sweep: str, measure: str, series: Sequence[str]) -> Points:
     points: Points = {}
     for row in rows:
-        line = points.setdefault(", ".join(str(row[key]) for key in series), {})
+        line = points.setdefault(_label([row[key] for key in series]), {})
         found = row[measure]
         pairs = enumerate(found, 1) if isinstance(found, list) else [(row[sweep], found)]
         for value, number in pairs:
@@ -152,10 +218,3 @@ def _cell(numbers: list[float] | None) -> str:
 
 def _finite(numbers: list[float]) -> list[float]:
     return [number for number in numbers if math.isfinite(number)]
-
-
-def _title(rows: Rows) -> str:
-    """The experiment and what the settings choose to be learned."""
-    settings = rows[0]["settings"]
-    chosen = [f"type {settings['type']}"] if "type" in settings else []
-    return ", ".join([rows[0]["recipe"], *chosen, *([Path(settings["data"]).name] if "data" in settings else [])])

@@ -1,4 +1,4 @@
-"""The synthetic targets y(x, I) of On the Modularity of Hypernetworks: random networks of three types."""
+"""The synthetic targets y(x, I) of On the Modularity of Hypernetworks: random networks of three types, and a fourth."""
 
 import itertools
 from typing import NamedTuple
@@ -9,7 +9,9 @@ from layers import KaimingUniform
 from layers.arguments import positive_int
 from zoo.arguments import natural
 
-TYPES = (1, 2, 3)
+TYPES = (1, 2, 3, 4)
+
+_SHARPNESS = 10.0  # of type 4: factor of the softmax's logits
 
 
 class Target(NamedTuple):
@@ -28,8 +30,9 @@ class Target(NamedTuple):
         for name, array, size in (("x", x, self.x_size), ("condition", condition, self.condition_size)):
             if array.shape != (len(x), size):
                 raise ValueError(f"`{name}` must have shape {(len(x), size)}. Received: an array of {array.shape}")
-        if self.type == 1:
-            weights = _softmax(_perceptron(condition, self.kernels, _sigmoid))
+        if self.type in (1, 4):
+            scale, activation = (1.0, _sigmoid) if self.type == 1 else (_SHARPNESS, _centred_sigmoid)
+            weights = _softmax(scale * _perceptron(condition, self.kernels, activation))
             return np.sum(x * weights, axis=1, keepdims=True)
         joined = np.concatenate([x, condition], axis=1) if self.type == 2 else x * condition
         return _perceptron(joined, self.kernels, _elu)
@@ -40,10 +43,11 @@ def synthetic_target(type: int, x_size: int, condition_size: int, seed: int) -> 
 
     Type 1 is <x, h(I)>, h: condition_size -> 300 -> 300 -> x_size, sigmoid, softmax on top. Type 2 is a network of x
     and I side by side, -> 100 -> 50 -> 50 -> 1, and type 3 one of their elementwise product, -> 100 -> 100 -> 50 -> 1,
-    both with ELU on hidden layers. Biases, on which the paper is silent, are 0.
+    both with ELU on hidden layers. Biases, on which the paper is silent, are 0. Type 4 is ours: type 1 with 1/2 taken
+    from every sigmoid and the logits times 10. Type 1's h(I) hardly depends on I, type 4's does.
 
     Args:
-        type: 1, 2 or 3.
+        type: 1, 2, 3 or 4.
         x_size: Length of x, >= 1.
         condition_size: Length of I, >= 1.
         seed: Int in [0, 2**32).
@@ -54,7 +58,7 @@ def synthetic_target(type: int, x_size: int, condition_size: int, seed: int) -> 
     Reference: On the Modularity of Hypernetworks, section 5 and appendix 7.1.
     """
     if type not in TYPES:
-        raise ValueError(f"`type` must be 1, 2 or 3. Received: type={type!r}")
+        raise ValueError(f"`type` must be 1, 2, 3 or 4. Received: type={type!r}")
     for name, size in (("x_size", x_size), ("condition_size", condition_size)):
         positive_int(name, size)
     if type == 3 and x_size != condition_size:
@@ -65,6 +69,7 @@ def synthetic_target(type: int, x_size: int, condition_size: int, seed: int) -> 
         1: (condition_size, 300, 300, x_size),
         2: (x_size + condition_size, 100, 50, 50, 1),
         3: (condition_size, 100, 100, 50, 1),
+        4: (condition_size, 300, 300, x_size),
     }[type]
     seeds = np.random.SeedSequence(natural("seed", seed)).generate_state(len(sizes) - 1)
     shapes = itertools.pairwise(sizes)
@@ -79,7 +84,11 @@ def _perceptron(x: np.ndarray, kernels: list[np.ndarray], activation) -> np.ndar
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return 0.5 + 0.5 * np.tanh(0.5 * x)  # exp(-x) would overflow
+    return 0.5 + _centred_sigmoid(x)  # exp(-x) would overflow
+
+
+def _centred_sigmoid(x: np.ndarray) -> np.ndarray:
+    return 0.5 * np.tanh(0.5 * x)
 
 
 def _elu(x: np.ndarray) -> np.ndarray:

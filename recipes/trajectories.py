@@ -19,7 +19,7 @@ import numpy as np
 import zoo
 from layers.arguments import positive_float
 from recipes.experiment import Experiment, Row, add
-from recipes.figure import figure
+from recipes.figure import figure, headline
 from recipes.markdown import table, write
 from zoo import probes
 
@@ -122,6 +122,14 @@ def slope(lengths: Sequence[float]) -> float:
     return (lengths[-1] / lengths[first - 1]) ** (1 / (len(lengths) - first))
 
 
+def printed_base(width: int, sigma_w: float) -> float:
+    """Base of the growth as Theorem 1 prints it for networks without biases, its constant taken to be 1.
+
+    The proof reaches it by dropping constants: it is an order of growth, and no bound.
+    """
+    return math.sqrt(sigma_w * width / (sigma_w + width))
+
+
 def _slopes(rows: Iterable[Row]) -> list[float]:
     """Of the networks where the trajectory has not become a point."""
     return [found for row in rows if not math.isnan(found := slope(row["lengths"]))]
@@ -132,11 +140,14 @@ def _growth_report(rows: list[Row], out: Path) -> None:
     depth = rows[0]["settings"]["depth"]
     caption = (
         f"Growth of trajectory length per layer, from layer {depth // 2} to layer {depth}: geometric mean over these "
-        "layers, its mean ± standard deviation over networks. `networks`: of how many; in the others the trajectory "
+        "layers, its mean ± standard deviation over networks. `lower bound`, `upper bound`: those of the proof, the "
+        "lower one before its last estimates. `printed base`: sqrt(sigma_w k / (sigma_w + k)), which Theorem 1 gives "
+        "as an order of growth, O(...), without its constant. `networks`: of how many; in the others the trajectory "
         "has become a point. `change`: the largest relative change of a length if every other point is left out."
     )
     lines = [_growth_line(part) for part in _groups(rows)]
-    headers = ["k", "sigma_w2", "growth", "lower bound", "upper bound", "within", "networks", "points", "change"]
+    headers = ["k", "sigma_w2", "growth", "lower bound", "upper bound", "within", "printed base", "growth / base"]
+    headers += ["networks", "points", "change"]
     write(out / "table.md", table(caption, lines, headers))
     _draw_growth(rows, out / "figure.png")
 
@@ -144,11 +155,13 @@ def _growth_report(rows: list[Row], out: Path) -> None:
 def _growth_line(rows: list[Row]) -> list:
     k, variance, found = rows[0]["width"], rows[0]["sigma_w2"], _slopes(rows)
     bounds = probes.length_growth(k, math.sqrt(variance))
-    measured = ["", f"{bounds.lower:.4g}", f"{bounds.upper:.4g}", ""]
+    base = printed_base(k, math.sqrt(variance))
+    measured = ["", f"{bounds.lower:.4g}", f"{bounds.upper:.4g}", "", f"{base:.4g}", ""]
     if found:
         mean = float(np.mean(found))
         measured[0] = f"{mean:.4g}" + (f" ± {np.std(found, ddof=1):.2g}" if len(found) > 1 else "")
         measured[3] = "yes" if bounds.lower <= mean <= bounds.upper else "no"
+        measured[5] = f"{mean / base:.3f}"
     change = max(row["change"] for row in rows)
     networks = f"{len(found)} of {len(rows)}"
     return [k, f"{variance:g}", *measured, networks, rows[0]["points"], f"{change:.2g}"]
@@ -157,7 +170,7 @@ def _growth_line(rows: list[Row]) -> list:
 def _draw_growth(rows: list[Row], path: Path) -> None:
     widths, variances = _values(rows, "width"), _values(rows, "sigma_w2")
     width, variance = widths[len(widths) // 2], variances[len(variances) // 2]
-    with figure(path, 2, rows=2) as (a, b, c, d):
+    with figure(path, 2, headline(rows), rows=2) as (a, b, c, d):
         for k in widths:
             _draw_lengths(a, _at(rows, k, variance), f"k = {k}")
         for one in variances:
@@ -171,8 +184,13 @@ def _draw_growth(rows: list[Row], path: Path) -> None:
             _draw_slopes(c, widths, [_at(rows, k, one) for k in widths], label, f"C{color}")
         for color, k in enumerate(_some(widths)):
             _draw_slopes(d, variances, [_at(rows, k, one) for one in variances], f"k = {k}", f"C{color}")
-        c.set(title="(c) dashed: bounds", xlabel="k", xscale="log", ylabel="growth per layer")
-        d.set(title="(d) dashed: bounds", xlabel=r"$\sigma_w^2$", xscale="log", ylabel="growth per layer")
+        c.set(title="(c) dashed: bounds, dotted: printed base", xlabel="k", xscale="log", ylabel="growth per layer")
+        d.set(
+            title="(d) dashed: bounds, dotted: printed base",
+            xlabel=r"$\sigma_w^2$",
+            xscale="log",
+            ylabel="growth per layer",
+        )
         for ax in (a, b, c, d):
             ax.legend(fontsize="small")
 
@@ -197,6 +215,8 @@ def _draw_slopes(axes, x: list, groups: list[list[Row]], label: str, color: str)
     axes.errorbar(values, means, spreads, marker="o", markersize=3, color=color, label=label)
     bounds = [probes.length_growth(rows[0]["width"], math.sqrt(rows[0]["sigma_w2"])) for _, rows, _ in found]
     axes.plot(values, bounds, linestyle="--", linewidth=1, color=color)
+    bases = [printed_base(rows[0]["width"], math.sqrt(rows[0]["sigma_w2"])) for _, rows, _ in found]
+    axes.plot(values, bases, linestyle=":", linewidth=1, color=color)
 
 
 def _transitions_report(rows: list[Row], out: Path) -> None:
@@ -237,7 +257,7 @@ def proportionality(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
 
 def _draw_transitions(rows: list[Row], path: Path) -> None:
     widths, variances = _values(rows, "width"), _values(rows, "sigma_w2")
-    with figure(path, figsize=(8, 5)) as (axes,):
+    with figure(path, title=headline(rows), figsize=(8, 5)) as (axes,):
         for part in _groups(rows):
             k, variance, (x, y) = part[0]["width"], part[0]["sigma_w2"], _means(part)
             color, marker = f"C{variances.index(variance)}", "osD^v<>pP*"[widths.index(k) % 10]

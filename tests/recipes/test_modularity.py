@@ -43,8 +43,9 @@ def stable(rows):
 
 
 def test_there_are_all_of_them():
-    kinds = ("synthetic-depth", "synthetic-embedding", "rotation-depth", "rotation-embedding", "colorization")
-    assert set(NAMES) == {f"modularity-{kind}" for kind in (*kinds, "learning-rate", "assumption1", "assumption2")}
+    kinds = ("synthetic-depth", "synthetic-embedding", "synthetic-rate", "rotation-depth", "rotation-embedding")
+    others = ("colorization", "learning-rate", "assumption1", "assumption2")
+    assert set(NAMES) == {f"modularity-{kind}" for kind in (*kinds, *others)}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -86,6 +87,7 @@ def test_an_interrupted_experiment_ends_the_same(tmp_path, monkeypatch):
     [
         ("synthetic-depth", {}, {"depths": list(range(2, 10)), "width": 100, "epochs": 100, "batch_size": 200}),
         ("synthetic-embedding", {"type": 3}, {"multiples": list(range(1, 9)), "x_size": 100, "embedding_dim": 1000}),
+        ("synthetic-rate", {}, {"x_size": 100, "multiple": 1, "embedding_dim": 1000, "epochs": 100, "batch_size": 200}),
         ("rotation-depth", {}, {"width": 50, "primary_activation": "relu", "learning_rate": 0.01, "epochs": 10}),
         ("rotation-depth", {"data": "cifar10"}, {"width": 100, "primary_activation": "elu", "batch_size": 64}),
         ("rotation-embedding", {"data": "cifar10"}, {"width": 100, "primary_activation": "elu", "depth": 2}),
@@ -252,7 +254,7 @@ def test_list_and_show(zoo_command):
         (["modularity-rotation-depth", "--set", "pixels=raw"], "`pixels` must be one of 'normalized', 'unit'"),
         (["modularity-rotation-depth", "--set", "depth=3"], "Did you mean 'depths'"),
         (["modularity-rotation-depth", "--set", "data=cifar11"], "Did you mean 'cifar10'"),
-        (["modularity-synthetic-depth", "--set", "type=4"], "`type` must be one of 1, 2, 3. Received: type=4"),
+        (["modularity-synthetic-depth", "--set", "type=5"], "`type` must be one of 1, 2, 3, 4. Received: type=5"),
         (["modularity-synthetic-depth", "--set", "init=hyperfan"], "`init` must be one of"),
         (["modularity-synthetic-depth", "--set", "activation=rellu"], "`activation` must be a Keras activation"),
         (["modularity-colorization", "--set", "data=digits"], "`images` must have 3 channels"),

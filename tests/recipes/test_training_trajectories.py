@@ -181,6 +181,11 @@ def test_the_papers_settings(number, variance):
     assert {key: found[key] for key in expected} == expected
 
 
+@pytest.mark.parametrize(("number", "epochs"), [(8, 4), (9, 16), (11, 4)])
+def test_near_the_edge_of_growth_the_standard_training_is_longer(number, epochs):
+    assert resolve(find(f"expressivity-fig{number}"), "standard", {})["epochs"] == epochs
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

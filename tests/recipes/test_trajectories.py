@@ -7,7 +7,7 @@ import pytest
 
 from recipes.experiment import find
 from recipes.reproduce import reproduce
-from recipes.trajectories import _lengths, _population, proportionality, slope
+from recipes.trajectories import _lengths, _population, printed_base, proportionality, slope
 from zoo import probes
 
 
@@ -96,6 +96,18 @@ def test_a_trajectory_may_become_a_point(tmp_path):
         rows[0] |= {"lengths": [1.5, 0.0, 0.0], "growth": [0.0, None], "transitions": [0.0, 0.0, 0.0]}
         find(name).report(rows, tmp_path / name)
     assert "0 of 1" in (tmp_path / "expressivity-fig1" / "table.md").read_text()
+
+
+def test_the_printed_base_is_beside_the_bounds(tmp_path):
+    given = {"widths": [16], "sigma_w2s": [4.0], "networks": 3}
+    rows = reproduce("expressivity-fig1", tmp_path, budget="smoke", settings=given)
+    head, _, line = (tmp_path / "table.md").read_text().splitlines()[-3:]
+    cells = dict(zip(*([cell.strip() for cell in text.split("|")] for text in (head, line)), strict=True))
+    base = np.sqrt(2 * 16 / (2 + 16))
+    assert printed_base(16, 2.0) == pytest.approx(base)
+    assert float(cells["printed base"]) == pytest.approx(base, rel=1e-3)
+    growth = np.mean([slope(row["lengths"]) for row in rows])
+    assert float(cells["growth / base"]) == pytest.approx(growth / base, abs=1e-3)
 
 
 def test_fits():

@@ -58,6 +58,55 @@ def test_coins_follow_every_other_activation_and_precede_the_logits():
     assert type(model.get_layer("logits").input._keras_history.operation) is CoinFlipDropout
 
 
+def before(layer):
+    """The layer whose output this one takes, the first of several."""
+    tensor = layer.input[0] if isinstance(layer.input, list) else layer.input
+    return tensor._keras_history.operation
+
+
+@BOTH
+def test_the_default_is_dropout_after_the_inner_activations(name):
+    def graph(model):
+        return [(type(layer), [tuple(w.shape) for w in layer.weights]) for layer in model.layers]
+
+    default, inner, outer = (zoo.build(name, seed=1, **SMALL, **more) for more in ({}, *map(after, ("inner", "outer"))))
+    assert graph(default) == graph(inner) != graph(outer)
+    for a, b, c in zip(default.get_weights(), inner.get_weights(), outer.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert a.shape == c.shape
+
+
+def after(which):
+    return {"dropout_after": which}
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("which", "follows"), [("inner", keras.layers.BatchNormalization), ("outer", keras.layers.Add)]
+)
+def test_nine_coins_in_the_blocks_of_depth_20_and_one_before_the_logits(name, which, follows):
+    model = zoo.build(name, input_shape=(8, 8, 1), depth=20, dropout_after=which)
+    *coins, last = of(model, CoinFlipDropout)
+    assert len(coins) == 9
+    assert type(before(last)) is keras.layers.GlobalAveragePooling2D
+    assert type(before(coins[0])) is Amplify
+    activations = [before(before(coins[0])), *map(before, coins[1:])]
+    assert {type(activation) for activation in activations} == {keras.layers.ReLU}
+    assert {type(before(activation)) for activation in activations} == {follows}
+    stem, *others = of(model, keras.layers.ReLU)
+    assert len(others) == 18  # half of them without a coin
+    assert stem not in activations
+
+
+def test_outer_dropout_is_repeated_from_the_first_blocks_output_on():
+    model = zoo.build("resnet20_cfnn", samples=3, seed=1, **after("outer"), **SMALL)
+    prefix, suffix, _, _ = coin_graph(model)
+    assert (len(of(prefix, keras.layers.Conv2D)), len(of(suffix, keras.layers.Conv2D))) == (3, 6)
+    classes = zoo.flips(model, X, 50)
+    assert classes.shape == (6, 50)
+    assert any(len(set(line)) > 1 for line in classes.tolist())
+
+
 @pytest.mark.parametrize(("classes", "samples"), [(10, 25), (99, 25), (100, 125)])
 def test_default_samples_follow_the_paper(classes, samples):
     model = zoo.build("resnet20_cfnn", classes=classes, **SMALL)
@@ -101,7 +150,8 @@ def test_images_are_normalised():
     + [("classes", value) for value in (1, 0, 2.0, None)]
     + [("rate", value) for value in (1.0, -0.1)]
     + [("weight_decay", value) for value in (-1.0, float("inf"), float("nan"))]
-    + [("samples", value) for value in (0, 1.5)],
+    + [("samples", value) for value in (0, 1.5)]
+    + [("dropout_after", value) for value in ("both", None)],
 )
 def test_bad_options_are_refused(name, argument, value):
     if name == "resnet20_dropout" and argument == "samples":
