@@ -22,6 +22,7 @@ class Experiment(NamedTuple):
             more of its values can be run into the same folder later; everything else must stay. `repetitions` is the
             number of runs per point.
         points: From settings to the points of the experiment in order, each a dict of what tells its rows from others'.
+            A point with a text under "taken" is a finished run that is taken over, once and not per repetition.
         run: From settings, point, seed and what `prepare` gave to the rows of one run.
         report: Writes what there is to see, a table and a figure, from all rows to a folder.
         prepare: From settings and data folder to what all runs share; it raises before anything is run.
@@ -44,6 +45,7 @@ _PAPERS = (
     "recipes.modularity",
     "recipes.assumptions",
     "recipes.hypernet_depth",
+    "recipes.dropout_table",
     "recipes.ball",
     "recipes.cones",
     "recipes.complexity",
@@ -104,7 +106,7 @@ def _check(key: str, value: Any, experiment: Experiment) -> None:
 
 
 def _check_one(key: str, value: Any, defaults: list, allowed: tuple | None) -> None:
-    kind = type(defaults[0])
+    kind = type(defaults[0]) if defaults else str  # a list that is empty in every budget is one of texts
     if allowed is not None and value not in allowed:
         raise ValueError(f"`{key}` must be one of {', '.join(map(repr, allowed))}. Received: {key}={value!r}")
     if kind is int:

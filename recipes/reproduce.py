@@ -58,7 +58,8 @@ def reproduce(
     done = _finished(path)
     _check_same(done, fixed, path)
     prepared = experiment.prepare(chosen, data_dir)
-    runs = [(point, r) for r in range(chosen["repetitions"]) for point in experiment.points(chosen)]
+    points = experiment.points(chosen)
+    runs = [(point, r) for r in range(chosen["repetitions"]) for point in points if r == 0 or not point.get("taken")]
     for number, (point, repetition) in enumerate(runs, 1):
         if _has(done, {**point, "repetition": repetition}):
             continue
