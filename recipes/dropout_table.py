@@ -35,7 +35,7 @@ def _points(settings: dict[str, Any]) -> list[Row]:
     return [
         {"training": training, "taken": run}
         for training in settings["trainings"]
-        for run in settings[f"{training}_runs"] or [""]
+        for run in settings[f"{training}_runs"] or [None]
     ]
 
 

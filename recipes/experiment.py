@@ -46,6 +46,8 @@ _PAPERS = (
     "recipes.assumptions",
     "recipes.hypernet_depth",
     "recipes.dropout_table",
+    "recipes.vote_margins",
+    "recipes.sampling_generalization",
     "recipes.ball",
     "recipes.cones",
     "recipes.complexity",
