@@ -59,6 +59,9 @@ _PAPERS = (
     "recipes.training_trajectories",
     "recipes.bit_flips",
     "recipes.bit_flips_mnist",
+    "recipes.pruning_table",
+    "recipes.randomization_sweeps",
+    "recipes.pruning_curves",
 )  # modules that add experiments, imported when one is asked for
 
 
