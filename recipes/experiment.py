@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from recipes.measured_minutes import MINUTES
 from zoo.arguments import natural
 from zoo.names import check_known
 
@@ -28,6 +29,8 @@ class Experiment(NamedTuple):
         prepare: From settings and data folder to what all runs share; it raises before anything is run.
         choices: Setting -> values allowed (of a list: of its elements).
         variants: Setting -> its value -> settings that go with it unless others are asked for.
+        data: What it reads, in words; "" where the setting `data` says it, or nothing is read.
+        minutes: Budget -> minutes it took, of those that were measured (`recipes.measured_minutes`).
     """
 
     paper: str
@@ -38,6 +41,8 @@ class Experiment(NamedTuple):
     prepare: Callable[[dict[str, Any], str | None], Any] = lambda settings, data_dir: None
     choices: Mapping[str, tuple] = MappingProxyType({})
     variants: Mapping[str, dict[str, dict[str, Any]]] = MappingProxyType({})
+    data: str = ""
+    minutes: Mapping[str, float] = MappingProxyType({})
 
 
 _EXPERIMENTS: dict[str, Experiment] = {}
@@ -69,7 +74,7 @@ def add(name: str, experiment: Experiment) -> None:
     """Register an experiment; `ValueError` if the name is taken."""
     if name in _EXPERIMENTS:
         raise ValueError(f"An experiment is already registered under this name. Received: name={name!r}")
-    _EXPERIMENTS[name] = experiment
+    _EXPERIMENTS[name] = experiment._replace(minutes={**MINUTES.get(name, {}), **experiment.minutes})
 
 
 def names() -> list[str]:

@@ -78,5 +78,6 @@ add(
         _report,
         _check,
         choices={"splits": SPLITS},
+        data="that of the models",
     ),
 )

@@ -105,5 +105,6 @@ add(
         _report,
         prepare,
         choices={"splits": SPLITS},
+        data="that of the models",
     ),
 )
