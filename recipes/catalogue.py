@@ -24,7 +24,10 @@ def catalogue() -> str:
         f"{title}\n\n{tabulate(lines, heads, tablefmt='simple', disable_numparse=True, maxcolwidths=widths)}"
         for title, lines in papers.items()
     ]
-    note = "Columns of budgets: minutes on 2 cores of a Xeon, CPU, TensorFlow. `zoo show NAME` prints the settings."
+    note = (
+        "Columns of budgets: minutes on 2 cores of a Xeon, CPU, TensorFlow, where other work may have run beside it. "
+        "`zoo show NAME` prints the settings."
+    )
     return "\n\n".join([*tables, note])
 
 

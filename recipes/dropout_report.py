@@ -87,7 +87,7 @@ def plot_accuracy(rows: Rows, path: Path) -> None:
                 axes.plot(places, wanted, "x", color=colour, label="the same in the paper")
         axes.set_xticks(range(len(tests)), ["standard (coins off)", "mean", "majority"])
         axes.set(xlabel="test", ylabel="test accuracy, % (bar: 95 % Wilson interval)")
-        axes.legend()
+        axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
 
 
 def _cells(rows: Rows) -> dict[tuple[str, str], list[dict[str, Any]]]:

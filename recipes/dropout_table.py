@@ -92,7 +92,7 @@ def _taken_rows(settings: dict[str, Any], key: str, name: str, seed: int, data_d
     more: Row = {"epochs": None}
     if not is_published(name):
         run = finished_run(key, name)
-        more = {"epochs": run.recipe.epochs, "run_versions": run.versions}
+        more = run.origin
         rows = [row for row in run.rows if row["vote"] == "expected" or row["samples"] == settings["flips"]]
         if {row["vote"] for row in rows} == set(_VOTES):
             return rows, more

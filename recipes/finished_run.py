@@ -11,12 +11,18 @@ from recipes.trained import Trained, trained
 
 
 class FinishedRun(NamedTuple):
-    """A finished run: where it is, what was trained, its result lines and the versions it was trained with."""
+    """A finished run: where it is, what was trained, its result lines and the environment it was trained in."""
 
     folder: Path
     recipe: Recipe
     rows: list[dict[str, Any]]
-    versions: dict[str, str]
+    environment: dict[str, Any]
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """How it was trained, for the rows that take it over."""
+        known = {f"run_{key}": self.environment.get(key) for key in ("versions", "machine", "command")}
+        return {"epochs": self.recipe.epochs, "run_seed": self.recipe.seed, **known}
 
 
 def finished_run(setting: str, folder: str | Path) -> FinishedRun:
@@ -38,10 +44,10 @@ def finished_run(setting: str, folder: str | Path) -> FinishedRun:
     try:
         config = json.loads((folder / "config.json").read_text())
         rows = read_results(folder / "results.jsonl")
-        return FinishedRun(folder, Recipe.from_dict(config["recipe"]), rows, config.get("versions", {}))
+        return FinishedRun(folder, Recipe.from_dict(config["recipe"]), rows, config)
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f"`{setting}` must be the folder of a run; this one's files are damaged. {received}"
+            f"`{setting}` must be the folder of a run; this one's files cannot be read ({error}). {received}"
         ) from error
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from recipes import recipe as registered
 from recipes.experiment import Row
-from recipes.finished_run import FinishedRun, finished_run, finished_runs
+from recipes.finished_run import finished_run, finished_runs
 from recipes.recipe import Recipe
 from recipes.train import train
 from zoo.registry import entry
@@ -87,7 +87,7 @@ def run(settings: dict[str, Any], point: Row, seed: int, data_dir: str | None) -
     """The result of one training, finished already or not, and its history by epoch."""
     if point["taken"]:
         done = finished_run("finished", point["taken"])
-        rows, folder, more = done.rows, done.folder, _origin(done)
+        rows, folder, more = done.rows, done.folder, done.origin
     else:
         recipe = recipe_of(settings, point).replace({"seed": seed})
         names = [f"{key}{value}" for key, value in point.items() if value is not None]
@@ -98,10 +98,6 @@ def run(settings: dict[str, Any], point: Row, seed: int, data_dir: str | None) -
     found = {key: row[key] for key in ("model", "data", "split", "correct", "n", "low", "high")}
     last = {"validation": history[-1]["validation"] if history else None}
     return {**found, "accuracy": 100 * row["accuracy"], **last, **more}, history
-
-
-def _origin(done: FinishedRun) -> Row:
-    return {"epochs": done.recipe.epochs, "run_seed": done.recipe.seed, "run_versions": done.versions}
 
 
 def _decisive(recipe: Recipe) -> dict[str, Any]:
