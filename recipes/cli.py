@@ -182,8 +182,8 @@ def tune(
 
 @app.command()
 def reproduce(
-    name: Annotated[str, typer.Argument(help="Name of an experiment from `zoo list`.")],
-    out: Annotated[Path, typer.Option(help="Folder of the results; the same command goes on with it.")],
+    name: Annotated[str | None, typer.Argument(help="Name of an experiment from `zoo reproduce --list`.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the results; the same command goes on with it.")] = None,
     budget: Annotated[str, typer.Option(help="smoke, standard or paper.")] = "standard",
     repetitions: Annotated[int | None, typer.Option(help="Runs per point, each with a seed of its own.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of targets, data, weights and order.")] = 0,
@@ -191,10 +191,21 @@ def reproduce(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, see `zoo show NAME`.")
     ] = None,
+    list_: Annotated[bool, typer.Option("--list", help="List experiments: place, data, minutes, rows.")] = False,
+    coverage: Annotated[bool, typer.Option("--coverage", help="List the papers' tables and figures.")] = False,
 ) -> None:
     """Reproduce a paper's experiment: rows, a table and a figure; Ctrl-C loses the current run only."""
+    from recipes.catalogue import catalogue
+    from recipes.coverage import coverage as covered
     from recipes.reproduce import reproduce as run
 
+    if list_ or coverage:
+        print(catalogue() if list_ else covered())
+        return
+    if name is None:
+        raise typer.BadParameter("name an experiment, or ask for --list", param_hint="NAME")
+    if out is None:
+        raise typer.BadParameter("a folder is needed", param_hint="--out")
     given = _parse(settings)
     with _stoppable("the same command"):
         run(name, out, budget=budget, settings=given, repetitions=repetitions, seed=seed, data_dir=data_dir)

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from recipes.measured_minutes import MINUTES
 from zoo.arguments import natural
 from zoo.names import check_known
 
@@ -22,11 +23,14 @@ class Experiment(NamedTuple):
             more of its values can be run into the same folder later; everything else must stay. `repetitions` is the
             number of runs per point.
         points: From settings to the points of the experiment in order, each a dict of what tells its rows from others'.
+            A point with a text under "taken" is a finished run that is taken over, once and not per repetition.
         run: From settings, point, seed and what `prepare` gave to the rows of one run.
         report: Writes what there is to see, a table and a figure, from all rows to a folder.
         prepare: From settings and data folder to what all runs share; it raises before anything is run.
         choices: Setting -> values allowed (of a list: of its elements).
         variants: Setting -> its value -> settings that go with it unless others are asked for.
+        data: What it reads, in words; "" where the setting `data` says it, or nothing is read.
+        minutes: Budget -> minutes it took, of those that were measured (`recipes.measured_minutes`).
     """
 
     paper: str
@@ -37,6 +41,8 @@ class Experiment(NamedTuple):
     prepare: Callable[[dict[str, Any], str | None], Any] = lambda settings, data_dir: None
     choices: Mapping[str, tuple] = MappingProxyType({})
     variants: Mapping[str, dict[str, dict[str, Any]]] = MappingProxyType({})
+    data: str = ""
+    minutes: Mapping[str, float] = MappingProxyType({})
 
 
 _EXPERIMENTS: dict[str, Experiment] = {}
@@ -44,6 +50,9 @@ _PAPERS = (
     "recipes.modularity",
     "recipes.assumptions",
     "recipes.hypernet_depth",
+    "recipes.dropout_table",
+    "recipes.vote_margins",
+    "recipes.sampling_generalization",
     "recipes.ball",
     "recipes.cones",
     "recipes.complexity",
@@ -55,6 +64,9 @@ _PAPERS = (
     "recipes.training_trajectories",
     "recipes.bit_flips",
     "recipes.bit_flips_mnist",
+    "recipes.pruning_table",
+    "recipes.randomization_sweeps",
+    "recipes.pruning_curves",
 )  # modules that add experiments, imported when one is asked for
 
 
@@ -62,7 +74,7 @@ def add(name: str, experiment: Experiment) -> None:
     """Register an experiment; `ValueError` if the name is taken."""
     if name in _EXPERIMENTS:
         raise ValueError(f"An experiment is already registered under this name. Received: name={name!r}")
-    _EXPERIMENTS[name] = experiment
+    _EXPERIMENTS[name] = experiment._replace(minutes={**MINUTES.get(name, {}), **experiment.minutes})
 
 
 def names() -> list[str]:
@@ -104,7 +116,7 @@ def _check(key: str, value: Any, experiment: Experiment) -> None:
 
 
 def _check_one(key: str, value: Any, defaults: list, allowed: tuple | None) -> None:
-    kind = type(defaults[0])
+    kind = type(defaults[0]) if defaults else str  # a list that is empty in every budget is one of texts
     if allowed is not None and value not in allowed:
         raise ValueError(f"`{key}` must be one of {', '.join(map(repr, allowed))}. Received: {key}={value!r}")
     if kind is int:

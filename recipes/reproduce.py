@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from recipes.experiment import Row, find, resolve
+from recipes.markdown import write
 from recipes.results import append_results, environment, read_results
+from recipes.row_versions import version_note
 from zoo.arguments import natural
 
 _SHOWN = 3  # numbers in a line of progress
@@ -32,7 +34,8 @@ def reproduce(
     """Run what is missing of an experiment in the folder `out`, then write its table and figure.
 
     Every finished run is in `out/results.jsonl` at once; the same call goes on where it was stopped, and one with more
-    repetitions, or more values of a swept setting, adds them. Repetition r of seed s is the same in every call.
+    repetitions, or more values of a swept setting, adds them. Repetition r of seed s is the same in every call. A line
+    under the table says so where rows are of several versions of the packages.
 
     Args:
         name: Name of an experiment.
@@ -58,7 +61,8 @@ def reproduce(
     done = _finished(path)
     _check_same(done, fixed, path)
     prepared = experiment.prepare(chosen, data_dir)
-    runs = [(point, r) for r in range(chosen["repetitions"]) for point in experiment.points(chosen)]
+    points = experiment.points(chosen)
+    runs = [(point, r) for r in range(chosen["repetitions"]) for point in points if r == 0 or not point.get("taken")]
     for number, (point, repetition) in enumerate(runs, 1):
         if _has(done, {**point, "repetition": repetition}):
             continue
@@ -71,7 +75,15 @@ def reproduce(
         done += rows
         print(f"[{number}/{len(runs)}] {_describe(point | extra, found[-1])}", flush=True)
     experiment.report(done, Path(out))
+    _note_versions(done, Path(out) / "table.md")
     return done
+
+
+def _note_versions(rows: list[Row], path: Path) -> None:
+    """Say under the table, and on the terminal, that its rows are of several versions."""
+    if note := version_note(rows):
+        print(note, flush=True)
+        write(path, path.read_text().rstrip("\n"), note)
 
 
 def _finished(path: Path) -> list[Row]:

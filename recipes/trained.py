@@ -34,6 +34,11 @@ def trained(name: str, weights: str | None = None, seed: int | None = None) -> T
     config = Path(name) / "config.json"
     if config.is_file():
         return _of_run(Path(name), json.loads(config.read_text()), weights, seed)
+    if Path(name).is_dir() or len(Path(name).parts) > 1:
+        raise ValueError(
+            "`name` must be a model's name or the folder of a run; there is no config.json in this one. "
+            f"Received: name={name!r}"
+        )
     zoo.registry.entry(name)
     published = [row for row in zoo.pretrained.manifest() if row["model"] == name]
     known = [row["weights"] for row in published]

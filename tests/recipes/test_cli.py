@@ -106,6 +106,7 @@ BAD = [
     (["train", "RECIPE", "--out", "RECIPE/run"], "Not a directory"),
     (["train", "resnet20_cfnn_cifar10", "--out", "OUT", "--data-dir", "OUT"], "data_dir"),
     (["evaluate", "nothing"], "Unknown name"),
+    (["evaluate", "runs/nothing"], "`name` must be a model's name or the folder of a run"),
     (["evaluate", "resnet20_cfnn", "--weights", "imagenet"], "`weights` must be one of"),
     (["evaluate", "resnet20_cfnn", "--weights", "OUT/none.weights.h5"], "none.weights.h5"),
     (["evaluate", "resnet20_cfnn", "--split", "tests"], "`split` must be one of"),
