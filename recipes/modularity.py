@@ -104,7 +104,7 @@ _add(
 )
 _add(
     "modularity-synthetic-rate",
-    "section 5 at other learning rates than the paper's 0.01, the sizes of Fig. 1b",
+    "section 5 at other learning rates than the paper's 0.01",
     "learning_rate",
     {
         **_SYNTHETIC,

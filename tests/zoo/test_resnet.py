@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import zoo
-from layers import Amplify, CoinFlipDropout, MajorityVote
+from layers import Amplify, BatchNormalization, CoinFlipDropout, MajorityVote
 from zoo.coin_graph import coin_graph
 
 pytestmark = pytest.mark.usefixtures("fast_compile")
@@ -81,9 +81,7 @@ def after(which):
 
 
 @BOTH
-@pytest.mark.parametrize(
-    ("which", "follows"), [("inner", keras.layers.BatchNormalization), ("outer", keras.layers.Add)]
-)
+@pytest.mark.parametrize(("which", "follows"), [("inner", BatchNormalization), ("outer", keras.layers.Add)])
 def test_nine_coins_in_the_blocks_of_depth_20_and_one_before_the_logits(name, which, follows):
     model = zoo.build(name, input_shape=(8, 8, 1), depth=20, dropout_after=which)
     *coins, last = of(model, CoinFlipDropout)
