@@ -88,8 +88,8 @@ on {row["machine"]} ({versions}).
 
 {coins_sentence(results)}
 
-Evaluated by `{results[0]["command"]}` on {results[0]["machine"]} ({results[0]["backend"]}); 95 % Wilson intervals over the
-test examples. One training run: the spread over seeds was not measured.
+Evaluated by `{results[0]["command"]}` on {results[0]["machine"]} ({results[0]["backend"]});
+95 % Wilson intervals over the test examples. One training run: the spread over seeds was not measured.
 
 ## Settings
 
