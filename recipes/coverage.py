@@ -22,6 +22,7 @@ class Place(NamedTuple):
 
 _OWN = "weights of one's own: a run's folder for FOLDER"
 _SHIPPED = "shipped weights, of 40 epochs; the paper's of 200"
+_FLAGSHIP = "shipped weights, of 163 epochs; the paper's of 200"
 _DRAWING = "a drawing"
 PLACES: dict[str, list[Place]] = {
     "Coin-Flipping Neural Networks": [
@@ -33,9 +34,11 @@ PLACES: dict[str, list[Place]] = {
         Place("Fig. 7", "cfnn-delta", {"models": ["FOLDER"]}, _OWN),
         Place("Fig. 8a", "cfnn-delta", {"models": ["hypernet_cfnn:cifar10"], "splits": ["test"]}, _SHIPPED, True),
         Place("Fig. 8b", "cfnn-delta", {"models": ["FOLDER"], "splits": ["test"]}, _OWN),
-        Place("Fig. 9", "cfnn-delta", {"models": ["FOLDER"], "splits": ["test"]}, _OWN),
+        Place("Fig. 9a", "cfnn-delta", {"models": ["resnet20_cfnn:cifar10"], "splits": ["test"]}, _FLAGSHIP, True),
+        Place("Fig. 9b", "cfnn-delta", {"models": ["FOLDER"], "splits": ["test"]}, _OWN),
         Place("Fig. 10a", "cfnn-flips", {"models": ["hypernet_cfnn:cifar10"]}, _SHIPPED, True),
-        Place("Fig. 10b to d", "cfnn-flips", {"models": ["FOLDER"]}, _OWN),
+        Place("Fig. 10c", "cfnn-flips", {"models": ["resnet20_cfnn:cifar10"]}, _FLAGSHIP, True),
+        Place("Fig. 10b and d", "cfnn-flips", {"models": ["FOLDER"]}, _OWN),
         Place("Tables 1, 2 and 4, CIFAR-10", "hypernet-depth"),
         Place("Tables 1, 2 and 4, CIFAR-100", "hypernet-depth", {"data": "cifar100"}),
         Place("Table 3, CIFAR-10", "cfnn-table3"),
