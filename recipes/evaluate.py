@@ -1,7 +1,7 @@
 """Evaluate a model under every vote: result lines with Wilson intervals, and how far its flips differ."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -13,6 +13,8 @@ from recipes.results import environment
 from zoo.amplification import VOTES, flip_logits, voted, wilson
 from zoo.coin_graph import coin_graph, has_coins
 from zoo.data import Split
+
+_BATCH = 32  # images evaluated at once
 
 
 def evaluate(
@@ -69,7 +71,7 @@ def _by_flips(model, split: Split, samples: list[int], votes: list[str]) -> list
         raise ValueError(f"`split` must have one label per image. Received: {len(split.x)} and {len(labels)} labels")
     correct = {(vote, n): 0 for vote in votes for n in samples}
     disagreeing, winning = np.zeros(len(samples), int), np.zeros(len(samples))
-    for logits in flip_logits(model, split.x, max(samples)):
+    for logits in _shown(flip_logits(model, split.x, max(samples), _BATCH), -(-len(labels) // _BATCH)):
         truth, at = labels[at : at + len(logits)], at + len(logits)
         for vote in votes:
             for n, classes in zip(samples, voted(logits, samples, vote, temperature), strict=True):
@@ -82,6 +84,15 @@ def _by_flips(model, split: Split, samples: list[int], votes: list[str]) -> list
         for n, differ, share in zip(samples, disagreeing, winning, strict=True)
     }
     return [{"samples": n, "vote": vote, **wilson(c, at)._asdict(), **shares[n]} for (vote, n), c in correct.items()]
+
+
+def _shown(batches: Iterator[np.ndarray], total: int) -> Iterable[np.ndarray]:
+    """The same batches, with a progress bar where somebody looks: a hundred flips of 10,000 images take minutes."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return track(batches, "Flipping", total, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _largest_counts(classes: np.ndarray, samples: list[int], number: int) -> np.ndarray:

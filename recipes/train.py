@@ -83,7 +83,7 @@ def build(recipe: Recipe, data: Dataset) -> keras.Model:
     finally:
         keras.config.set_dtype_policy(before)
     if recipe.start_from is not None:
-        start_from(model, recipe)
+        start_from(model, recipe, recipe.start_from)
     if recipe.frozen_from is not None:
         take_frozen_embedding(model, recipe.frozen_from)
     updates = -(-len(data.train.x) // recipe.batch_size)
