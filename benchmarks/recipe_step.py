@@ -2,7 +2,8 @@
 
     python benchmarks/recipe_step.py RECIPE [--steps 60] [--set KEY=VALUE ...]
 
-The steps are those of `fit` with the recipe's own batches, augmentation and precision, after three that compile.
+The steps are those of `fit` with the recipe's own batches, augmentation and precision, after three that compile. What
+a `fit` costs once, seconds on TensorFlow, is shared out among them: ask for 60 steps or more.
 """
 
 import argparse
