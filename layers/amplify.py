@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from layers.arguments import positive_int
+from zoo.layers.arguments import positive_int
 
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")

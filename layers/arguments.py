@@ -1,9 +1,12 @@
 """Argument checks shared by the layers: one wording for every refusal."""
 
+import difflib
 import numbers
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 def positive_int(name: str, value: Any) -> int:
@@ -18,20 +21,6 @@ def unit_interval(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= float(value) < 1:
         raise ValueError(f"`{name}` must be in [0, 1). Received: {name}={value!r}")
     return float(value)
-
-
-def optional_seed(name: str, value: Any) -> int | None:
-    """Return `value` as an int or None, or raise a `ValueError` if it is neither None nor in [0, 2**32)."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not 0 <= int(value) < 2**32:
-        raise ValueError(f"`{name}` must be None or an int in [0, 2**32). Received: {name}={value!r}")
-    return int(value)
-
-
-def fresh_seed(seed: int | None) -> int:
-    """`seed`, or one from the system's entropy."""
-    return int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
 
 
 def boolean(name: str, value: Any) -> bool:
@@ -81,3 +70,36 @@ def row_size(layer: str, takes: str, shape: Any, multiple_of: int = 1) -> int:
     if len(shape) != 2 or not isinstance(shape[1], int) or shape[1] % multiple_of:
         raise ValueError(f"{layer} takes {takes}. Received: input_shape={shape}")
     return shape[1]
+
+
+def natural(name: str, value: Any, minimum: int = 0) -> int:
+    """`value` as an int that is one word of a `SeedSequence`, or a `ValueError` that names the argument."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not minimum <= int(value) < 2**32:
+        raise ValueError(f"`{name}` must be an int in [{minimum}, 2**32). Received: {name}={value!r}")
+    return int(value)
+
+
+def as_numbers(name: str, value: ArrayLike) -> np.ndarray:
+    """`value` as a float array, or a `ValueError` that names the argument if it holds anything but numbers."""
+    try:
+        return np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"`{name}` must be a number or an array of numbers. Received: {name}={value!r}") from None
+
+
+def finite_numbers(name: str, value: ArrayLike) -> np.ndarray:
+    """As `as_numbers`, without infinities and NaN."""
+    array = as_numbers(name, value)
+    if not np.isfinite(array).all():
+        raise ValueError(f"`{name}` must be finite. Received: infinities or NaN in an array of shape {array.shape}")
+    return array
+
+
+def check_known(argument: str, value: str, known: Iterable[str]) -> None:
+    """Raise a `ValueError` that lists what is allowed and shows the nearest match if `value` is not among `known`."""
+    known = sorted(known)
+    if value not in known:
+        nearest = difflib.get_close_matches(str(value).lower(), known, n=1)
+        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+        allowed = ", ".join(known) or "none"
+        raise ValueError(f"Unknown {argument}.{hint} Allowed: {allowed}. Received: {argument}={value!r}")

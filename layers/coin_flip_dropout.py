@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from layers.arguments import unit_interval
-from layers.coin_layer import CoinLayer, drawn_in
+from zoo.layers.arguments import unit_interval
+from zoo.layers.coins import CoinLayer, drawn_in
 
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")

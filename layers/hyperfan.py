@@ -4,9 +4,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from layers.arguments import boolean, fresh_seed, one_of, optional_seed, positive_float, positive_int
-from layers.hyper_dense import HyperDense
-from layers.initializers import uniform
+from zoo.layers.arguments import boolean, one_of, positive_float, positive_int
+from zoo.layers.hyper_dense import HyperDense
+from zoo.layers.seeds import fresh_seed, optional_seed, uniform
 
 MODES = ("fan_in", "fan_out", "harmonic")
 

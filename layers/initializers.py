@@ -6,7 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from layers.arguments import fresh_seed, optional_seed
+from zoo.layers.arguments import positive_int
+from zoo.layers.seeds import fresh_seed, optional_seed, uniform
 
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")
@@ -93,12 +94,31 @@ def fan_in(shape: tuple[int, ...]) -> int:
     return math.prod(shape[:-1])
 
 
-def uniform(shape: tuple[int, ...], *key: int) -> np.ndarray:
-    """Float32 numbers in [0, 1), multiples of 2**-24, for a key of ints in [0, 2**32).
+@keras.saving.register_keras_serializable(package="coinflip_zoo")
+class FanInUniform(keras.initializers.Initializer):
+    """Uniform on [-b, b] with b = 1 / sqrt(fan_in), for kernels and biases: a bias does not know its layer's fan-in.
 
-    Made of Philox's raw words, which NumPy promises never to change: the same on every machine and version.
+    One object gives the same numbers at every call, on every backend and machine.
+
+    Args:
+        fan_in: Positive int, inputs of one unit.
+        seed: None (drawn from the system's entropy, once) or int in [0, 2**32).
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Reference: On the Modularity of Hypernetworks, released code, which leaves PyTorch's default as it is.
     """
-    size = math.prod(shape)
-    words = np.random.Philox(np.random.SeedSequence(key)).random_raw(-(-size // 2))
-    halves = np.stack([words & np.uint64(0xFFFFFFFF), words >> np.uint64(32)], axis=-1).reshape(-1)[:size]
-    return ((halves >> np.uint64(8)).astype(np.float32) * np.float32(2**-24)).reshape(shape)
+
+    def __init__(self, fan_in: int, seed: int | None = None) -> None:
+        self.fan_in = positive_int("fan_in", fan_in)
+        self.seed = fresh_seed(optional_seed("seed", seed))
+
+    def __call__(self, shape, dtype=None):
+        """Draw an array of that shape."""
+        numbers = (2 * uniform(tuple(shape), self.seed) - 1) / math.sqrt(self.fan_in)
+        return ops.convert_to_tensor(numbers, dtype=dtype or keras.config.floatx())
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {"fan_in": self.fan_in, "seed": self.seed}

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from layers.arguments import boolean, finite_float, non_negative_float, positive_int, row_size
+from zoo.layers.arguments import boolean, finite_float, non_negative_float, positive_int, row_size
 
 _BLOCK = 32  # inputs squared at a time at inference: the squares of all would take as much memory as the input
 

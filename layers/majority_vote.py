@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from layers.arguments import one_of, positive_float, positive_int, row_size
+from zoo.layers.arguments import one_of, positive_float, positive_int, row_size
 
 # Lifts the winner of a tied vote above its equals and is far below one vote in a million flips.
 _TIE_BREAK = 1e-6

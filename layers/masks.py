@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from layers.arguments import one_of, unit_interval
+from zoo.layers.arguments import one_of, unit_interval
 
 SCORE_TRANSFORMS = ("none", "abs")
 _SAMPLE = 4096  # scores that are sorted for a first guess

@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from layers.arguments import finite_float, probability, row_size
-from layers.coin_layer import CoinLayer, drawn_in
+from zoo.layers.arguments import finite_float, probability, row_size
+from zoo.layers.coins import CoinLayer, drawn_in
 
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from layers.arguments import boolean, positive_int
+from zoo.layers.arguments import boolean, positive_int
 
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")

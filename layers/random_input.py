@@ -4,9 +4,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from layers.arguments import fresh_seed, one_of, optional_seed, positive_int
-from layers.coin_layer import CoinLayer, drawn_in
-from layers.initializers import uniform
+from zoo.layers.arguments import one_of, positive_int
+from zoo.layers.coins import CoinLayer, drawn_in
+from zoo.layers.seeds import fresh_seed, optional_seed, uniform
 
 DISTRIBUTIONS = ("uniform", "normal", "categorical")
 BELOW_ONE = {"bfloat16": 1 - 2**-8, "float16": 1 - 2**-11}  # the largest number of the dtype

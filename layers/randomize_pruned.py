@@ -4,10 +4,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from layers.arguments import fresh_seed, optional_seed, positive_int, probability
-from layers.initializers import uniform, with_seed
-from layers.masks import topk_mask_numpy
-from layers.score_masked import masked_layers, require_masked_layers
+from zoo.layers.arguments import positive_int, probability
+from zoo.layers.initializers import with_seed
+from zoo.layers.masks import topk_mask_numpy
+from zoo.layers.score_masked import masked_layers, require_masked_layers
+from zoo.layers.seeds import fresh_seed, optional_seed, uniform
 
 
 class RandomizePruned(keras.callbacks.Callback):

@@ -4,9 +4,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from layers import initializers
-from layers.arguments import one_of, optional_seed, positive_int, unit_interval
-from layers.masks import SCORE_TRANSFORMS, topk_mask
+from zoo.layers import initializers
+from zoo.layers.arguments import one_of, positive_int, unit_interval
+from zoo.layers.masks import SCORE_TRANSFORMS, topk_mask
+from zoo.layers.seeds import optional_seed
 
 
 class ScoreMasked(keras.layers.Layer):

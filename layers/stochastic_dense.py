@@ -7,10 +7,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from layers.arguments import boolean, row_size
-from layers.coin_layer import drawn_in, share
-from layers.kernel_moments import KernelMoments
-from layers.normal_draw import NormalDraw, finish, gate_of
+from zoo.layers.arguments import boolean, row_size
+from zoo.layers.coins import drawn_in, share
+from zoo.layers.kernel_moments import KernelMoments
+from zoo.layers.normal_draw import NormalDraw, finish, gate_of
 
 LAWS = ("normal", "uniform", "sign")
 

@@ -28,8 +28,8 @@ EXIT_CODES = {"max_minutes": 0, "SIGINT": 130, "SIGTERM": 143}
 def list_(pattern: Annotated[str, typer.Argument(help="Shell-style pattern of model names.")] = "*") -> None:
     """List models, pretrained weights, recipes and experiments."""
     import zoo
-    from recipes.experiment import names as experiments
-    from recipes.recipe import names
+    from zoo.recipes.experiments.experiment import names as experiments
+    from zoo.recipes.training.recipe import names
 
     models = zoo.list_models(pattern)
     print("Models:\n  " + "\n  ".join(models or ["none"]))
@@ -43,9 +43,9 @@ def list_(pattern: Annotated[str, typer.Argument(help="Shell-style pattern of mo
 def show(name: Annotated[str, typer.Argument(help="A model, a recipe (name or .json file) or an experiment.")]) -> None:
     """Describe a model (paper, options, weights), print a recipe or the settings of an experiment as JSON."""
     import zoo
-    from recipes import experiment
-    from recipes.recipe import find, names
-    from zoo.names import check_known
+    from zoo.layers.arguments import check_known
+    from zoo.recipes.experiments import experiment
+    from zoo.recipes.training.recipe import find, names
 
     if name in names() or name.endswith(".json"):
         print(json.dumps(find(name).to_dict(), indent=1))
@@ -70,12 +70,12 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
 ) -> None:
     """Train a recipe; Ctrl-C and SIGTERM save the state, --resume goes on from it."""
-    from recipes.recipe import find
-    from recipes.report import report
-    from recipes.train import train as run
+    from zoo.recipes.reporting.votes import report
+    from zoo.recipes.training.recipe import find
+    from zoo.recipes.training.train import train as run
 
     given = {key: value for key, value in {"epochs": epochs, "seed": seed}.items() if value is not None}
-    chosen = find(recipe).replace({**_parse(settings), **given})
+    chosen = find(recipe).replace({**parse_settings(settings), **given})
     with _stoppable("the same command and --resume"):
         rows = run(chosen, out, data_dir=data_dir, resume=resume, max_minutes=max_minutes)
     print(f"\n{report(rows)}\n\nWritten to {out}")
@@ -94,13 +94,13 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="Append the result lines to this file.")] = None,
 ) -> None:
     """Evaluate a trained model under every vote, with Wilson intervals."""
-    from layers.arguments import one_of
-    from recipes.evaluate import evaluate as run
-    from recipes.report import report
-    from recipes.results import append_results
-    from recipes.trained import trained
-    from zoo.amplification import VOTES
-    from zoo.data import load
+    from zoo.amplification.amplified import VOTES
+    from zoo.data.datasets import load
+    from zoo.layers.arguments import one_of
+    from zoo.recipes.reporting.results import append_results
+    from zoo.recipes.reporting.votes import report
+    from zoo.recipes.training.evaluate import evaluate as run
+    from zoo.recipes.training.trained import trained
 
     one_of("vote", vote, (*VOTES, "all"))
     one_of("split", split, ("train", "val", "test"))
@@ -135,11 +135,11 @@ def probe(
     out: Annotated[Path | None, typer.Option(help="Append the result lines to this file.")] = None,
 ) -> None:
     """Measure what each layer does to a curve of inputs: length, growth and sign changes, coins at their mean."""
-    from recipes.probe import probe as run
-    from recipes.probe import table
-    from recipes.results import append_results
+    from zoo.recipes.probe import probe as run
+    from zoo.recipes.probe import table
+    from zoo.recipes.reporting.results import append_results
 
-    rows = run(model, weights, _parse(settings), seed=seed, points=points, curve=curve)
+    rows = run(model, weights, parse_settings(settings), seed=seed, points=points, curve=curve)
     if out:
         append_results(out, rows)
     print(table(rows))
@@ -155,7 +155,7 @@ def export(
 ) -> None:
     """Export a trained model as a SavedModel; where it flips coins, with endpoints vote, mean, single and reseed."""
     import zoo
-    from recipes.trained import trained
+    from zoo.recipes.training.trained import trained
 
     zoo.export(trained(model, weights, seed).model, path, overwrite=overwrite)
     print(f"Written to {path}")
@@ -174,9 +174,9 @@ def tune(
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Fix an option.")] = None,
 ) -> None:
     """Search a model's options and its optimiser's; the best is written as a recipe for `zoo train`."""
-    from recipes.tune import tune as run
+    from zoo.recipes.tuning.tune import tune as run
 
-    options = _parse(settings)
+    options = parse_settings(settings)
     run(name, out, tuner=tuner, trials=trials, epochs=epochs, data=data, data_dir=data_dir, seed=seed, options=options)
 
 
@@ -195,9 +195,9 @@ def reproduce(
     coverage: Annotated[bool, typer.Option("--coverage", help="List the papers' tables and figures.")] = False,
 ) -> None:
     """Reproduce a paper's experiment: rows, a table and a figure; Ctrl-C loses the current run only."""
-    from recipes.catalogue import catalogue
-    from recipes.coverage import coverage as covered
-    from recipes.reproduce import reproduce as run
+    from zoo.recipes.experiments.catalogue import catalogue
+    from zoo.recipes.experiments.coverage import coverage as covered
+    from zoo.recipes.experiments.reproduce import reproduce as run
 
     if list_ or coverage:
         print(catalogue() if list_ else covered())
@@ -206,7 +206,7 @@ def reproduce(
         raise typer.BadParameter("name an experiment, or ask for --list", param_hint="NAME")
     if out is None:
         raise typer.BadParameter("a folder is needed", param_hint="--out")
-    given = _parse(settings)
+    given = parse_settings(settings)
     with _stoppable("the same command"):
         run(name, out, budget=budget, settings=given, repetitions=repetitions, seed=seed, data_dir=data_dir)
     print(f"Written to {out}")
@@ -218,7 +218,7 @@ def quickstart(
     seed: Annotated[int, typer.Option(help="Seed of the run.")] = 0,
 ) -> None:
     """Train on digits, amplify, draw, export and vote in another process: about two minutes, no network."""
-    from recipes.quickstart import quickstart as run
+    from zoo.recipes.quickstart import quickstart as run
 
     run(out, seed=seed)
 
@@ -226,7 +226,7 @@ def quickstart(
 @contextmanager
 def _stoppable(again: str) -> Iterator[None]:
     """Say how to go on with a training that was asked to stop."""
-    from recipes.checkpoint import Stopped
+    from zoo.recipes.training.checkpoint import Stopped
 
     try:
         yield
@@ -235,7 +235,7 @@ def _stoppable(again: str) -> Iterator[None]:
         raise typer.Exit(EXIT_CODES[stopped.reason]) from None
 
 
-def _parse(settings: list[str] | None) -> dict:
+def parse_settings(settings: list[str] | None) -> dict:
     """KEY=VALUE pairs, values read as JSON where they are JSON and as text elsewhere."""
     parsed = {}
     for setting in settings or []:

@@ -9,15 +9,14 @@ import keras
 import numpy as np
 
 import zoo
-from layers import PopulationDense
-from layers.arguments import one_of
-from recipes.experiment import Row
-from recipes.results import environment
-from recipes.trained import trained
-from zoo.amplification import coins_off
-from zoo.arguments import natural
-from zoo.bare import bare
+from zoo.amplification.amplified import coins_off
+from zoo.graph import bare
+from zoo.layers import PopulationDense
+from zoo.layers.arguments import natural, one_of
 from zoo.probes.layer_outputs import called_once, probed_layers
+from zoo.recipes.experiments.experiment import Row
+from zoo.recipes.reporting.results import environment
+from zoo.recipes.training.trained import trained
 
 _MOST = 2**25  # numbers in the layers' outputs that are made at once
 CURVES = {"great_circle": zoo.probes.great_circle, "line": zoo.probes.line}

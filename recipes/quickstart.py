@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 import zoo
-from recipes.evaluate import evaluate
-from recipes.recipe import find
-from recipes.report import plot_accuracy, report
-from recipes.results import append_results
-from recipes.train import train
+from zoo.recipes.reporting.results import append_results
+from zoo.recipes.reporting.votes import plot_accuracy, report
+from zoo.recipes.training.evaluate import evaluate
+from zoo.recipes.training.recipe import find
+from zoo.recipes.training.train import train
 
 # Depth 8 and 5 flips in training: 25 flips of ResNet-20 take minutes on two cores.
 SETTINGS = {"options.depth": 8, "options.samples": 5, "epochs": 15, "samples": [1]}

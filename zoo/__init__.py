@@ -1,59 +1,53 @@
 """Models that use randomness as a resource: build them by name, amplify, measure, export."""
 
 import importlib
+from pathlib import Path
 
-from zoo import (
-    ball,
-    cone,
-    conv6,
-    data,
-    hypernet_cfnn,
-    modularity,
-    probes,
-    pruned_resnet,
-    random_mlp,
-    resnet,
-    stochastic_mlp,
-)
+__version__ = "0.1.0"
+
+# A checkout keeps layers/ and recipes/ beside zoo/; an installed wheel has them inside.
+if not (Path(__file__).parent / "layers").is_dir():
+    __path__.append(str(Path(__file__).parent.parent))
+
+from zoo import data, layers, models, probes  # noqa: F401 -- importing models registers them
 from zoo.amplification import RandomAccuracy, amplify, flips, random_accuracy
-from zoo.complexity import complexity
-from zoo.export import export
-from zoo.fold import fold
-from zoo.pretrained import list_weights, save_weights
+from zoo.probes.neurons import complexity
 from zoo.registry import build, card, list_models
-from zoo.supermask import load_supermask, save_supermask
+from zoo.serving.export import export
+from zoo.weights.fold import fold
+from zoo.weights.pretrained import list_weights, save_weights
+from zoo.weights.supermask import load_supermask, save_supermask
+
+_ON_DEMAND = ("theory", "tuning")  # they import SciPy and keras-tuner
 
 __all__ = [
     "RandomAccuracy",
     "amplify",
-    "ball",
     "build",
     "card",
     "complexity",
-    "cone",
-    "conv6",
     "data",
     "export",
     "flips",
     "fold",
-    "hypernet_cfnn",
+    "layers",
     "list_models",
     "list_weights",
     "load_supermask",
-    "modularity",
     "probes",
-    "pruned_resnet",
     "random_accuracy",
-    "random_mlp",
-    "resnet",
     "save_supermask",
     "save_weights",
-    "stochastic_mlp",
 ]
 
 
 def __getattr__(name: str):
-    """`zoo.tuning` and `zoo.theory`, imported when they are asked for: they need keras-tuner and SciPy."""
-    if name in ("tuning", "theory"):
+    """Import `zoo.theory` or `zoo.tuning` at first use."""
+    if name in _ON_DEMAND:
         return importlib.import_module(f"zoo.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted([*__all__, *_ON_DEMAND, "__version__"])

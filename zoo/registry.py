@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from zoo.names import check_known
+from zoo.layers.arguments import check_known
 
 
 class Entry(NamedTuple):
@@ -92,7 +92,7 @@ def build(
     if weights is None:
         model = found.builder(seed=seed, **options)
     else:
-        from zoo import pretrained  # h5py and json only where weights are asked for
+        from zoo.weights import pretrained  # h5py and json only where weights are asked for
 
         source = pretrained.find(name, weights)
         model = found.builder(seed=seed, **source.merge(options))
@@ -112,7 +112,7 @@ def card(name: str) -> str:
     Raises:
         ValueError: If the name is unknown.
     """
-    from zoo import pretrained
+    from zoo.weights import pretrained
 
     found = entry(name)
     lines = [f"# {name}", "", inspect.cleandoc(found.builder.__doc__ or ""), ""]

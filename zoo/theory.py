@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from layers.arguments import positive_float, positive_int
-from zoo.arguments import as_numbers
+from zoo.layers.arguments import as_numbers, positive_float, positive_int
 
 
 def ball_offset(radius: float = 1.0, alpha: float = 0.75) -> float:

@@ -8,10 +8,10 @@ import keras
 import keras_tuner
 
 from zoo import registry
-from zoo.bare import check_one_input
-from zoo.batches import Batches, fit_input
-from zoo.data import Dataset, load
-from zoo.names import check_known
+from zoo.data.batches import Batches, fit_input
+from zoo.data.datasets import Dataset, load
+from zoo.graph import check_one_input
+from zoo.layers.arguments import check_known
 
 _OPTIMIZER = {"learning_rate": (1e-3, 0.3), "momentum": [0.0, 0.9, 0.95]}
 

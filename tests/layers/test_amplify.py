@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from layers import Amplify, MajorityVote
+from zoo.layers import Amplify, MajorityVote
 
 
 def network(**kwargs):

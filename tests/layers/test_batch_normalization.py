@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from layers import BatchNormalization
+from zoo.layers import BatchNormalization
 
 TENSORFLOW = keras.backend.backend() == "tensorflow"
 FLOAT64 = ["float64"] if TENSORFLOW else []  # JAX has none unless it is asked for

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from layers import BinaryLogits, MajorityVote
+from zoo.layers import BinaryLogits, MajorityVote
 
 
 def test_the_sign_of_a_score_is_its_class():

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from layers import Amplify, CoinFlipDropout, MajorityVote
+from zoo.layers import Amplify, CoinFlipDropout, MajorityVote
 
 ONES = np.ones((100, 100))  # one shape: JAX compiles each anew
 

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from layers import FanInUniform
+from zoo.layers import FanInUniform
 
 FIRST = [-0.36437708, -0.48593301, 0.43773240]  # seed 0, fan_in 4
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from layers import Amplify, HyperDense, Hyperfan, MajorityVote, RandomInput, SharedDraws
+from zoo.layers import Amplify, HyperDense, Hyperfan, MajorityVote, RandomInput, SharedDraws
 
 JAX = keras.backend.backend() == "jax"
 SIZES = [(3, 3, 3, 3), (1, 2, 3, 4), (4, 3, 1, 2), (5, 2, 3, 1), (2, 1, 2, 2)]  # examples, inputs, units, draws

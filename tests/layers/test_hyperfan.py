@@ -5,8 +5,8 @@ import keras
 import numpy as np
 import pytest
 
-from layers import HyperDense, Hyperfan
-from layers.initializers import uniform
+from zoo.layers import HyperDense, Hyperfan
+from zoo.layers.seeds import uniform
 
 # Inputs, units, mode, V, gain, use_bias; d_k times the variances of the columns of the kernel and of the bias, by hand.
 CASES = [

@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 
-from layers import KaimingUniform, SignedKaimingConstant, initializers
+from zoo.layers import KaimingUniform, SignedKaimingConstant, initializers
 
 KINDS = [KaimingUniform, SignedKaimingConstant]
 SHAPES = [((400, 300), 400), ((3, 5, 16, 500), 240)]  # dense, convolution: shape and fan_in

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from layers import KernelMoments
+from zoo.layers import KernelMoments
 
 JAX = keras.backend.backend() == "jax"
 

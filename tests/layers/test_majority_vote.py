@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from layers import Amplify, MajorityVote
+from zoo.layers import Amplify, MajorityVote
 
 RNG = np.random.default_rng(0)
 

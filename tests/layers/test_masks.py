@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from layers import topk_mask
-from layers.masks import topk_mask_numpy
+from zoo.layers import topk_mask
+from zoo.layers.masks import topk_mask_numpy
 
 JAX = keras.backend.backend() == "jax"
 TRANSFORMS = ("none", "abs")

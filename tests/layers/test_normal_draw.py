@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from layers import KernelMoments, NormalDraw
+from zoo.layers import KernelMoments, NormalDraw
 
 ROWS, MEAN, DEVIATION = 5000, np.array([-1.0, 0.5, 2.0]), np.array([0.5, 1.0, 3.0])
 

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from layers import NormalizePixels
+from zoo.layers import NormalizePixels
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 3, 3, 2)).astype("float32")
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from layers import PopulationDense
+from zoo.layers import PopulationDense
 
 
 def test_every_network_is_a_dense_layer_of_its_own():

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from layers import HyperDense, RandomInput
-from layers.initializers import uniform
+from zoo.layers import HyperDense, RandomInput
+from zoo.layers.seeds import uniform
 
 DISTRIBUTIONS = ["uniform", "normal", "categorical"]
 DTYPE = keras.backend.standardize_dtype

@@ -5,8 +5,8 @@ import keras
 import numpy as np
 import pytest
 
-from layers import RandomizePruned, ScoreMaskedConv, ScoreMaskedDense
-from layers.score_masked import masked_layers
+from zoo.layers import RandomizePruned, ScoreMaskedConv, ScoreMaskedDense
+from zoo.layers.score_masked import masked_layers
 
 BATCH, UPDATES = 4, 10
 X = np.random.default_rng(0).normal(size=(12 * BATCH, 4)).astype("float32")

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from layers import KaimingUniform, ScoreMaskedConv, ScoreMaskedDense, SignedKaimingConstant
-from layers.score_masked import ScoreMasked, masked_layers
+from zoo.layers import KaimingUniform, ScoreMaskedConv, ScoreMaskedDense, SignedKaimingConstant
+from zoo.layers.score_masked import ScoreMasked, masked_layers
 
 JAX = keras.backend.backend() == "jax"
 CLASSES = {ScoreMaskedDense: {"units": 7}, ScoreMaskedConv: {"filters": 7, "kernel_size": (3, 2)}}

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from layers import HyperDense, RandomInput, SharedDraws  # training: see HyperDense's tests
+from zoo.layers import HyperDense, RandomInput, SharedDraws  # training: see HyperDense's tests
 
 
 def test_config_holds_every_argument():

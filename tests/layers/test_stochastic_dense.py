@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 import zoo
-from layers import Amplify, KernelMoments, MajorityVote, NormalDraw, StochasticDense
+from zoo.layers import Amplify, KernelMoments, MajorityVote, NormalDraw, StochasticDense
 
 ROWS = 5000
 X = np.array([1.0, -2.0, 0.5], "float32")

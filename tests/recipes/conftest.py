@@ -1,22 +1,17 @@
 """The tiny models, registered for one test, their data, and what tests of runs share."""
 
-import importlib.util
 import sys
-from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+import tiny
 
-from recipes import cli
-from recipes.checkpoint import Checkpoint
-from recipes.recipe import Recipe
-from recipes.results import read_results
 from zoo import registry
-
-_spec = importlib.util.spec_from_file_location("tiny", Path(__file__).with_name("tiny.py"))
-tiny = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tiny)
+from zoo.recipes import cli
+from zoo.recipes.reporting.results import read_results
+from zoo.recipes.training.checkpoint import Checkpoint
+from zoo.recipes.training.recipe import Recipe
 
 
 @pytest.fixture

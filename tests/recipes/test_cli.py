@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from recipes.checkpoint import Checkpoint
-from recipes.results import read_results
+from zoo.recipes.reporting.results import read_results
+from zoo.recipes.training.checkpoint import Checkpoint
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_bad_input_is_one_error_and_writes_nothing(zoo_command, recipe_file, tmp
 
 
 def test_help_is_quick_and_names_every_command():
-    code = "import sys; from recipes.cli import app; print('keras' in sys.modules); app(['--help'])"
+    code = "import sys; from zoo.recipes.cli import app; print('keras' in sys.modules); app(['--help'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("False")
     for command in ("list", "show", "train", "evaluate", "export", "tune", "quickstart"):
@@ -155,7 +155,7 @@ class Refuse:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Refuse())
 sys.argv = ["zoo", "train", "resnet20_cfnn_digits", *sys.argv[1:]]
-from recipes.cli import main
+from zoo.recipes.cli import main
 try:
     main()
 except SystemExit as left:

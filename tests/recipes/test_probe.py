@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import zoo
-from recipes.probe import probe, table, trajectory
-from recipes.results import read_results
 from zoo.probes import great_circle, line, trajectory_lengths, transitions
+from zoo.recipes.probe import probe, table, trajectory
+from zoo.recipes.reporting.results import read_results
 
 
 def _same(rows, model, way):
@@ -65,7 +65,7 @@ def test_a_population_has_the_mean_of_its_networks():
 
 def test_the_pieces_change_nothing(monkeypatch):
     whole = probe("random_mlp", options={"dim": 6}, points=40)
-    monkeypatch.setattr("recipes.probe._MOST", 1000)
+    monkeypatch.setattr("zoo.recipes.probe._MOST", 1000)
     pieces = probe("random_mlp", options={"dim": 6}, points=40)
     for one, other in zip(whole, pieces, strict=True):
         assert one["length"] == pytest.approx(other["length"], rel=1e-5)
@@ -139,7 +139,7 @@ def tiny_inner_vote(seed=None):
     """A vote over a nested model's coins, which amplification does not reach."""
     import keras
 
-    from layers import Amplify, CoinFlipDropout, MajorityVote
+    from zoo.layers import Amplify, CoinFlipDropout, MajorityVote
 
     rows = keras.Input((4,))
     inner = keras.Model(rows, keras.layers.Dense(2)(CoinFlipDropout(0.5)(Amplify(3)(rows))))

@@ -5,7 +5,8 @@ import keras
 import pytest
 
 import zoo
-from zoo import registry, resnet
+from zoo import registry
+from zoo.models import dropout_resnet as resnet
 
 pytestmark = pytest.mark.usefixtures("fast_compile")
 

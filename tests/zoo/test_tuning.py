@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import zoo
-from layers import RandomizePruned
 from zoo import registry, tuning
-from zoo.data import Dataset
-from zoo.npz import Split
+from zoo.data.datasets import Dataset
+from zoo.data.split import Split
+from zoo.layers import RandomizePruned
 
 pytestmark = pytest.mark.usefixtures("fast_compile")
 

@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from layers.arguments import finite_float
-from zoo.arguments import as_numbers, finite_numbers
+from zoo.layers.arguments import as_numbers, finite_float, finite_numbers
 
 
 def binarize(images: ArrayLike, threshold: float = 25) -> np.ndarray:

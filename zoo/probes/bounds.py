@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from layers.arguments import non_negative_float, one_of, positive_float, positive_int
+from zoo.layers.arguments import non_negative_float, one_of, positive_float, positive_int
 
 
 class GrowthBounds(NamedTuple):

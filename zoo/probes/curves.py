@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from layers.arguments import finite_float, positive_int
-from zoo.arguments import as_numbers, finite_numbers
+from zoo.layers.arguments import as_numbers, finite_float, finite_numbers, positive_int
 
 
 def great_circle(x0: ArrayLike, x1: ArrayLike, points: int | ArrayLike, turns: float = 0.25) -> np.ndarray:

@@ -7,9 +7,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from layers.arguments import boolean, optional_seed, positive_int
+from zoo.layers.arguments import boolean, positive_int
+from zoo.layers.seeds import optional_seed
 from zoo.probes.layer_outputs import called_once, fitting, single
-from zoo.probes.remainder import after, linear_part
+from zoo.probes.model_parts import after, linear_part
 
 
 def dichotomies(

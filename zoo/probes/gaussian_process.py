@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from layers.arguments import non_negative_float, positive_float, positive_int
+from zoo.layers.arguments import non_negative_float, positive_float, positive_int
 
 
 class ReluProcess(NamedTuple):

@@ -8,9 +8,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike
 
-from zoo.arguments import finite_numbers
-from zoo.bare import bare, describe
-from zoo.names import check_known
+from zoo.graph import bare, describe
+from zoo.layers.arguments import check_known, finite_numbers
 
 
 def hold(model: keras.Model, values: Mapping[str, ArrayLike]) -> keras.Model:

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 import keras
 import numpy as np
 
-from layers import HyperDense, NormalDraw, StochasticDense
-from layers.arguments import positive_int
-from zoo.bare import bare, check_one_input, describe
-from zoo.coin_graph import flips_coins
-from zoo.names import check_known
+from zoo.graph import bare, check_one_input, describe
+from zoo.layers import HyperDense, NormalDraw, StochasticDense
+from zoo.layers.arguments import check_known, positive_int
+from zoo.layers.coins import flips_coins
 
 Inputs = np.ndarray | Sequence[np.ndarray]
 

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
-from layers.arguments import one_of, positive_int
+from zoo.layers.arguments import one_of, positive_int
+from zoo.probes.bit_flip_network import Network, flipped
 from zoo.probes.bits import check_bits
-from zoo.probes.flipped import Network, flipped
 from zoo.probes.in_threads import in_threads
 
 _MOST = 2**20  # strings that an exact search may evaluate, per string

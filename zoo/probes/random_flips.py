@@ -4,9 +4,10 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
-from layers.arguments import optional_seed, positive_int
+from zoo.layers.arguments import positive_int
+from zoo.layers.seeds import optional_seed
+from zoo.probes.bit_flip_network import Network, flipped
 from zoo.probes.bits import check_bits
-from zoo.probes.flipped import Network, flipped
 from zoo.probes.in_threads import in_threads
 
 

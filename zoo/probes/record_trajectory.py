@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from layers.arguments import boolean, one_of, positive_int
+from zoo.layers.arguments import boolean, one_of, positive_int
 from zoo.probes.layer_outputs import Inputs
 from zoo.probes.trajectory import trajectory_lengths
 from zoo.probes.transitions import KINDS, transitions

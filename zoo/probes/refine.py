@@ -8,10 +8,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from layers.arguments import one_of, positive_float, positive_int
-from zoo.bare import bare
+from zoo.graph import bare
+from zoo.layers.arguments import one_of, positive_float, positive_int
 from zoo.probes.layer_outputs import Inputs, called_once, deterministic, fitting, probed_layers
-from zoo.probes.remainder import linear_part
+from zoo.probes.model_parts import linear_part
 from zoo.probes.transitions import KINDS, activation_name, states, thresholds
 
 _STEEPER = 1.25  # than beside a step a neuron may be within it

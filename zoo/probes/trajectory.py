@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from layers.arguments import boolean
+from zoo.layers.arguments import boolean
 from zoo.probes.layer_outputs import Inputs, layer_outputs, probed_layers
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from layers.arguments import boolean, one_of
-from zoo.bare import describe
+from zoo.graph import describe
+from zoo.layers.arguments import boolean, one_of
 from zoo.probes.layer_outputs import Inputs, layer_outputs, probed_layers
 
 KINDS = ("sign", "saturation", "linear_region")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import zoo
-from layers import CoinFlipDropout, ScoreMaskedDense
+from zoo.layers import CoinFlipDropout, ScoreMaskedDense
 from zoo.probes import (
     activation_patterns,
     dichotomies,

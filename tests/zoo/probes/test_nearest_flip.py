@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import zoo
-from layers import PopulationDense
+from zoo.layers import PopulationDense
 from zoo.probes import nearest_flip
 
 

@@ -1,0 +1,64 @@
+"""CoinLayer: a layer that flips coins of its own, which its files keep and its copies share."""
+
+import keras
+
+from zoo.layers.arguments import boolean
+from zoo.layers.seeds import optional_seed
+
+
+class CoinLayer(keras.layers.Layer):
+    """A layer without weights and with a stream of random numbers, which may rest at inference.
+
+    Args:
+        flip_at_inference: Bool, whether coins are flipped at inference, too.
+        seed: None or int in [0, 2**32).
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+
+    def __init__(self, flip_at_inference: bool, seed: int | None, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.flip_at_inference = boolean("flip_at_inference", flip_at_inference)
+        self.seed = optional_seed("seed", seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
+
+    def with_flip_at_inference(self, flip_at_inference: bool) -> "CoinLayer":
+        """Another layer of the same stream of random numbers."""
+        copy = type(self).from_config({**self.get_config(), "flip_at_inference": flip_at_inference})
+        share(self, copy, "seed_generator")
+        return copy
+
+    def save_own_variables(self, store) -> None:
+        """Save the generator's state, which Keras leaves out of every file."""
+        store["seed_state"] = keras.ops.convert_to_numpy(self.seed_generator.state.value)
+
+    def load_own_variables(self, store) -> None:
+        """Restore the generator's state; a file without one (weights alone) leaves it as it is."""
+        if "seed_state" in store.keys():  # noqa: SIM118 -- Keras's store has keys() but no `in`
+            self.seed_generator.state.assign(store["seed_state"])
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {**super().get_config(), "flip_at_inference": self.flip_at_inference, "seed": self.seed}
+
+
+def drawn_in(dtype: str) -> str:
+    """Dtype to draw numbers of `dtype` in before they are cast: a uniform one of bfloat16 has only 128 values."""
+    return "float32" if dtype in ("float16", "bfloat16") else dtype
+
+
+def share(layer, copy, attribute: str) -> None:
+    """Give a copy of a layer what the layer has, generator or sublayer; its own is forgotten."""
+    copy._tracker.untrack(getattr(copy, attribute))
+    setattr(copy, attribute, getattr(layer, attribute))
+
+
+def is_coin(layer: keras.layers.Layer) -> bool:
+    """Whether a layer flips coins: it then has `flip_at_inference` and `with_flip_at_inference`."""
+    return hasattr(layer, "flip_at_inference")
+
+
+def flips_coins(layer) -> bool:
+    """Whether a layer flips coins at inference."""
+    return is_coin(layer) and layer.flip_at_inference

@@ -1,0 +1,46 @@
+"""Seeds: checked, derived, and numbers drawn from them on the host."""
+
+import math
+import numbers
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+
+def optional_seed(name: str, value: Any) -> int | None:
+    """Return `value` as an int or None, or raise a `ValueError` if it is neither None nor in [0, 2**32)."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not 0 <= int(value) < 2**32:
+        raise ValueError(f"`{name}` must be None or an int in [0, 2**32). Received: {name}={value!r}")
+    return int(value)
+
+
+def fresh_seed(seed: int | None) -> int:
+    """`seed`, or one from the system's entropy."""
+    return int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
+
+
+def uniform(shape: tuple[int, ...], *key: int) -> np.ndarray:
+    """Float32 numbers in [0, 1), multiples of 2**-24, for a key of ints in [0, 2**32).
+
+    Made of Philox's raw words, which NumPy promises never to change: the same on every machine and version.
+    """
+    size = math.prod(shape)
+    words = np.random.Philox(np.random.SeedSequence(key)).random_raw(-(-size // 2))
+    halves = np.stack([words & np.uint64(0xFFFFFFFF), words >> np.uint64(32)], axis=-1).reshape(-1)[:size]
+    return ((halves >> np.uint64(8)).astype(np.float32) * np.float32(2**-24)).reshape(shape)
+
+
+def layer_seeds(seed: int | None) -> Iterator[int]:
+    """Yield independent seeds in [0, 2**32) for a model's layers, in building order.
+
+    The same `seed` yields the same sequence on every machine; None draws it from the system's entropy.
+
+    Raises:
+        ValueError: If `seed` is neither None nor an int in [0, 2**32).
+    """
+    sequence = np.random.SeedSequence(optional_seed("seed", seed))
+    while True:
+        yield int(sequence.spawn(1)[0].generate_state(1)[0])

@@ -1,0 +1,52 @@
+"""All experiments as a table: where they are published, what they read, how long they take, what is committed."""
+
+from zoo.recipes.experiments.committed import committed
+from zoo.recipes.experiments.experiment import Experiment, find, names
+
+
+def catalogue() -> str:
+    """Text with a table per paper; in a checkout also the folders of committed rows."""
+    from tabulate import tabulate
+
+    folders: dict[str, list[str]] = {}
+    kept = committed()
+    for folder, rows in kept:
+        folders.setdefault(rows[0]["recipe"], []).append(folder)
+    papers: dict[str, list[list[str]]] = {}
+    for name in sorted(names(), key=_natural):
+        experiment = find(name)
+        title, _, place = experiment.paper.partition(", ")
+        line = [name, place, _data(experiment), *(_minutes(experiment, budget) for budget in experiment.settings)]
+        papers.setdefault(title, []).append([*line, *(["\n".join(folders.get(name, ["no"]))] if kept else [])])
+    heads = ["experiment", "place", "data", "smoke", "standard", "paper", *(["rows committed"] if kept else [])]
+    widths = [None, 44, None, None, None, None, None][: len(heads)]
+    tables = [
+        f"{title}\n\n{tabulate(lines, heads, tablefmt='simple', disable_numparse=True, maxcolwidths=widths)}"
+        for title, lines in papers.items()
+    ]
+    note = (
+        "Columns of budgets: minutes on 2 cores of a Xeon, CPU, TensorFlow, where other work may have run beside it. "
+        "`zoo show NAME` prints the settings."
+    )
+    return "\n\n".join([*tables, note])
+
+
+def _natural(name: str) -> tuple:
+    """Key that sorts fig2 before fig10."""
+    head = name.rstrip("0123456789")
+    return head, int(name[len(head) :] or 0)
+
+
+def _data(experiment: Experiment) -> str:
+    """Data of smoke, standard and paper, said once where they agree."""
+    if experiment.data:
+        return experiment.data
+    every = [settings.get("data", "none") for settings in experiment.settings.values()]
+    return "; ".join(dict.fromkeys(every))
+
+
+def _minutes(experiment: Experiment, budget: str) -> str:
+    minutes = experiment.minutes.get(budget)
+    if minutes is None:
+        return "not measured"
+    return f"{minutes:.2g}" if minutes < 10 else f"{minutes:.0f}"

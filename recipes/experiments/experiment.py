@@ -1,0 +1,106 @@
+"""Experiment: what is run to reproduce a figure, as data and functions, and the registry of experiments."""
+
+import importlib
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from zoo.layers.arguments import check_known, natural
+from zoo.recipes.experiments.measured_minutes import MINUTES
+
+Row = dict[str, Any]
+
+
+class Experiment(NamedTuple):
+    """An experiment as data and four functions.
+
+    Attributes:
+        paper: Where it is published.
+        settings: For every budget ("smoke", "standard", "paper") all settings, the same keys in each. A list is swept:
+            more of its values can be run into the same folder later; everything else must stay. `repetitions` is the
+            number of runs per point.
+        points: From settings to the points of the experiment in order, each a dict of what tells its rows from others'.
+            A point with a text under "taken" is a finished run that is taken over, once and not per repetition.
+        run: From settings, point, seed and what `prepare` gave to the rows of one run.
+        report: Writes what there is to see, a table and a figure, from all rows to a folder.
+        prepare: From settings and data folder to what all runs share; it raises before anything is run.
+        choices: Setting -> values allowed (of a list: of its elements).
+        variants: Setting -> its value -> settings that go with it unless others are asked for.
+        data: What it reads, in words; "" where the setting `data` says it, or nothing is read.
+        minutes: Budget -> minutes it took, of those that were measured (`zoo.recipes.experiments.measured_minutes`).
+    """
+
+    paper: str
+    settings: dict[str, dict[str, Any]]
+    points: Callable[[dict[str, Any]], list[Row]]
+    run: Callable[[dict[str, Any], Row, int, Any], list[Row]]
+    report: Callable[[list[Row], Path], None]
+    prepare: Callable[[dict[str, Any], str | None], Any] = lambda settings, data_dir: None
+    choices: Mapping[str, tuple] = MappingProxyType({})
+    variants: Mapping[str, dict[str, dict[str, Any]]] = MappingProxyType({})
+    data: str = ""
+    minutes: Mapping[str, float] = MappingProxyType({})
+
+
+_EXPERIMENTS: dict[str, Experiment] = {}
+
+
+def add(name: str, experiment: Experiment) -> None:
+    """Register an experiment; `ValueError` if the name is taken."""
+    if name in _EXPERIMENTS:
+        raise ValueError(f"An experiment is already registered under this name. Received: name={name!r}")
+    _EXPERIMENTS[name] = experiment._replace(minutes={**MINUTES.get(name, {}), **experiment.minutes})
+
+
+def names() -> list[str]:
+    """Sorted names of the experiments."""
+    # By name, because papers are above: they register what this file runs.
+    for module in importlib.import_module("zoo.recipes.papers").EXPERIMENTS:
+        importlib.import_module(module)
+    return sorted(_EXPERIMENTS)
+
+
+def find(name: str) -> Experiment:
+    """The experiment of that name; `ValueError` with all names if there is none."""
+    check_known("experiment", name, names())
+    return _EXPERIMENTS[name]
+
+
+def resolve(experiment: Experiment, budget: str, given: dict[str, Any]) -> dict[str, Any]:
+    """All settings of a run; `ValueError` that names what is unknown or out of range."""
+    check_known("budget", budget, experiment.settings)
+    defaults = experiment.settings[budget]
+    for key, value in given.items():
+        check_known("setting", key, defaults)
+        _check(key, value, experiment)
+    chosen = {**defaults, **given}
+    for key, table in experiment.variants.items():
+        chosen = {**chosen, **table.get(chosen[key], {}), **given}
+    return chosen
+
+
+def _check(key: str, value: Any, experiment: Experiment) -> None:
+    values = [settings[key] for settings in experiment.settings.values()]
+    default = values[0]
+    if not isinstance(default, list):
+        _check_one(key, value, values, experiment.choices.get(key))
+        return
+    if not isinstance(value, list) or not value or any(value.count(one) > 1 for one in value):
+        raise ValueError(f"`{key}` must be a list of different values, [...]. Received: {key}={value!r}")
+    for one in value:
+        _check_one(key, one, [one for some in values for one in some], experiment.choices.get(key))
+
+
+def _check_one(key: str, value: Any, defaults: list, allowed: tuple | None) -> None:
+    kind = type(defaults[0]) if defaults else str  # a list that is empty in every budget is one of texts
+    if allowed is not None and value not in allowed:
+        raise ValueError(f"`{key}` must be one of {', '.join(map(repr, allowed))}. Received: {key}={value!r}")
+    if kind is int:
+        natural(key, value, minimum=0 if 0 in defaults else 1)
+    elif kind is float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+            raise ValueError(f"`{key}` must be a number >= 0. Received: {key}={value!r}")
+    elif not isinstance(value, kind):
+        raise ValueError(f"`{key}` must be {'true or false' if kind is bool else 'a text'}. Received: {key}={value!r}")

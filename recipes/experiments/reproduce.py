@@ -1,0 +1,148 @@
+"""Reproduce a paper's experiment: a run for every point and repetition, each kept as soon as it is finished."""
+
+import gc
+import json
+import logging
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.layers.arguments import natural
+from zoo.recipes.experiments.experiment import Row, find, resolve
+from zoo.recipes.reporting.markdown import write
+from zoo.recipes.reporting.results import append_results, environment, read_results
+from zoo.recipes.reporting.row_versions import version_note
+
+_SHOWN = 3  # numbers in a line of progress
+
+
+def reproduce(
+    name: str,
+    out: str | Path,
+    *,
+    budget: str = "standard",
+    settings: dict[str, Any] | None = None,
+    repetitions: int | None = None,
+    seed: int = 0,
+    data_dir: str | None = None,
+) -> list[Row]:
+    """Run what is missing of an experiment in the folder `out`, then write its table and figure.
+
+    Every finished run is in `out/results.jsonl` at once; the same call goes on where it was stopped, and one with more
+    repetitions, or more values of a swept setting, adds them. Repetition r of seed s is the same in every call. A line
+    under the table says so where rows are of several versions of the packages.
+
+    Args:
+        name: Name of an experiment.
+        out: Folder.
+        budget: "paper" (the paper's settings), "standard" (what two CPU cores can do) or "smoke" (seconds).
+        settings: Other values of the budget's settings, by name.
+        repetitions: Runs per point; None for the budget's.
+        seed: Int in [0, 2**32).
+        data_dir: Folder of the TensorFlow datasets.
+
+    Returns:
+        All rows in `out/results.jsonl`.
+
+    Raises:
+        ValueError: Before the first run, if a name is unknown, a value is out of range, or `out` holds results of
+            another experiment, of other settings, another seed or another backend.
+        FileNotFoundError: If the data are not there.
+    """
+    experiment, path = find(name), Path(out) / "results.jsonl"
+    given = dict(settings or {}) | ({} if repetitions is None else {"repetitions": repetitions})
+    chosen = resolve(experiment, budget, given)
+    fixed = {"recipe": name, "seed": natural("seed", seed), "settings": _fixed(chosen), **environment()}
+    done = _finished(path)
+    _check_same(done, fixed, path)
+    prepared = experiment.prepare(chosen, data_dir)
+    points = experiment.points(chosen)
+    runs = [(point, r) for r in range(chosen["repetitions"]) for point in points if r == 0 or not point.get("taken")]
+    for number, (point, repetition) in enumerate(runs, 1):
+        if _has(done, {**point, "repetition": repetition}):
+            continue
+        started = time.perf_counter()
+        with _quiet():
+            found = experiment.run(chosen, point, _run_seed(seed, repetition), prepared)
+        extra = {"repetition": repetition, "seconds": round(time.perf_counter() - started, 2)}
+        rows = [_finite({"recipe": name, "budget": budget, **point, **row, **extra, **fixed}) for row in found]
+        append_results(path, rows)
+        done += rows
+        print(f"[{number}/{len(runs)}] {_describe(point | extra, found[-1])}", flush=True)
+    experiment.report(done, Path(out))
+    _note_versions(done, Path(out) / "table.md")
+    return done
+
+
+def _note_versions(rows: list[Row], path: Path) -> None:
+    """Say under the table, and on the terminal, that its rows are of several versions."""
+    if note := version_note(rows):
+        print(note, flush=True)
+        write(path, path.read_text().rstrip("\n"), note)
+
+
+def _finished(path: Path) -> list[Row]:
+    try:
+        return read_results(path) if path.is_file() else []
+    except ValueError as error:
+        raise ValueError(f"`out` holds results that are damaged: {str(path)!r}, {error}") from error
+
+
+def _fixed(settings: dict[str, Any]) -> dict[str, Any]:
+    """What may not change in a folder."""
+    return {key: value for key, value in settings.items() if not isinstance(value, list) and key != "repetitions"}
+
+
+def _check_same(done: list[Row], fixed: dict[str, Any], path: Path) -> None:
+    """Refuse to mix: all rows in a folder are of one experiment, one seed, one backend and the same settings."""
+    if not done:
+        return
+    before = {key: done[0].get(key) for key in ("recipe", "seed", "backend")} | done[0].get("settings", {})
+    now = {key: fixed[key] for key in ("recipe", "seed", "backend")} | fixed["settings"]
+    for key, value in json.loads(json.dumps(now)).items():
+        if before.get(key) != value:
+            raise ValueError(f"The results in {str(path)!r} have {key}={before.get(key)!r}. Received: {key}={value!r}")
+
+
+def _has(done: list[Row], identity: Row) -> bool:
+    return any(all(row.get(key) == value for key, value in identity.items()) for row in done)
+
+
+def _run_seed(seed: int, repetition: int) -> int:
+    return int(np.random.SeedSequence([seed, repetition]).generate_state(1)[0])
+
+
+def _finite(value: Any) -> Any:
+    """A row with None for the numbers of a training that diverged: JSON has no NaN."""
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _describe(point: Row, row: Row) -> str:
+    """Which run, and the first numbers it measured."""
+    where = ", ".join(f"{key} {value}" for key, value in point.items() if value is not None and key != "seconds")
+    numbers = {key: value for key, value in row.items() if isinstance(value, int | float) and key not in point}
+    found = ", ".join(f"{key} {value:.4g}" for key, value in list(numbers.items())[:_SHOWN])
+    diverged = not all(math.isfinite(value) for value in numbers.values())
+    return f"{where}: {'diverged' if diverged else found} ({point['seconds']:.0f} s)"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Every run is another model: TensorFlow would warn that it compiles its functions again."""
+    log = logging.getLogger("tensorflow")
+    level = log.level
+    log.setLevel("ERROR")
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+        gc.collect()  # the last model's arrays, which its cycles keep

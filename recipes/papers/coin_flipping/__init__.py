@@ -1,0 +1,1 @@
+"""Coin-Flipping Neural Networks."""

@@ -1,0 +1,100 @@
+"""Experiments on the ball classifiers: the law of one flip (Fig. 1), and what majorities of flips are worth.
+
+Nothing is trained. "drawn" is what the models do, "exact" the closed form of `zoo.theory`, "bound" Hoeffding's.
+"""
+
+import itertools
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import zoo
+from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.reporting.sweep import write_report
+
+_PAPER = "Coin-Flipping Neural Networks"
+_MODELS = {"ball_cfnn": zoo.theory.ball_probability, "tangent_cfnn": zoo.theory.tangent_probability}
+_COMMON: dict[str, Any] = {"model": "ball_cfnn", "dim": 10, "radius": 1.0, "repetitions": 1}
+_LAW = {
+    **_COMMON,
+    "alphas": [0.6, 0.75, 0.9],
+    "norms": [round(0.1 * i, 1) for i in range(31)],
+    "flips": 20_000,
+}
+_MAJORITY = {**_COMMON, "alpha": 0.75, "norms": [0.5, 0.9, 1.1, 1.5], "samples": [1, 11, 101, 1001], "points": 2000}
+
+
+def _probability(s: dict[str, Any], norm: float, alpha: float) -> float:
+    """That a flip calls a point of that norm outside."""
+    more = {"dim": s["dim"]} if s["model"] == "tangent_cfnn" else {}
+    return float(_MODELS[s["model"]](norm, s["radius"], alpha, **more))
+
+
+def _model(s: dict[str, Any], alpha: float, seed: int):
+    return zoo.build(s["model"], dim=s["dim"], radius=s["radius"], alpha=alpha, samples=1, seed=seed)
+
+
+def _points_of(s: dict[str, Any], norm: float, count: int, seed: int) -> np.ndarray:
+    """Points of that norm, in random directions."""
+    x = np.random.default_rng(seed).normal(size=(count, s["dim"]))
+    return (x / np.linalg.norm(x, axis=1, keepdims=True) * norm).astype("float32")
+
+
+def _law(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+    """Share of flips that call a point outside."""
+    norm, alpha = point["norm"], point["alpha"]
+    drawn = zoo.flips(_model(s, alpha, seed), _points_of(s, norm, 1, seed), s["flips"], chunk=5000).mean()
+    exact = _probability(s, norm, alpha)
+    return [{"method": "drawn", "outside": float(drawn)}, {"method": "exact", "outside": exact}]
+
+
+def _majority(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+    """Share of equally distant points that the majority of their flips gets wrong."""
+    norm, n = point["norm"], point["samples"]
+    if norm == s["radius"]:
+        raise ValueError(f"`norms` must not have the radius, where no answer is right. Received: norms={s['norms']!r}")
+    outside = norm > s["radius"]
+    x, y = _points_of(s, norm, s["points"], seed), np.full(s["points"], int(outside))
+    # The tangents' directions are shared by a batch: points of one batch are not independent of each other.
+    batch = s["points"] if s["model"] == "ball_cfnn" else 1
+    drawn = zoo.random_accuracy(_model(s, s["alpha"], seed), x, y, n, batch_size=batch)
+    probability = _probability(s, norm, s["alpha"])
+    right = probability if outside else 1 - probability
+    exact, bound = 1 - zoo.theory.majority_accuracy(right, n), zoo.theory.hoeffding_error(right, n)
+    return [
+        {"method": "drawn", "error": 1 - drawn.accuracy, "low": 1 - drawn.high, "high": 1 - drawn.low},
+        {"method": "exact", "error": float(exact)},
+        {"method": "bound", "error": float(bound)},
+    ]
+
+
+def _add(name: str, section: str, settings: dict, smoke: dict, swept: tuple[str, str], **functions: Any) -> None:
+    """An experiment over all pairs of two settings, `swept` without their s."""
+
+    def points(s: dict[str, Any]) -> list[Row]:
+        lists = [s[key if key in s else key + "s"] for key in swept]
+        return [dict(zip(swept, pair, strict=True)) for pair in itertools.product(*lists)]
+
+    budgets = {"smoke": {**settings, **smoke}, "standard": settings, "paper": settings}
+    add(name, Experiment(f"{_PAPER}, {section}", budgets, points, choices={"model": tuple(_MODELS)}, **functions))
+
+
+_add(
+    "ball",
+    "section 3, Fig. 1",
+    _LAW,
+    {"alphas": [0.75], "norms": [0.5, 1.5], "flips": 200},
+    ("alpha", "norm"),
+    run=_law,
+    report=partial(write_report, sweep="norm", measure="outside", series=("method", "alpha")),
+)
+_add(
+    "ball-majority",
+    "sections 2.1 and 3, appendix B",
+    _MAJORITY,
+    {"norms": [1.5], "samples": [1, 11], "points": 50},
+    ("norm", "samples"),
+    run=_majority,
+    report=partial(write_report, sweep="samples", measure="error", series=("method", "norm"), log="x"),
+)

@@ -1,0 +1,77 @@
+"""The trained coin-flipping models that an experiment measures, with their data: the settings `models` and `data`."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+import zoo
+from zoo.amplification.halves import has_coins
+from zoo.data.datasets import Dataset, load
+from zoo.data.split import Split
+from zoo.recipes.experiments.experiment import Row
+from zoo.recipes.training.finished_run import trained_model, trained_options
+
+SPLITS = ("train", "val", "test")
+# Defaults are the shipped weights; "" as data is what a model was trained on, 0 as examples is all.
+SETTINGS: dict[str, Any] = {"models": ["resnet20_cfnn:digits"], "data": "", "examples": 0, "repetitions": 1}
+
+
+class Loaded(NamedTuple):
+    """A trained model and what it is measured on."""
+
+    model: keras.Model
+    data: Dataset
+    name: str
+
+
+def points(settings: dict[str, Any]) -> list[Row]:
+    """One point per model and split."""
+    return [{"model": model, "split": split} for model in settings["models"] for split in settings["splits"]]
+
+
+def prepare(settings: dict[str, Any], data_dir: str | None) -> dict[str, Loaded]:
+    """Model -> what is measured; `ValueError` naming the setting if one is not there or does not fit the data."""
+    loaded: dict[str, Loaded] = {}
+    for name in settings["models"]:
+        data_name = settings["data"] or trained_options("models", name)[1]
+        data = load(data_name, data_dir)
+        model = trained_model("models", name, seed=0).model
+        if (model.input_shape[1:], model.output_shape[-1]) != (data.input_shape, data.classes):
+            raise ValueError(
+                f"`models` must fit the data, {data_name} of shape {data.input_shape} with {data.classes} classes. "
+                f"Received: {name!r}, for {model.input_shape[1:]} and {model.output_shape[-1]} classes"
+            )
+        loaded[name] = Loaded(model, data, Path(data_name).name)
+    return loaded
+
+
+def only_with_coins(settings: dict[str, Any], data_dir: str | None) -> dict[str, Loaded]:
+    """As `prepare`; `ValueError` if a model has no coins."""
+    loaded = prepare(settings, data_dir)
+    for name, one in loaded.items():
+        if not has_coins(one.model):
+            raise ValueError(f"`models` must flip coins. Received: {name!r}, which has none")
+    return loaded
+
+
+def examples(one: Loaded, split: str, count: int) -> Split:
+    """The first examples of a split, all for a count of 0; `ValueError` if there are none."""
+    whole = getattr(one.data, split)
+    count = count or len(whole.x)
+    if not len(whole.x):
+        raise ValueError(f"`splits` must have examples. Received: {split!r} of {one.name}")
+    return Split(whole.x[:count], np.asarray(whole.y[:count]).reshape(-1))
+
+
+def reseeded(one: Loaded, name: str, seed: int) -> keras.Model:
+    """The model with coins of that seed."""
+    return trained_model("models", name, seed).model if has_coins(one.model) else one.model
+
+
+def drawn_classes(model: keras.Model, split: Split, samples: int) -> np.ndarray:
+    """Classes `(examples, samples)` of every flip; `(examples, 1)` of a model without coins."""
+    if has_coins(model):
+        return zoo.flips(model, split.x, samples)
+    return model.predict(split.x, verbose=0).argmax(-1)[:, None]

@@ -1,0 +1,64 @@
+"""The plane of data complexity and random complexity (section 4.1, Fig. 3) with models of the zoo on it."""
+
+from pathlib import Path
+from typing import Any
+
+import zoo
+from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.reporting.figure import figure, headline
+from zoo.recipes.reporting.markdown import table, write
+
+_SETTINGS: dict[str, Any] = {
+    "models": [
+        "ball_cfnn",
+        "tangent_cfnn",
+        "cone_cfnn",
+        "stochastic_mlp",
+        "hypernet_cfnn",
+        "hypernet_deterministic",
+        "resnet20_cfnn",
+        "resnet20_dropout",
+        "conv6",
+    ],
+    "dims": [2, 10, 100],
+    "repetitions": 1,
+}
+
+
+def _points(s: dict[str, Any]) -> list[Row]:
+    """Every model, at every dimension if it has one."""
+    sized = {name: "dim" in zoo.registry.entry(name).options for name in s["models"]}
+    return [{"model": name, "dim": dim} for name in s["models"] for dim in (s["dims"] if sized[name] else [None])]
+
+
+def _count(settings: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+    """Neurons behind the data and behind the coins, of the model as it is built by default."""
+    options = {} if point["dim"] is None else {"dim": point["dim"]}
+    found = zoo.complexity(zoo.build(point["model"], seed=seed, **options))
+    return [{"data_complexity": found.data, "random_complexity": found.random}]
+
+
+def _report(rows: list[Row], out: Path) -> None:
+    """The counts as a table, and the plane: a line through the dimensions of a model."""
+    lines = [(row["model"], row["dim"] or "", row["data_complexity"], row["random_complexity"]) for row in rows]
+    write(out / "table.md", table("Neurons", lines, ["model", "dim", "data", "random"]))
+    with figure(out / "figure.png", title=headline(rows), figsize=(7, 5)) as (axes,):
+        for name in dict.fromkeys(row["model"] for row in rows):
+            points = [(row["data_complexity"], row["random_complexity"]) for row in rows if row["model"] == name]
+            axes.plot(*zip(*points, strict=True), marker="o", label=name)
+        axes.set(xscale="symlog", yscale="symlog", xlim=(0, None), ylim=(-0.1, None))
+        axes.set(xlabel="data complexity (neurons)", ylabel="random complexity (neurons)")
+        axes.legend(title="model")
+
+
+add(
+    "complexity",
+    Experiment(
+        "Coin-Flipping Neural Networks, section 4.1, Fig. 3",
+        {"smoke": {**_SETTINGS, "models": ["ball_cfnn", "cone_cfnn"]}, "standard": _SETTINGS, "paper": _SETTINGS},
+        _points,
+        _count,
+        _report,
+        choices={"models": tuple(zoo.list_models())},
+    ),
+)

@@ -1,0 +1,95 @@
+"""Maps of what the cone classifier decides in the plane (section 4, in the manner of Fig. 2), over the flips that vote.
+
+Nothing is trained. f' is |x|_1 - 1, with the unit ball of the L1 norm inside, or for "waves" x_2 - sin(2 x_1) / 2; both
+have slope 1 in that norm.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+import zoo
+from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.reporting.figure import figure, headline
+from zoo.recipes.reporting.sweep import write_report
+
+_SIDE = 2.0  # of the square [-side, side]^2
+_COLORS = "coolwarm"
+_SETTINGS: dict[str, Any] = {
+    "function": "ball",
+    "samples": [1, 11, 101, 1001, 10_001],
+    "resolution": 41,
+    "zeta": "normal",
+    "spread": 1.0,
+    "lipschitz": 1.0,
+    "repetitions": 1,
+}
+
+
+def _function(name: str) -> keras.layers.Layer:
+    if name == "ball":
+        return zoo.models.cone.L1Ball()
+    x = keras.Input((2,))
+    return keras.Model(x, x[:, 1:] - 0.5 * ops.sin(2 * x[:, :1]))
+
+
+def _grid(s: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Points of the map `(resolution ** 2, 2)`, row by row, and f' there."""
+    axis = np.linspace(-_SIDE, _SIDE, s["resolution"])
+    x = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2).astype("float32")
+    return x, ops.convert_to_numpy(_function(s["function"])(x))[:, 0]
+
+
+def _map(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+    """Classes of a grid of points, a row of the map a text of 0 and 1, and the share of them that is right."""
+    x, height = _grid(s)
+    options = {key: s[key] for key in ("zeta", "spread", "lipschitz")}
+    model = zoo.build("cone_cfnn", dim=2, function=_function(s["function"]), **options, samples=1, seed=seed)
+    amplified = zoo.amplify(model, point["samples"], chunk=100)
+    found = amplified.predict(x, batch_size=256, verbose=0).argmax(axis=1)
+    decided = np.abs(height) > 1e-6  # on the surface no answer is right
+    error = float(np.mean((found != (height > 0))[decided]))
+    side = s["resolution"]
+    return [{"error": error, "map": ["".join(map(str, row)) for row in found.reshape(side, side)]}]
+
+
+def _report(rows: list[Row], out: Path) -> None:
+    """The errors as a table and a figure, the maps as another figure."""
+    write_report(rows, out, sweep="samples", measure="error", series=("recipe",), log="x")
+    first = sorted((row for row in rows if row["repetition"] == 0), key=lambda row: row["samples"])
+    settings = first[0]["settings"]
+    side = settings["resolution"]
+    x, height = (part.reshape(side, side, *part.shape[1:]) for part in _grid(settings))
+    title = f"{headline(rows)}: the class in the plane"
+    with figure(out / "maps.png", len(first), title, figsize=(3 * len(first) + 1, 3.6), sharey=True) as axes:
+        for ax, row in zip(axes, first, strict=True):
+            pixels = np.array([[int(one) for one in line] for line in row["map"]])
+            ax.imshow(pixels, origin="lower", extent=(-_SIDE, _SIDE, -_SIDE, _SIDE), cmap=_COLORS, vmin=0, vmax=1)
+            ax.contour(x[..., 0], x[..., 1], height, levels=[0], colors="black")
+            ax.set(title=f"majority of {row['samples']:,}" if row["samples"] > 1 else "one flip", xlabel="$x_1$")
+        axes[0].set(ylabel="$x_2$")
+        axes[0].figure.legend(handles=_map_key(), loc="outside right center")
+
+
+def _map_key() -> list:
+    """What the colours and the line of a map are."""
+    from matplotlib import colormaps, lines, patches  # matplotlib is slow to import
+
+    classes = [patches.Patch(color=colormaps[_COLORS](float(c)), label=f"class {c}") for c in (0, 1)]
+    return [*classes, lines.Line2D([], [], color="black", label="f' = 0")]
+
+
+add(
+    "cones",
+    Experiment(
+        "Coin-Flipping Neural Networks, section 4, Theorems 4.1, C.2 and C.3",
+        {"smoke": {**_SETTINGS, "samples": [1, 11], "resolution": 5}, "standard": _SETTINGS, "paper": _SETTINGS},
+        lambda s: [{"samples": n} for n in s["samples"]],
+        _map,
+        _report,
+        choices={"function": ("ball", "waves"), "zeta": ("normal", "uniform")},
+    ),
+)

@@ -1,0 +1,80 @@
+"""The hypernetwork CFNN against its baseline and ablations over the depth of N_e: Tables 1, 2 and 4."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.reporting.sweep import write_report
+from zoo.recipes.training import recipe as registered
+from zoo.recipes.training.train import train
+
+_METHODS = ("cfnn", "deterministic", "frozen")
+_MODELS = {"cfnn": "hypernet_cfnn", "deterministic": "hypernet_deterministic", "frozen": "hypernet_deterministic"}
+_PAPER: dict[str, Any] = {
+    "data": "cifar10",
+    "depths": [2, 6, 10, 14, 20],
+    "methods": list(_METHODS),
+    "epochs": 200,
+    "warmup_epochs": 0.6,
+    "flips": 100,
+    "repetitions": 3,
+    "runs": "runs/hypernet",
+}
+
+
+def _points(s: dict[str, Any]) -> list[Row]:
+    return [{"depth": depth, "method": method} for depth in s["depths"] for method in s["methods"]]
+
+
+def _run(s: dict[str, Any], point: Row, seed: int, data_dir: str | None) -> list[Row]:
+    """Accuracy of one training; of the CFNN also that of its mean weights ("average weight" in Table 4)."""
+    results = {row["vote"]: row for row in _train(s, point["depth"], point["method"], seed, data_dir)}
+    if point["method"] != "cfnn":
+        return [_accuracy(results["none"])]
+    return [_accuracy(results["majority"]), {"method": "average weight", **_accuracy(results["expected"])}]
+
+
+def _train(s: dict[str, Any], depth: int, method: str, seed: int, data_dir: str | None) -> list[Row]:
+    """Result lines of a training in a folder of its own, where it also goes on after a stop."""
+    folder = Path(s["runs"]) / f"{s['data']}-depth{depth}-seed{seed}"
+    settings = {"depth": depth, "epochs": s["epochs"], "warmup_epochs": s["warmup_epochs"], "seed": seed}
+    if method == "cfnn":
+        settings["samples"] = [s["flips"]]
+    if method == "frozen":
+        _train(s, depth, "cfnn", seed, data_dir)  # whose embedding it takes
+        settings["frozen_from"] = str(folder / "cfnn")
+    recipe = registered.find(f"{_MODELS[method]}_{s['data']}").replace(settings)
+    return train(recipe, folder / method, data_dir=data_dir, resume=True)
+
+
+def _accuracy(row: Row) -> Row:
+    found = {key: row[key] for key in ("model", "data", "split", "samples", "vote", "correct", "n", "low", "high")}
+    return {**found, "accuracy": 100 * row["accuracy"], "error": 1 - row["accuracy"]}
+
+
+add(
+    "hypernet-depth",
+    Experiment(
+        "Coin-Flipping Neural Networks, Tables 1, 2 and 4",
+        {
+            "smoke": {
+                **_PAPER,
+                "data": "digits",
+                "depths": [2],
+                "epochs": 1,
+                "warmup_epochs": 0.5,
+                "flips": 5,
+                "repetitions": 1,
+            },
+            "standard": {**_PAPER, "depths": [6], "epochs": 40, "repetitions": 1},
+            "paper": _PAPER,
+        },
+        _points,
+        _run,
+        partial(write_report, sweep="depth", measure="accuracy"),
+        prepare=lambda settings, data_dir: data_dir,
+        choices={"methods": _METHODS, "data": ("cifar10", "cifar100", "digits")},
+        variants={"data": {"cifar100": {"depths": [6, 10, 14, 20, 56]}}},
+    ),
+)

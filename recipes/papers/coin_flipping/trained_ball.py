@@ -1,0 +1,96 @@
+"""The ball, learned: random networks of growing width against deterministic two-layer nets, in growing dimensions.
+
+Points have a norm uniform on [0, 2], in a random direction; the classes are inside and outside of the unit ball. Both
+networks learn from the same points by Adam; the random one is measured at several numbers of flips.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+import zoo
+from zoo.layers.seeds import layer_seeds
+from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.experiments.fit_epochs import compiled, fit_epochs
+from zoo.recipes.reporting.sweep import plot_sweep, write_report
+
+_SETTINGS: dict[str, Any] = {
+    "dims": [2, 5, 10, 20, 50],
+    "methods": ["stochastic", "deterministic"],
+    "units": [1, 2, 4, 8, 16, 32],
+    "flips": [1, 11, 101, 1001],
+    "training_flips": 25,
+    "scale": 1.0,
+    "examples": 10_000,
+    "test_examples": 5000,
+    "epochs": 40,
+    "batch_size": 100,
+    "learning_rate": 0.01,
+    "repetitions": 3,
+}
+_SMOKE = {"dims": [2], "units": [2], "flips": [1, 11], "examples": 500, "test_examples": 200, "epochs": 1}
+
+
+def _ball(dim: int, count: int, *key: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points and their classes, 0 inside and 1 outside of the unit ball."""
+    rng = np.random.default_rng(key)
+    x = rng.standard_normal((count, dim))
+    norm = rng.uniform(0, 2, count)
+    return (x * (norm / np.linalg.norm(x, axis=1))[:, None]).astype("float32"), (norm > 1).astype("int64")
+
+
+def _network(s: dict[str, Any], seed: int) -> keras.Model:
+    if s["method"] == "stochastic":
+        options = {"hidden": (s["units"],), "scale": s["scale"], "samples": s["training_flips"]}
+        return zoo.build("stochastic_mlp", dim=s["dim"], **options, seed=seed)
+    seeds = layer_seeds(seed)
+    glorot = keras.initializers.GlorotUniform
+    hidden = keras.layers.Dense(s["units"], "relu", kernel_initializer=glorot(next(seeds)))
+    logits = keras.layers.Dense(2, "softmax", kernel_initializer=glorot(next(seeds)))
+    return keras.Sequential([keras.Input((s["dim"],)), hidden, logits])
+
+
+def _run(settings: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+    """Train one network; a row per number of flips, one of a deterministic network."""
+    s = {**settings, **point}
+    train, (x, y) = _ball(s["dim"], s["examples"], seed, 0), _ball(s["dim"], s["test_examples"], seed, 1)
+    model = compiled(_network(s, seed), keras.optimizers.Adam(s["learning_rate"]), "sparse_categorical_crossentropy")
+    batches = {"epochs": s["epochs"], "batch_size": s["batch_size"], "seed": seed}
+    loss = fit_epochs(model, lambda epoch: ((train[0],), train[1]), **batches)
+    more = {"train_loss": loss, "parameters": model.count_params()}
+    if s["method"] == "deterministic":
+        accuracy = float(np.mean(model.predict(x, batch_size=1000, verbose=0).argmax(axis=1) == y))
+        return [{"network": "deterministic", "flips": None, "error": 1 - accuracy, **more}]
+    found = zoo.random_accuracy(model, x, y, s["flips"], batch_size=100)
+    return [
+        {"network": f"flips {n}", "flips": n, "error": 1 - one.accuracy, **more}
+        for n, one in zip(s["flips"], found, strict=True)
+    ]
+
+
+def _report(rows: list[Row], out: Path) -> None:
+    """Error over the units of the hidden layer, and over flips, a panel for every dimension."""
+    write_report(rows, out, sweep="units", measure="error", series=("network",), panels="dim", log="xy")
+    drawn = [row for row in rows if row["method"] == "stochastic"]
+    if drawn:
+        plot_sweep(drawn, out / "flips.png", "flips", "error", ("units",), panels="dim", log="xy")
+
+
+add(
+    "ball-trained",
+    Experiment(
+        "Coin-Flipping Neural Networks, section 3 against a trained counterpart",
+        {"smoke": {**_SETTINGS, **_SMOKE, "repetitions": 1}, "standard": _SETTINGS, "paper": _SETTINGS},
+        lambda s: [
+            {"dim": dim, "method": method, "units": units}
+            for dim in s["dims"]
+            for units in s["units"]
+            for method in s["methods"]
+        ],
+        _run,
+        _report,
+        choices={"methods": ("stochastic", "deterministic")},
+    ),
+)

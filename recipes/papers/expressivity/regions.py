@@ -1,0 +1,103 @@
+"""Where the units of a deep ReLU network turn on and off in the plane (On the Expressive Power, section 2.3, Fig. 3).
+
+Nothing is trained. Biases have the deviation `sigma_b`: without them all boundaries would go through the origin.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+import zoo
+from zoo import probes
+from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.reporting.figure import figure, headline
+from zoo.recipes.reporting.markdown import table, write
+
+_SETTINGS: dict[str, Any] = {
+    "width": 4,
+    "depth": 3,
+    "sigma_w": 2.0,
+    "sigma_b": 1.0,
+    "side": 4.0,
+    "resolution": 801,
+    "repetitions": 10,
+}
+
+
+def _prepare(s: dict[str, Any], data_dir: str | None) -> None:
+    for key in ("sigma_w", "sigma_b", "side"):
+        if s[key] == 0:
+            raise ValueError(f"`{key}` must be a number > 0. Received: {key}={s[key]!r}")
+    if s["resolution"] < 2:
+        raise ValueError(f"`resolution` must be at least 2. Received: resolution={s['resolution']!r}")
+
+
+def _plane(s: dict[str, Any]) -> np.ndarray:
+    """Points of the square [-side, side]^2, `(resolution, resolution, 2)`, row by row."""
+    axis = np.linspace(-s["side"], s["side"], s["resolution"])
+    return np.stack(np.meshgrid(axis, axis), axis=-1).astype("float32")
+
+
+def _regions(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+    """For the first layer, the first two, ...: the activation patterns in the square, and the last one's weights."""
+    options = {key: s[key] for key in ("width", "depth", "sigma_w", "sigma_b")}
+    model = zoo.build("random_mlp", dim=2, activation="relu", **options, seed=seed)
+    names = [f"hidden_{layer}" for layer in range(1, s["depth"] + 1)]
+    x = _plane(s).reshape(-1, 2)
+    rows = []
+    for layers, name in enumerate(names, 1):
+        kernel, bias = (ops.convert_to_numpy(weight).tolist() for weight in model.get_layer(name).weights)
+        patterns = probes.activation_patterns(model, x, names[:layers], batch_size=2**16)
+        bound = probes.most_activation_patterns(s["width"], layers, dim=2)
+        rows.append({"layers": layers, "patterns": patterns, "bound": bound, "kernel": kernel, "bias": bias})
+    return rows
+
+
+def _report(rows: list[Row], out: Path) -> None:
+    """The numbers of patterns as a table, and the boundaries of the first repetition as a figure."""
+    networks = len({row["repetition"] for row in rows})
+    bounds = {row["layers"]: row["bound"] for row in rows}
+    lines = []
+    for layers, bound in bounds.items():
+        found = [row["patterns"] for row in rows if row["layers"] == layers]
+        spread = f" ± {np.std(found, ddof=1):.2g}" if networks > 1 else ""
+        lines.append([layers, f"{np.mean(found):.4g}{spread}", min(found), max(found), bound])
+    headers = ["layers", "patterns", "fewest", "most", "bound"]
+    caption = f"Activation patterns in the square, mean ± standard deviation over networks ({networks})"
+    write(out / "table.md", table(caption, lines, headers))
+    _draw([row for row in rows if row["repetition"] == 0], out / "figure.png")
+
+
+def _draw(rows: list[Row], path: Path) -> None:
+    """A panel per layer with the boundaries of all units up to there, the newest ones in colour."""
+    z = plane = _plane(rows[0]["settings"])
+    with figure(path, len(rows), headline(rows), figsize=(4 * len(rows), 4.2)) as axes:
+        for number, row in enumerate(rows):
+            h = z @ np.array(row["kernel"]) + np.array(row["bias"])
+            for panel, ax in enumerate(axes[number:], number):
+                color = f"C{number}" if panel == number and number else "grey"
+                for unit in np.moveaxis(h, -1, 0):
+                    if unit.min() <= 0 < unit.max():
+                        ax.contour(plane[..., 0], plane[..., 1], unit, levels=[0], colors=color, linewidths=1)
+            title = "layer 1" if number == 0 else f"layers 1 to {row['layers']}"
+            axes[number].set(title=f"{title}: {row['patterns']} patterns", aspect="equal")
+            z = np.maximum(h, 0)
+
+
+add(
+    "expressivity-fig3",
+    Experiment(
+        "On the Expressive Power of Deep Neural Networks, section 2.3, Fig. 3",
+        {
+            "smoke": {**_SETTINGS, "resolution": 101, "repetitions": 1},
+            "standard": _SETTINGS,
+            "paper": {**_SETTINGS, "repetitions": 1},
+        },
+        lambda s: [{}],
+        _regions,
+        _report,
+        prepare=_prepare,
+    ),
+)

@@ -1,0 +1,1 @@
+"""Pruning Randomly Initialized Neural Networks with Iterative Randomization, with edge-popup."""

@@ -1,0 +1,64 @@
+"""IteRand and edge-popup while they train: accuracy on training and validation examples by epoch (Fig. 3b)."""
+
+from pathlib import Path
+from typing import Any
+
+from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.papers.iterand.pruning_runs import CHOICES, SETTINGS, check, run, with_finished
+from zoo.recipes.reporting.sweep import write_report
+
+_SETTINGS: dict[str, Any] = {
+    **{**SETTINGS, "recipes": "imagenet2012", "data": "imagenet2012", "networks": ["resnet50"]},
+    **{"methods": ["edge-popup", "iterand"], "kernels": ["sc"], "width": 1.0, "epochs": 105, "repetitions": 1},
+}
+_CIFAR = {"recipes": "cifar10", "data": "cifar10", "networks": ["conv6"], "width": 0.25, "epochs": 10}
+
+
+def _points(settings: dict[str, Any]) -> list[Row]:
+    """One point per network, method and kernel."""
+    return with_finished(
+        settings,
+        [
+            {"network": network, "method": method, "kernel": kernel, "width": settings["width"]}
+            for network in settings["networks"]
+            for kernel in settings["kernels"]
+            for method in settings["methods"]
+        ],
+    )
+
+
+def _check(settings: dict[str, Any], data_dir: str | None) -> str | None:
+    check(settings, _points(settings), by_epoch=True)
+    return data_dir
+
+
+def _run(settings: dict[str, Any], point: Row, seed: int, data_dir: str | None) -> list[Row]:
+    """One row for the training and one for the validation examples, each a list by epoch."""
+    row, history = run(settings, point, seed, data_dir)
+    return [
+        {**row, "examples": examples, "curve": [epoch[examples] for epoch in history]}
+        for examples in ("train", "validation")
+    ]
+
+
+def _report(rows: list[Row], out: Path) -> None:
+    """Accuracy in per cent by epoch, an axes per network."""
+    write_report(rows, out, sweep="epoch", measure="curve", series=("method", "kernel", "examples"), panels="network")
+
+
+add(
+    "iterand-curves",
+    Experiment(
+        "Pruning Randomly Initialized Neural Networks with Iterative Randomization, section 5.2, Fig. 3b",
+        {
+            "smoke": {**_SETTINGS, **_CIFAR, "data": "digits", "augment": "crop", "epochs": 2},
+            "standard": {**_SETTINGS, **_CIFAR},
+            "paper": _SETTINGS,
+        },
+        _points,
+        _run,
+        _report,
+        _check,
+        choices={**CHOICES, "methods": ("edge-popup", "iterand")},
+    ),
+)

@@ -1,0 +1,90 @@
+"""Tables and figures of pruning: accuracy by network, method, kernel and width, ours beside the paper's."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.recipes.papers.iterand.pruning_paper import PRINTED, Printed
+from zoo.recipes.reporting.figure import figure
+from zoo.recipes.reporting.markdown import table, write
+
+Rows = Sequence[dict[str, Any]]
+Key = tuple[str, str, str, float]  # network, method, kernel, width
+
+
+def write_report(rows: Rows, out: Path) -> None:
+    """Write `table.md`, and `figure.png` with accuracy against the width (Fig. 2)."""
+    write(out / "table.md", accuracy_table(rows))
+    plot_widths(rows, out / "figure.png")
+
+
+def accuracy_table(rows: Rows) -> str:
+    """One line per cell: mean and deviation over runs, interval over images, and the paper's number, if it has one."""
+    paper = _printed(rows)
+    lines = []
+    for key, cell in _cells(rows).items():
+        mean = np.mean([row["accuracy"] for row in cell])
+        low, high = (100 * np.mean([row[end] for row in cell]) for end in ("low", "high"))
+        epochs = ", ".join(str(n) for n in dict.fromkeys(row["epochs"] for row in cell))
+        correct = "+".join(str(row["correct"]) for row in cell)
+        line = [*key[:3], f"{key[3]:g}", epochs, len(cell), _text(cell), f"{low:.2f} - {high:.2f}"]
+        line.append(f"{correct} of {cell[0]['n']}")
+        if paper:
+            line += [_printed_text(paper[key]), f"{mean - paper[key].mean:+.2f}"] if key in paper else ["", ""]
+        lines.append(line)
+    heads = ["network", "method", "weights", "width", "epochs", "runs", "accuracy, %", "95 % interval", "correct"]
+    heads += ["paper, %", "difference"] if paper else []
+    caption = (
+        f"{rows[0]['recipe']}, {_data(rows)}: test accuracy of the last epoch, mean ± standard deviation over runs. "
+        "Interval: Wilson's, over the images of one run (mean of the runs' ends)."
+    )
+    return table(caption, lines, heads)
+
+
+def plot_widths(rows: Rows, path: Path) -> None:
+    """Draw accuracy against the width, an axes per network and a line per method and kernel; dashed is the paper's."""
+    cells, paper = _cells(rows), _printed(rows)
+    networks = list(dict.fromkeys(key[0] for key in cells))
+    lines = list(dict.fromkeys(key[1:3] for key in cells))
+    with figure(path, len(networks), f"{rows[0]['recipe']}, {_data(rows)}") as all_axes:
+        for axes, network in zip(all_axes, networks, strict=True):
+            for place, line in enumerate(lines):
+                keys = [key for key in cells if key[0] == network and key[1:3] == line]
+                keys.sort(key=lambda key: key[3])
+                found = [np.array([row["accuracy"] for row in cells[key]]) for key in keys]
+                spread = [one.std(ddof=1) if len(one) > 1 else 0.0 for one in found]
+                look = {"color": f"C{place}", "label": ", ".join(line)}
+                axes.errorbar([key[3] for key in keys], [one.mean() for one in found], spread, fmt="o-", **look)
+                known = sorted(key for key in paper if key[0] == network and key[1:3] == line)
+                means = [paper[key].mean for key in known]
+                axes.plot([key[3] for key in known], means, "x--", color=f"C{place}", linewidth=0.8)
+            axes.set(title=network, xlabel="width", xscale="log")
+        ylabel = "test accuracy, % (bar: standard deviation)"
+        all_axes[0].set(ylabel=f"{ylabel}; dashed: the paper" if paper else ylabel)
+        all_axes[0].legend()
+
+
+def _cells(rows: Rows) -> dict[Key, list[dict[str, Any]]]:
+    cells: dict[Key, list] = {}
+    for row in rows:
+        cells.setdefault((row["network"], row["method"], row["kernel"], float(row["width"])), []).append(row)
+    return cells
+
+
+def _printed(rows: Rows) -> dict[Key, Printed]:
+    return PRINTED.get(rows[0]["settings"]["data"], {})
+
+
+def _data(rows: Rows) -> str:
+    return Path(rows[0]["settings"]["data"]).name
+
+
+def _text(cell: Rows) -> str:
+    numbers = [row["accuracy"] for row in cell]
+    return f"{np.mean(numbers):.2f}" + (f" ± {np.std(numbers, ddof=1):.2f}" if len(numbers) > 1 else "")
+
+
+def _printed_text(printed: Printed) -> str:
+    return f"{printed.mean:.2f}" + ("" if printed.deviation is None else f" ± {printed.deviation:.2f}")

@@ -1,0 +1,118 @@
+"""Trainings of IteRand's experiments: a point's recipe, its run in a folder of its own, or one finished elsewhere."""
+
+import csv
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from zoo.recipes.experiments.experiment import Row
+from zoo.recipes.training import recipe as registered
+from zoo.recipes.training.finished_run import finished_run, finished_runs
+from zoo.recipes.training.recipe import Recipe
+from zoo.recipes.training.train import train
+from zoo.registry import entry
+
+NETWORKS = {
+    "cifar10": ("conv6", "resnet18", "resnet34"),
+    "imagenet2012": ("resnet18", "resnet34", "resnet50", "resnet101"),
+}
+METHODS = ("sgd", "edge-popup", "iterand")
+KERNELS = ("sc", "ku")
+CHOICES: dict[str, tuple] = {
+    "networks": tuple(dict.fromkeys(name for names in NETWORKS.values() for name in names)),
+    "methods": METHODS,
+    "kernels": KERNELS,
+    "recipes": tuple(NETWORKS),
+    "augment": ("", "crop", "crop_flip", "resized_crop_flip"),
+}
+# The recipes are those of a data set of the paper, `data` what they are trained on; augment "" is the recipe's own.
+SETTINGS: dict[str, Any] = {
+    "recipes": "cifar10",
+    "data": "cifar10",
+    "augment": "",
+    "networks": list(NETWORKS["cifar10"]),
+    "epochs": 100,
+    "repetitions": 3,
+    "runs": "runs/iterand",
+    "finished": [],
+}
+_GREY = {"mean": 0.5, "variance": 0.0625}  # of images with one channel
+_RECIPE_KEYS = {"width": "width", "rate": "randomize_rate", "period": "randomize_period"}  # point's -> recipe's
+
+
+def recipe_of(settings: dict[str, Any], point: Row) -> Recipe:
+    """The recipe of a point; `ValueError` if the network has none."""
+    method, network = point["method"], point["network"]
+    if network not in NETWORKS[settings["recipes"]]:
+        allowed = ", ".join(NETWORKS[settings["recipes"]])
+        raise ValueError(f"`networks` must be of {allowed} for {settings['recipes']}. Received: {network!r}")
+    kind = "" if method == "sgd" else f"_{method.replace('-', '_')}_{point['kernel']}"
+    changes: dict[str, Any] = {"data": settings["data"], "epochs": settings["epochs"]}
+    changes |= {"warmup_epochs": 0, "final_epochs": 0} if settings["epochs"] <= 10 else {}
+    changes |= {"augment": settings["augment"]} if settings["augment"] else {}
+    changes |= _GREY if settings["data"] in ("digits", "mnist", "fashion_mnist") else {}
+    changes |= {key: point[name] for name, key in _RECIPE_KEYS.items() if point.get(name) is not None}
+    return registered.find(f"{network}{kind}_{settings['recipes']}").replace(changes)
+
+
+def with_finished(settings: dict[str, Any], points: list[Row]) -> list[Row]:
+    """The points, each that finished runs are found for once per run, the run's folder under "taken"."""
+    runs = [run for folder in settings["finished"] for run in finished_runs("finished", folder)]
+    found = []
+    for point in points:
+        wanted = _decisive(recipe_of(settings, point)) if runs else None
+        same = [run for run in runs if _decisive(run.recipe) == wanted]
+        found += [{**point, "taken": str(run.folder)} for run in same] or [{**point, "taken": None}]
+    return found
+
+
+def check(settings: dict[str, Any], points: list[Row], *, by_epoch: bool = False) -> None:
+    """Refuse, before anything is trained, points without a recipe and folders without a run of these points.
+
+    `by_epoch`: their log.csv is needed too.
+    """
+    for point in points:
+        recipe_of(settings, point)
+        if by_epoch and point["taken"] and not (Path(point["taken"]) / "log.csv").is_file():
+            raise ValueError(f"`finished` must have runs with their log.csv. Received: {point['taken']!r} without one")
+    if settings["finished"] and not any(point["taken"] for point in points):
+        known = sorted({run.recipe.name for one in settings["finished"] for run in finished_runs("finished", one)})
+        raise ValueError(
+            "`finished` must have a run of these settings, which agrees in all but its seed. "
+            f"Received: finished={settings['finished']}, with runs of {', '.join(known)}"
+        )
+
+
+def run(settings: dict[str, Any], point: Row, seed: int, data_dir: str | None) -> tuple[Row, list[Row]]:
+    """The result of one training, finished already or not, and its history by epoch."""
+    if point["taken"]:
+        done = finished_run("finished", point["taken"])
+        rows, folder, more = done.rows, done.folder, done.origin
+    else:
+        recipe = recipe_of(settings, point).replace({"seed": seed})
+        names = [f"{key}{value}" for key, value in point.items() if value is not None]
+        folder = Path(settings["runs"]) / "-".join([Path(settings["data"]).name, *names, f"seed{seed}"])
+        rows, more = train(recipe, folder, data_dir=data_dir, resume=True), {"epochs": settings["epochs"]}
+    (row,) = rows
+    history = _history(folder / "log.csv")
+    found = {key: row[key] for key in ("model", "data", "split", "correct", "n", "low", "high")}
+    last = {"validation": history[-1]["validation"] if history else None}
+    return {**found, "accuracy": 100 * row["accuracy"], **last, **more}, history
+
+
+def _decisive(recipe: Recipe) -> dict[str, Any]:
+    """What decides a training but for its seed, the model's defaults filled in."""
+    values = {**dataclasses.asdict(recipe), "options": {**entry(recipe.model).options, **recipe.options}}
+    for key in ("name", "paper", "samples", "seed"):
+        values.pop(key)
+    return values
+
+
+def _history(path: Path) -> list[Row]:
+    """Accuracy in per cent on training and validation examples, one dict per epoch; none without a log."""
+    if not path.is_file():
+        return []
+    with path.open() as file:
+        lines = list(csv.DictReader(file))
+    keys = {"train": "accuracy", "validation": "val_accuracy"}
+    return [{name: 100 * float(line[key]) if line.get(key) else None for name, key in keys.items()} for line in lines]

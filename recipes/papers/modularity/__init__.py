@@ -1,0 +1,1 @@
+"""On the Modularity of Hypernetworks."""

@@ -1,0 +1,186 @@
+"""The two assumptions of On the Modularity of Hypernetworks, measured.
+
+Assumption 1: two networks trained on one target come closer to each other than to the target (section 5, Fig. 2).
+Assumption 2: the error falls with every neuron (appendix 7.5, Fig. 8). `--set data=...` chooses the inputs. From the
+released code: batches of 64, rows of unit norm at the beginning and 10,000 new examples per epoch of the uniform space
+in 1, ELU and 1 to 29 neurons in 2. `--set channels=40` is its target in 1, where the paper has 50 channels. Ours: both
+networks of 1 meet the same batches, and 2 takes its pixels as 1 does.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.layers import NormalizePixels
+from zoo.layers.seeds import layer_seeds
+from zoo.models.conditioned_mlp import check_activation, plain_initializers
+from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.experiments.fit_epochs import Examples, compiled, fit_epochs
+from zoo.recipes.experiments.images import PIXELS, Images, Settings, load_images, load_splits
+from zoo.recipes.reporting.sweep import write_report
+
+_PAPER = "On the Modularity of Hypernetworks"
+_KERNEL = 10  # of both convolutions of Assumption 1's target, with stride 2
+_SMALLEST = 28  # pixels that two of them leave one of
+_PAIRS = ("f1, f2", "f1, y", "f2, y")
+
+
+def _space(settings: Settings, data_dir: str | None) -> Images | None:
+    """The images of a data set, or None for the uniform distribution on [-1, 1]^(28 x 28)."""
+    if settings["data"] == "uniform":
+        return None
+    images = load_images(settings, data_dir)
+    if min(images.train.shape[1:3]) < _SMALLEST:
+        raise ValueError(f"`data` must have images from 28x28 up. Received: {images.train.shape[1:]}")
+    return images
+
+
+def _approximators(settings: Settings, point: Row, seed: int, images: Images | None) -> list[Row]:
+    """Train f1 and f2 on y(x); a row per pair of functions, with its mean squared distance after every epoch."""
+    s, seeds = settings, layer_seeds(seed)
+    shape = images.train.shape[1:] if images else (_SMALLEST, _SMALLEST, 1)
+    target = _target(shape, s["channels"], images is not None, seeds)
+    networks = _two_networks(shape, s["width"], images is not None, seeds)
+
+    def labelled(x: np.ndarray) -> Examples:
+        return (x,), target.predict(x, batch_size=1000, verbose=0)
+
+    def uniform(*key: int) -> Examples:
+        numbers = np.random.default_rng([seed, *key]).random((s["uniform_samples"], *shape), dtype="float32")
+        return labelled(2 * numbers - 1)
+
+    train = labelled(images.train) if images else None
+    (test,), y = labelled(images.test) if images else uniform(1)
+    distances: list[list[float]] = [[], [], []]
+
+    def measure() -> None:
+        f1, f2 = np.moveaxis(networks.predict(test, batch_size=1000, verbose=0), 1, 0)
+        for found, difference in zip(distances, (f1 - f2, f1 - y, f2 - y), strict=True):
+            found.append(float(np.mean(difference**2)))
+
+    compiled(networks, keras.optimizers.SGD(s["learning_rate"], s["momentum"]), _sum_of_losses)
+    training = {"epochs": s["epochs"], "batch_size": s["batch_size"], "seed": seed, "after_epoch": measure}
+    fit_epochs(networks, lambda epoch: train or uniform(0, epoch), **training)
+    return [
+        {"pair": pair, "distance": found[-1], "distances": found, "parameters": networks.count_params()}
+        for pair, found in zip(_PAIRS, distances, strict=True)
+    ]
+
+
+def _target(shape: tuple, channels: int, pixels: bool, seeds: Iterator[int]) -> keras.Model:
+    """y: two convolutions with ReLU and a linear layer, never trained."""
+    x = inputs = keras.Input(shape)
+    x = NormalizePixels(**PIXELS["normalized"])(x) if pixels else x
+    for filters in (20, channels):
+        plain = plain_initializers(_KERNEL**2 * x.shape[-1], seeds)
+        x = keras.layers.Conv2D(filters, _KERNEL, strides=2, activation="relu", **plain)(x)
+    x = keras.layers.Flatten()(x)
+    return keras.Model(inputs, keras.layers.Dense(10, **plain_initializers(x.shape[-1], seeds))(x))
+
+
+def _two_networks(shape: tuple, width: int, pixels: bool, seeds: Iterator[int]) -> keras.Model:
+    """f1 and f2 as one model of output `(batch, 2, 10)`: their gradients have nothing to do with each other."""
+    x = inputs = keras.Input(shape)
+    x = keras.layers.Flatten()(NormalizePixels(**PIXELS["normalized"])(x) if pixels else x)
+    outputs, dense = [], []
+    for _ in range(2):
+        hidden = keras.layers.Dense(width, "relu", **plain_initializers(x.shape[-1], seeds))
+        last = keras.layers.Dense(10, **plain_initializers(width, seeds))
+        outputs.append(last(hidden(x)))
+        dense += [hidden, last]
+    for layer in dense:  # every unit's weights begin with norm 1
+        kernel = ops.convert_to_numpy(layer.kernel)
+        layer.kernel.assign(kernel / np.linalg.norm(kernel, axis=0))
+    return keras.Model(inputs, ops.stack(outputs, axis=1))
+
+
+def _sum_of_losses(y, found):
+    """Of each example: the mean squared error of f1 plus that of f2."""
+    return ops.sum(ops.mean(ops.square(ops.subtract(found, ops.expand_dims(y, 1))), axis=-1), axis=-1)
+
+
+def _shallow(settings: Settings, point: Row, seed: int, data: Any) -> list[Row]:
+    """Train a network of one hidden layer towards one-hot classes; the test loss is a sum over classes."""
+    (x, y), (test_x, test_y) = data
+    classes, seeds = y.shape[-1], layer_seeds(seed)
+    x_in = keras.Input(x.shape[1:])
+    flat = keras.layers.Flatten()(NormalizePixels(**PIXELS["normalized"])(x_in))
+    plain = plain_initializers(flat.shape[-1], seeds)
+    hidden = keras.layers.Dense(point["width"], point["activation"], **plain)(flat)
+    model = keras.Model(x_in, keras.layers.Dense(classes, **plain_initializers(point["width"], seeds))(hidden))
+    compiled(model, keras.optimizers.Adadelta(settings["learning_rate"], rho=0.9, epsilon=1e-6), "mse")
+    training = {"epochs": settings["epochs"], "batch_size": settings["batch_size"], "seed": seed}
+    train_loss = fit_epochs(model, lambda epoch: ((x,), y), **training)
+    errors = (model.predict(test_x, batch_size=1000, verbose=0) - test_y) ** 2
+    row = {"loss": float(errors.sum(axis=1).mean()), "baseline": float(test_y.var(axis=0).sum())}
+    return [{**row, "train_loss": classes * train_loss, "parameters": model.count_params()}]
+
+
+def _labelled_images(settings: Settings, data_dir: str | None) -> Any:
+    """Training and test images, each with one-hot classes."""
+    for activation in settings["activations"]:
+        check_activation("activations", activation)
+    splits = load_splits(settings, data_dir)
+    classes = 1 + max(int(split.y.max()) for split in splits)
+    return [(split.x, np.eye(classes, dtype="float32")[split.y]) for split in splits]
+
+
+_SPACE = {
+    "data": "mnist",
+    "repetitions": 100,
+    "channels": 50,
+    "width": 100,
+    "samples": 0,
+    "test_samples": 0,
+    "uniform_samples": 10_000,
+    "learning_rate": 0.01,
+    "momentum": 0.5,
+    "batch_size": 64,
+    "epochs": 50,
+}
+_NEURONS = {
+    "data": "mnist",
+    "repetitions": 100,
+    "activations": ["elu"],
+    "widths": list(range(1, 30)),
+    "samples": 0,
+    "test_samples": 0,
+    "learning_rate": 1.0,
+    "batch_size": 64,
+    "epochs": 2,
+}
+
+add(
+    "modularity-assumption1",
+    Experiment(
+        f"{_PAPER}, section 5, Fig. 2",
+        {
+            "smoke": {**_SPACE, "data": "uniform", "repetitions": 1, "uniform_samples": 200, "width": 8, "epochs": 2},
+            "standard": {**_SPACE, "repetitions": 3},
+            "paper": _SPACE,
+        },
+        points=lambda settings: [{}],
+        run=_approximators,
+        report=partial(write_report, sweep="epoch", measure="distances", series=("pair",), log="y"),
+        prepare=_space,
+    ),
+)
+add(
+    "modularity-assumption2",
+    Experiment(
+        f"{_PAPER}, appendix 7.5, Fig. 8",
+        {
+            "smoke": {**_NEURONS, "data": "digits", "repetitions": 1, "widths": [1, 2], "samples": 200, "epochs": 1},
+            "standard": {**_NEURONS, "repetitions": 3},
+            "paper": _NEURONS,
+        },
+        points=lambda s: [{"activation": a, "width": w} for w in s["widths"] for a in s["activations"]],
+        run=_shallow,
+        report=partial(write_report, sweep="width", measure="loss", series=("activation",)),
+        prepare=_labelled_images,
+    ),
+)

@@ -1,0 +1,1 @@
+"""Random deep neural networks are biased towards simple functions."""

@@ -1,0 +1,267 @@
+"""Experiments on random ReLU networks: how many bits flip before the class does (Figs. 1 and 2, greedy against exact).
+
+Every network is searched at one random string of its own. `together` networks are evaluated at once.
+"""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+import zoo
+from zoo import probes
+from zoo.probes import gaussian_process
+from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.papers.simplicity.binned import binned
+from zoo.recipes.reporting.figure import figure, headline
+from zoo.recipes.reporting.markdown import table, write
+
+_NETWORKS: dict[str, Any] = {"depth": 2, "sigma_w2": 2.0, "networks": 1000, "together": 50, "repetitions": 1}
+_BITS = [16, 32, 64, 128, 256, 384, 512, 768, 1024]
+_BIN = 0.25  # of |output|, and the fewest samples of a bin that is shown (Fig. 1b)
+_FEWEST = 10
+
+
+def _populations(s: dict[str, Any], bits: int, seed: int, measure: Callable) -> list[np.ndarray]:
+    """What `measure(model, x, seed)` gives, `(arrays, networks)`, of populations with strings `(1, networks, bits)`."""
+    found = []
+    for start in range(0, s["networks"], s["together"]):
+        count = min(s["together"], s["networks"] - start)
+        own, other, strings = (int(word) for word in np.random.SeedSequence([seed, bits, start]).generate_state(3))
+        options = {"dim": bits, "width": bits, "depth": s["depth"], "sigma_w": math.sqrt(s["sigma_w2"])}
+        model = zoo.build("random_mlp", activation="relu", networks=count, seed=own, **options)
+        x = np.random.default_rng(strings).choice([-1.0, 1.0], (1, count, bits)).astype("float32")
+        found.append(np.stack(measure(model, x, other)))
+    return list(np.concatenate(found, axis=1))
+
+
+def _outputs(model, x: np.ndarray) -> np.ndarray:
+    """Each network's output at its own string."""
+    first, *rest = model.layers[1:]
+    h = first(x)
+    for layer in rest:
+        h = layer(h)
+    return ops.convert_to_numpy(h)[0, :, 0]
+
+
+def _nearest(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+    def measure(model, x: np.ndarray, seed: int) -> list[np.ndarray]:
+        return [probes.nearest_flip(model, x, networks=True)[0], _outputs(model, x)]
+
+    all_distances, outputs = _populations(s, point["bits"], seed, measure)
+    distances = all_distances[all_distances > 0]  # a class that the greedy search never left has none
+    return [
+        {
+            "distance": _mean(distances),
+            "found": len(distances),
+            "standard_error": _standard_error(distances),
+            "expected": float(gaussian_process.expected_distance(point["bits"], _process(s).slope)),
+            "distances": all_distances.astype(int).tolist(),
+            "outputs": np.round(outputs.astype(float), 4).tolist(),
+        }
+    ]
+
+
+def _random(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+    def measure(model, x: np.ndarray, seed: int) -> list[np.ndarray]:
+        return [probes.random_flips(model, x, seed, networks=True)[0]]
+
+    (flips,) = _populations(s, point["bits"], seed, measure)
+    return [
+        {
+            "flips": _mean(flips),
+            "standard_error": _standard_error(flips),
+            "never": _mean(flips == point["bits"]),
+            "fewest": float(gaussian_process.fewest_random_flips(point["bits"])),
+        }
+    ]
+
+
+def _both(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+    most, batch = s["max_distance"], {"networks": True, "batch_size": 2**16}
+
+    def measure(model, x: np.ndarray, seed: int) -> list[np.ndarray]:
+        greedy = probes.nearest_flip(model, x, networks=True)[0]
+        return [greedy, probes.nearest_flip(model, x, "exact", most, **batch)[0]]
+
+    greedy, exact = _populations(s, point["bits"], seed, measure)
+    known = (exact > 0) & (greedy > 0)
+    return [
+        {
+            "compared": int(known.sum()),
+            "agreement": _mean(greedy[known] == exact[known]),
+            "greedy": _mean(greedy[known]),
+            "exact": _mean(exact[known]),
+            "largest_excess": int((greedy - exact)[known].max(initial=0)),
+        }
+    ]
+
+
+def _mean(numbers: np.ndarray) -> float:
+    """NaN if there are none: no search found anything."""
+    return float(numbers.mean()) if len(numbers) else math.nan
+
+
+def _standard_error(numbers: np.ndarray) -> float:
+    return float(numbers.std(ddof=1) / math.sqrt(len(numbers))) if len(numbers) > 1 else 0.0
+
+
+def _process(s: dict[str, Any]) -> gaussian_process.ReluProcess:
+    return gaussian_process.relu_process(s["depth"], math.sqrt(s["sigma_w2"]))
+
+
+def line_fit(x: np.ndarray, y: np.ndarray, errors: np.ndarray) -> tuple[float, float, float]:
+    """Slope, its standard error and intercept of a line through points with standard errors."""
+    (slope, intercept), covariance = np.polyfit(x, y, 1, w=1 / errors, cov="unscaled")
+    return float(slope), float(math.sqrt(covariance[0, 0])), float(intercept)
+
+
+def adjusted(outputs: np.ndarray, distances: np.ndarray, variance: float) -> tuple[float, float]:
+    """Mean distance with less chance in it, and its standard error: what is linear in |output| is put at its mean.
+
+    Wide networks have normal outputs of that variance: the mean of |output| is known, and distances follow it (Eq. 7).
+    """
+    size = np.abs(outputs)
+    slope, intercept = np.polyfit(size, distances, 1)
+    left = distances - slope * size - intercept
+    mean = intercept + slope * math.sqrt(2 * variance / math.pi)
+    return float(mean), float(left.std(ddof=2) / math.sqrt(len(left)))
+
+
+def _adjusted(row: Row) -> Row:
+    found = np.array(row["distances"]) > 0
+    outputs, distances = (np.array(row[key])[found] for key in ("outputs", "distances"))
+    if len(outputs) < 3:
+        return {**row, "adjusted": row["distance"], "adjusted_error": 0.0}
+    mean, error = adjusted(outputs, distances, _process(row["settings"]).variance)
+    return {**row, "adjusted": mean, "adjusted_error": error}
+
+
+def _fitted(
+    rows: list[Row], x: Callable, y: str, error: str = "standard_error"
+) -> tuple[tuple[float, float, float] | None, list[int]]:
+    """A line through the means of all networks from `fit_from` bits on, if there are three."""
+    kept = [row for row in rows if row["bits"] >= row["settings"]["fit_from"]]
+    bits = [row["bits"] for row in kept]
+    if len(set(bits)) < 3 or not all(row[error] > 0 for row in kept):
+        return None, bits
+    return line_fit(x(np.array(bits)), *(np.array([row[key] for row in kept]) for key in (y, error))), bits
+
+
+def _root(bits: np.ndarray) -> np.ndarray:
+    return np.sqrt(bits / np.log(bits))
+
+
+def _report_nearest(rows: list[Row], out: Path) -> None:
+    rows = sorted(map(_adjusted, rows), key=lambda row: row["bits"])
+    slope = _process(rows[0]["settings"]).slope
+    fit, bits = _fitted(rows, _root, "distance")
+    less, _ = _fitted(rows, _root, "adjusted", "adjusted_error")
+    text = _table(rows, ["bits", "distance", "standard_error", "adjusted", "adjusted_error", "expected", "found"])
+    if fit and less:
+        text += (
+            f"\n\nDistance = a sqrt(n / ln n) + b, fitted to n = {', '.join(map(str, bits))}: a = {fit[0]:.3f} ± "
+            f"{fit[1]:.2g} (standard error), b = {fit[2]:.2f}. Eq. 8: a = {1 / math.sqrt(2 * math.pi * slope):.3f}. "
+            f"Adjusted for the outputs that were drawn (their |output| put at its mean): a = {less[0]:.3f} ± "
+            f"{less[1]:.2g}, b = {less[2]:.2f}."
+        )
+
+    write(out / "table.md", text)
+    n = np.array([row["bits"] for row in rows])
+    means, errors = (np.array([row[key] for row in rows]) for key in ("distance", "standard_error"))
+    fine = np.geomspace(n.min(), n.max(), 100)
+    theory = gaussian_process.expected_distance(np.round(fine).astype(int), slope)
+    with figure(out / "figure.png", 3, headline(rows)) as (over_n, over_root, over_output):
+        for axes, x, line in ((over_n, n, fine), (over_root, _root(n), _root(fine))):
+            axes.errorbar(x, means, errors, fmt="o", markersize=3, capsize=2, label="greedy")
+            axes.plot(line, theory, "k--", label="Eq. 8")
+            if fit:
+                axes.plot(line, fit[0] * _root(fine) + fit[2], color="tab:orange", label=f"fit, a = {fit[0]:.3f}")
+            axes.set(ylabel="distance")
+            axes.legend()
+        over_n.set(xlabel="n")
+        over_root.set(xlabel="$\\sqrt{n / \\ln n}$")
+        for row in rows:
+            found = np.array(row["distances"]) > 0
+            x, y = binned(np.array(row["outputs"])[found], np.array(row["distances"])[found], _BIN, _FEWEST)
+            over_output.plot(x, y, "o-", markersize=3, label=f"n = {row['bits']}")
+        over_output.set(xlabel="|output|", ylabel="mean distance")
+        over_output.legend(fontsize="small")
+
+
+def _report_random(rows: list[Row], out: Path) -> None:
+    rows = sorted(rows, key=lambda row: row["bits"])
+    fit, bits = _fitted(rows, lambda n: n, "flips")
+    lines = [{**row, "flips / n": row["flips"] / row["bits"]} for row in rows]
+    text = _table(lines, ["bits", "flips", "standard_error", "flips / n", "never", "fewest"])
+    if fit:
+        text += (
+            f"\n\nFlips = a n + b, fitted to n = {', '.join(map(str, bits))}: a = {fit[0]:.3f} ± {fit[1]:.2g} "
+            f"(standard error), b = {fit[2]:.2f}. Not below n / 4 by the paper's heuristic; it found 0.33."
+        )
+
+    write(out / "table.md", text)
+    n, means, errors = (np.array([row[key] for row in rows]) for key in ("bits", "flips", "standard_error"))
+    with figure(out / "figure.png", title=headline(rows)) as (axes,):
+        axes.errorbar(n, means, errors, fmt="o", markersize=3, capsize=2, label="random flips")
+        axes.plot(n, n / 4, "k--", label="n / 4")
+        if fit:
+            axes.plot(n, fit[0] * n + fit[2], color="tab:orange", label=f"fit, a = {fit[0]:.3f}")
+        axes.set(xlabel="n", ylabel="flips")
+        axes.legend()
+
+
+def _report_both(rows: list[Row], out: Path) -> None:
+    rows = sorted(rows, key=lambda row: row["bits"])
+    text = _table(rows, ["bits", "compared", "agreement", "greedy", "exact", "largest_excess"])
+
+    write(out / "table.md", text)
+    with figure(out / "figure.png", title=headline(rows)) as (axes,):
+        for key in ("greedy", "exact"):
+            axes.plot([row["bits"] for row in rows], [row[key] for row in rows], "o-", markersize=3, label=key)
+        axes.set(xlabel="n", ylabel="mean distance")
+        axes.legend()
+
+
+def _table(rows: list[Row], keys: list[str]) -> str:
+    lines = [[row[key] for key in keys] for row in rows]
+    networks = rows[0]["settings"]["networks"]
+    caption = f"{rows[0]['recipe']}, {networks} networks per size"
+    return table(caption, lines, [key.replace("_", " ") for key in keys])
+
+
+def _points(s: dict[str, Any]) -> list[Row]:
+    return [{"bits": bits} for bits in s["bits"]]
+
+
+def _check(s: dict[str, Any], data_dir: str | None) -> None:
+    if min(s["bits"]) < 2:
+        raise ValueError(f"`bits` must be at least 2. Received: bits={s['bits']!r}")
+    if s["sigma_w2"] == 0:
+        raise ValueError("`sigma_w2` must be a number > 0. Received: sigma_w2=0")
+
+
+def _add(
+    name: str, section: str, settings: dict[str, Any], smoke: dict[str, Any], run: Callable, report: Callable
+) -> None:
+    paper = {**_NETWORKS, **settings}
+    budgets = {"smoke": {**paper, "networks": 6, "together": 4, **smoke}, "standard": paper, "paper": paper}
+    source = f"Random deep neural networks are biased towards simple functions, {section}"
+    add(name, Experiment(source, budgets, _points, run, report, _check))
+
+
+_SIZES = {"bits": _BITS, "fit_from": 100}
+_FEW = {"bits": [8, 12, 16], "fit_from": 8}
+_add("simplicity-fig1", "section 4.1, Fig. 1", _SIZES, _FEW, _nearest, _report_nearest)
+_add("simplicity-fig2", "section 4.2, Fig. 2", _SIZES, _FEW, _random, _report_random)
+_add(
+    "simplicity-table1",
+    "section 4.1, greedy against exact (Table 1)",
+    {"bits": [8, 12, 16, 20, 32], "max_distance": 4, "networks": 400},
+    {"bits": [6, 8]},
+    _both,
+    _report_both,
+)

@@ -1,0 +1,220 @@
+"""Table and figure of an experiment that sweeps one number, as pure functions of its rows."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.recipes.reporting.figure import figure, headline
+from zoo.recipes.reporting.markdown import table, write
+
+Rows = Sequence[dict[str, Any]]
+Points = dict[str, dict[float | None, list[float]]]  # series -> swept value -> a number per repetition
+
+_MANY = 30  # lines of a table, from which on only the round ones are shown
+_ROUND = ("1.000000e", "2.000000e", "5.000000e")
+_INSIDE = 7  # series, from which on the legend stands beside the axes
+_MARKERS = "osD^v<>pP*"
+_LINES = ("-", "--", ":", "-.")
+
+
+def write_report(
+    rows: Rows,
+    out: Path,
+    *,
+    sweep: str,
+    measure: str,
+    series: Sequence[str] = ("method",),
+    log: str = "",
+    panels: str | None = None,
+) -> None:
+    """Write `table.md` and `figure.png`, one line per series; the arguments are those of `plot_sweep`."""
+    tables = [
+        (f"## {title}\n\n" if title else "") + sweep_table(part, sweep, measure, series)
+        for title, part in _panels(rows, panels).items()
+    ]
+    write(out / "table.md", *tables)
+    plot_sweep(rows, out / "figure.png", sweep, measure, series, log=log, panels=panels)
+
+
+def sweep_table(rows: Rows, sweep: str, measure: str, series: Sequence[str] = ("method",)) -> str:
+    """Mean and standard deviation over repetitions, a line per swept value and a column per series, in Markdown.
+
+    Args:
+        rows: Result lines of one experiment. One whose `sweep` is None holds for every value and has a line of its own.
+        sweep: Key of what is swept. If `measure` holds lists, a name for their positions, counted from 1.
+        measure: Key of a number, or of a list of numbers; None is a training that diverged, counted and not averaged.
+        series: Keys that together tell one series from another.
+    """
+    points = _points(rows, sweep, measure, series)
+    values = _shown({value for line in points.values() for value in line})
+    lines = [["any" if v is None else f"{v:.4g}", *(_cell(line.get(v)) for line in points.values())] for v in values]
+    counts = sorted({len(numbers) for line in points.values() for numbers in line.values()})
+    runs = " to ".join(str(n) for n in dict.fromkeys((counts[0], counts[-1])))
+    caption = f"{headline(rows)}: {measure}, mean ± standard deviation over repetitions ({runs})"
+    return table(caption, lines, [sweep, *points])
+
+
+def plot_sweep(
+    rows: Rows,
+    path: Path,
+    sweep: str,
+    measure: str,
+    series: Sequence[str] = ("method",),
+    *,
+    log: str = "",
+    panels: str | None = None,
+) -> None:
+    """Draw the means and a band of one standard deviation to a PNG; grey and dashed what a constant would have.
+
+    Of a single swept value it is a mark per series, side by side. With two keys of series the second chooses the colour
+    and the first the line. A cross on the upper edge: there trainings diverged, and mean and band are those of the
+    others.
+
+    Args:
+        rows: As in `sweep_table`.
+        path: File to write.
+        sweep: As in `sweep_table`.
+        measure: As in `sweep_table`.
+        series: As in `sweep_table`.
+        log: Axes that are logarithmic: "", "x", "y" or "xy".
+        panels: Key of whose values each has axes of its own, or None.
+    """
+    parts = _panels(rows, panels)
+    points = {title: _points(part, sweep, measure, series) for title, part in parts.items()}
+    lines = [line for part in points.values() for line in part.values()]
+    swept = {value for line in lines for value in line}
+    styles = _styles(list(dict.fromkeys(tuple(row[key] for key in series) for row in rows)))
+    beside = len(parts) > 1 or (len(styles) > _INSIDE and len(swept) > 1)
+    width = 3.6 * len(parts) if len(parts) > 1 else 8 if beside else 6
+    with figure(path, len(parts), headline(rows), sharey=True, figsize=(width, 4)) as all_axes:
+        for axes, (title, part) in zip(all_axes, parts.items(), strict=True):
+            draw = _draw_line if len(swept) > 1 else _draw_mark
+            for label, line in points[title].items():
+                draw(axes, label, line, styles[label])
+            constants = [row["baseline"] for row in part if row.get("baseline") is not None]
+            if constants:
+                axes.axhline(float(np.mean(constants)), color="grey", linestyle="--", label="best constant")
+            axes.set(title=title, yscale="log" if "y" in log else "linear")
+            _name_x(axes, sweep, swept, series, log)
+        repeated = any(len(_finite(numbers)) > 1 for line in lines for numbers in line.values())
+        spread = f" ({'band' if len(swept) > 1 else 'bar'}: standard deviation)" if repeated else ""
+        all_axes[0].set(ylabel=f"{measure}{spread}")
+        _add_legend(all_axes[0], ", ".join(series), beside)
+
+
+def _name_x(axes, sweep: str, swept: set[float | None], series: Sequence[str], log: str) -> None:
+    if len(swept) == 1:
+        at = "" if None in swept else f" ({sweep} {next(iter(swept)):g})"
+        axes.set_xlabel(", ".join(series) + at)
+        axes.margins(x=0.2)
+        return
+    axes.set(xlabel=sweep, xscale="log" if "x" in log else "linear")
+    if "x" not in log:
+        axes.xaxis.get_major_locator().set_params(integer=True)
+
+
+def _add_legend(axes, title: str, beside: bool) -> None:
+    """Say what the lines are, unless there is one."""
+    handles, labels = axes.get_legend_handles_labels()
+    if labels == ["best constant"]:
+        axes.legend()
+    elif beside:
+        axes.figure.legend(handles, labels, title=title, loc="outside right center")
+    elif len(labels) > 1:
+        axes.legend(title=title)
+
+
+def _styles(keys: Sequence[tuple]) -> dict[str, dict[str, Any]]:
+    """Label of a series -> its colour, line and marker. Hollow markers leave to be seen what lies beneath."""
+    lasts, firsts = (list(dict.fromkeys(part)) for part in ([key[-1] for key in keys], [key[:-1] for key in keys]))
+    styles = {}
+    for number, key in enumerate(keys):
+        other = firsts.index(key[:-1])
+        marker = _MARKERS[(other if len(firsts) > 1 else number) % len(_MARKERS)]
+        styles[_label(key)] = {
+            "color": f"C{lasts.index(key[-1])}",
+            "linestyle": _LINES[other % len(_LINES)],
+            "marker": marker,
+        }
+    return styles
+
+
+def _label(key: Sequence) -> str:
+    return ", ".join(map(str, key))
+
+
+def _draw_mark(axes, label: str, line: dict[float | None, list[float]], style: dict[str, Any]) -> None:
+    (numbers,) = line.values()
+    kept = _finite(numbers)
+    spread = float(np.std(kept, ddof=1)) if len(kept) > 1 else None
+    # One without a number keeps its place on the axis.
+    mean = float(np.mean(kept)) if kept else math.nan
+    axes.errorbar([label], [mean], spread, color=style["color"], marker=style["marker"], markersize=6, capsize=3)
+    _cross(axes, [label] if len(kept) < len(numbers) else [], style)
+
+
+def _draw_line(axes, label: str, line: dict[float | None, list[float]], style: dict[str, Any]) -> None:
+    always = _finite(line.get(None, []))
+    values = sorted(value for value in line if value is not None and _finite(line[value]))
+    kept = [np.array(_finite(line[value])) for value in values]
+    mean = np.array([numbers.mean() for numbers in kept])
+    spread = np.array([numbers.std(ddof=1) if len(numbers) > 1 else 0.0 for numbers in kept])
+    options = {**style, "marker": style["marker"] if len(values) <= _MANY else None}
+    axes.plot(values, mean, **options, markersize=4.5, markerfacecolor="none", linewidth=1.2, label=label)
+    if spread.any():
+        axes.fill_between(values, mean - spread, mean + spread, color=style["color"], alpha=0.15, linewidth=0)
+    if always:
+        axes.axhline(float(np.mean(always)), color=style["color"])
+    _cross(
+        axes,
+        [value for value, numbers in line.items() if value is not None and len(_finite(numbers)) < len(numbers)],
+        style,
+    )
+
+
+def _cross(axes, where: list, style: dict[str, Any]) -> None:
+    """Crosses on the upper edge, whatever the scale of the measure."""
+    edge = {"transform": axes.get_xaxis_transform(), "clip_on": False, "in_layout": False}
+    axes.plot(where, [1] * len(where), "x", color=style["color"], **edge)
+
+
+def _panels(rows: Rows, key: str | None) -> dict[str, Rows]:
+    """Title -> rows; without a key all rows, untitled."""
+    if key is None:
+        return {"": rows}
+    values = dict.fromkeys(row[key] for row in rows)
+    return {f"{key} {value}": [row for row in rows if row[key] == value] for value in values}
+
+
+def _points(rows: Rows, sweep: str, measure: str, series: Sequence[str]) -> Points:
+    points: Points = {}
+    for row in rows:
+        line = points.setdefault(_label([row[key] for key in series]), {})
+        found = row[measure]
+        pairs = enumerate(found, 1) if isinstance(found, list) else [(row[sweep], found)]
+        for value, number in pairs:
+            line.setdefault(value, []).append(math.nan if number is None else number)
+    return points
+
+
+def _shown(values: set[float | None]) -> list[float | None]:
+    numbers = sorted(value for value in values if value is not None)
+    if len(numbers) > _MANY:
+        numbers = [n for n in numbers if n == numbers[-1] or f"{n:e}".startswith(_ROUND)]
+    return [*numbers, *([None] if None in values else [])]
+
+
+def _cell(numbers: list[float] | None) -> str:
+    if not numbers:
+        return ""
+    kept = _finite(numbers)
+    lost = f"{len(numbers) - len(kept)} of {len(numbers)} diverged" if len(kept) < len(numbers) else ""
+    spread = f" ± {np.std(kept, ddof=1):.2g}" if len(kept) > 1 else ""
+    return ", ".join(part for part in (f"{np.mean(kept):.4g}{spread}" if kept else "", lost) if part)
+
+
+def _finite(numbers: list[float]) -> list[float]:
+    return [number for number in numbers if math.isfinite(number)]

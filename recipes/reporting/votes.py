@@ -1,0 +1,64 @@
+"""Tables and plots as pure functions of result lines."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from zoo.recipes.reporting.figure import figure
+
+Rows = Sequence[dict[str, Any]]
+
+
+def vote_table(rows: Rows, style: str = "simple") -> str:
+    """Accuracy with its Wilson interval, a line per vote and number of flips (`style` as in tabulate)."""
+    from tabulate import tabulate
+
+    lines = [
+        (_label(row), f"{100 * row['accuracy']:.2f}", f"{100 * row['low']:.2f} - {100 * row['high']:.2f}", row["n"])
+        for row in rows
+    ]
+    return tabulate(lines, ["vote", "accuracy %", "95 % interval", "examples"], tablefmt=style, disable_numparse=True)
+
+
+def coins_sentence(rows: Rows) -> str:
+    """How far the flips differ, of the line with the most flips; empty where no line has more than one."""
+    several = [row for row in rows if row["samples"] > 1 and "disagreement" in row]
+    if not several:
+        return ""
+    row = max(several, key=lambda row: row["samples"])
+    if not row["disagreement"]:
+        return f"Its coins are dead: all {row['samples']} flips of each of {row['n']} images agree."
+    return (
+        f"{row['samples']} flips disagree on {100 * row['disagreement']:.2f} % of {row['n']} images; the most frequent "
+        f"class has {100 * row['winning_share']:.2f} % of an image's flips on average."
+    )
+
+
+def report(rows: Rows) -> str:
+    """The table of votes and, under it, how far the flips differ."""
+    return "\n\n".join(part for part in (vote_table(rows), coins_sentence(rows)) if part)
+
+
+def plot_accuracy(rows: Rows, path: str | Path, title: str = "") -> None:
+    """Draw accuracy against the number of flips with its Wilson band, one line per vote, to a PNG."""
+    with figure(Path(path), title=title, figsize=(6, 4)) as (axes,):
+        for vote in dict.fromkeys(row["vote"] for row in rows):
+            line = sorted((row for row in rows if row["vote"] == vote), key=lambda row: row["samples"])
+            accuracy = [100 * row["accuracy"] for row in line]
+            if vote == "expected":
+                axes.axhline(accuracy[0], color="grey", linestyle="--", label="coins off")
+                continue
+            flips = [row["samples"] for row in line]
+            (drawn,) = axes.plot(flips, accuracy, marker="o", markersize=3, label=vote)
+            low, high = ([100 * row[end] for row in line] for end in ("low", "high"))
+            axes.fill_between(flips, low, high, color=drawn.get_color(), alpha=0.15, linewidth=0)
+        axes.set(xscale="log", xlabel="flips", ylabel="test accuracy, % (band: 95 % Wilson interval)")
+        axes.legend(loc="lower right")
+
+
+def _label(row: dict[str, Any]) -> str:
+    if row["vote"] in ("expected", "none"):
+        return "coins off" if row["vote"] == "expected" else "no vote"
+    if row["samples"] == 1:
+        return "one flip" if row["vote"] == "majority" else "one flip (mean)"
+    return f"{row['vote']} of {row['samples']}"

@@ -1,0 +1,1 @@
+"""One training in one folder: configured, run, resumed, evaluated, published."""

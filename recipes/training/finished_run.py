@@ -1,0 +1,105 @@
+"""Trained models from elsewhere, by the setting that names them: the folder of a finished run, or published weights."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import zoo
+from zoo.recipes.reporting.results import read_results
+from zoo.recipes.training.recipe import Recipe
+from zoo.recipes.training.trained import Trained, trained
+
+
+class FinishedRun(NamedTuple):
+    """A finished run: where it is, what was trained, its result lines and the environment it was trained in."""
+
+    folder: Path
+    recipe: Recipe
+    rows: list[dict[str, Any]]
+    environment: dict[str, Any]
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """How it was trained, for the rows that take it over."""
+        known = {f"run_{key}": self.environment.get(key) for key in ("versions", "machine", "command")}
+        return {"epochs": self.recipe.epochs, "run_seed": self.recipe.seed, **known}
+
+
+def finished_run(setting: str, folder: str | Path) -> FinishedRun:
+    """Read a finished run.
+
+    Args:
+        setting: Name of the setting that asked for it, for the errors.
+        folder: Folder that `zoo train` wrote.
+
+    Raises:
+        ValueError: If there is no run in the folder, or one that is not finished.
+    """
+    folder = Path(folder)
+    received = f"Received: {setting}={str(folder)!r}"
+    if not (folder / "config.json").is_file():
+        raise ValueError(f"`{setting}` must be the folder of a run; there is no config.json in it. {received}")
+    if not (folder / "results.jsonl").is_file():
+        raise ValueError(f"`{setting}` must be a finished run; this one has no results.jsonl yet. {received}")
+    try:
+        config = json.loads((folder / "config.json").read_text())
+        rows = read_results(folder / "results.jsonl")
+        return FinishedRun(folder, Recipe.from_dict(config["recipe"]), rows, config)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"`{setting}` must be the folder of a run; this one's files cannot be read ({error}). {received}"
+        ) from error
+
+
+def finished_runs(setting: str, folder: str | Path) -> list[FinishedRun]:
+    """Read every finished run below a folder, in the order of their paths.
+
+    Raises:
+        ValueError: If there is no such folder, or none of its runs is finished.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"`{setting}` must be a folder of finished runs. Received: {setting}={str(folder)!r}")
+    configs = sorted(folder.rglob("config.json"))
+    found = [finished_run(setting, path.parent) for path in configs if path.with_name("results.jsonl").is_file()]
+    if not found:
+        raise ValueError(f"`{setting}` must be a folder of finished runs. It has none: {setting}={str(folder)!r}")
+    return found
+
+
+def trained_options(setting: str, name: str) -> tuple[str, str, dict[str, Any]]:
+    """Name of the model, name of the data and the model's options of what `trained_model` builds; same errors."""
+    if not is_published(name):
+        recipe = finished_run(setting, name).recipe
+        return recipe.model, recipe.data, recipe.options
+    model, _, weights = name.partition(":")
+    rows = [
+        row for row in zoo.weights.pretrained.manifest() if row["model"] == model and weights in ("", row["weights"])
+    ]
+    if len(rows) != 1:
+        known = ", ".join(f"{one}:{other}" for one, other in zoo.list_weights())
+        raise ValueError(f"`{setting}` must name published weights ({known}). Received: {setting}={name!r}")
+    return model, rows[0]["data"], {**rows[0]["defaults"], **rows[0]["options"]}
+
+
+def is_published(name: str) -> bool:
+    """Whether a text is a model's name, or one and its weights, and no folder: `NAME` or `NAME:WEIGHTS`."""
+    return not Path(name).exists() and name.partition(":")[0] in zoo.list_models()
+
+
+def trained_model(setting: str, name: str, seed: int | None = None) -> Trained:
+    """Build a trained model.
+
+    Args:
+        setting: Name of the setting that asked for it, for the errors.
+        name: `NAME` (a model's only published weights), `NAME:WEIGHTS`, or the folder of a finished run.
+        seed: Seed of the coins.
+
+    Raises:
+        ValueError: If it is none of these.
+    """
+    trained_options(setting, name)
+    if not is_published(name):
+        return trained(name, None, seed)
+    model, _, weights = name.partition(":")
+    return trained(model, weights or None, seed)

@@ -1,0 +1,208 @@
+"""Recipe: everything that decides a training run, as plain data, and the registry of recipes."""
+
+import dataclasses
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+from zoo.layers.arguments import check_known
+from zoo.registry import entry
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """One training run as data.
+
+    Args:
+        name: Name of the recipe.
+        model: Name of a model in the zoo that has the options `input_shape` and `classes`.
+        data: Name of a data set, or a path to an `.npz` file or a folder of images, see `zoo.data.load`.
+        paper: Table or section it reproduces; empty for our own settings.
+        options: The model builder's options; `input_shape` and `classes` come from the data if absent.
+        augment: None, `"crop"`, `"crop_flip"` or `"resized_crop_flip"`.
+        optimizer: `"sgd"` or `"adam"`.
+        learning_rate: Initial learning rate, > 0.
+        momentum: Momentum of `"sgd"`, in [0, 1).
+        schedule: `"cosine"` (to 0 over all epochs, per step), `"cosine_per_epoch"` or `"constant"`.
+        warmup_epochs: First epochs, or fraction of one, in which the rate grows from 0 to `learning_rate` by equal
+            steps per update, before `schedule` begins; >= 0 and below `epochs`.
+        final_epochs: Last epochs of `"cosine_per_epoch"`, at a rate of 1e-5.
+        batch_size: Examples per update, >= 1.
+        epochs: Passes over the training split, >= 1.
+        validation: Examples (int) or share (float) held out of the training split; None is the data's own default.
+        randomize_period: None, or updates between redraws of pruned weights (IteRand's K_per), >= 1.
+        randomize_rate: The probability that a pruned weight is redrawn (IteRand's r), in [0, 1].
+        frozen_from: None, or the folder of a finished run whose embedding network is taken and kept frozen.
+        start_from: None, or what the weights are taken from before training: the folder of a run, the name of
+            published weights of `model`, or a path to a `.weights.h5` file. Everything but the coins' random state is
+            taken, `samples` and `rate` may differ; optimizer and schedule begin anew.
+        precision: Keras dtype policy, `"float32"`, `"mixed_bfloat16"` or `"mixed_float16"`.
+        samples: Numbers of flips that the trained model is evaluated with.
+        seed: Seed of weights, coins, order and augmentation, in [0, 2**32).
+
+    Raises:
+        ValueError: If a value is outside its range, or the model or one of its options does not exist.
+    """
+
+    name: str
+    model: str
+    data: str = "digits"
+    paper: str = ""
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    augment: str | None = None
+    optimizer: str = "sgd"
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    schedule: str = "cosine"
+    warmup_epochs: float = 0
+    final_epochs: int = 0
+    batch_size: int = 128
+    epochs: int = 200
+    validation: int | float | None = None
+    randomize_period: int | None = None
+    randomize_rate: float = 0.1
+    frozen_from: str | None = None
+    start_from: str | None = None
+    precision: str = "float32"
+    samples: tuple[int, ...] = (1, 5, 25, 100)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check every value; JSON's lists become tuples."""
+        for key in ("name", "model", "data", "paper"):
+            if not isinstance(getattr(self, key), str):
+                self._refuse(key, "a text")
+        if not isinstance(self.options, dict):
+            self._refuse("options", "a dict")
+        for key in ("frozen_from", "start_from"):
+            if getattr(self, key) is not None and not isinstance(getattr(self, key), str):
+                self._refuse(key, "None or a text")
+        if not {"input_shape", "classes"} <= set(entry(self.model).options):
+            self._refuse("model", "a model of images, with the options input_shape and classes")
+        if isinstance(self.samples, list):
+            object.__setattr__(self, "samples", tuple(self.samples))
+        for key, allowed in _CHOICES.items():
+            if getattr(self, key) not in allowed:
+                self._refuse(key, f"one of {', '.join(map(repr, allowed))}")
+        for key in ("batch_size", "epochs"):
+            if not _is_int(getattr(self, key)) or getattr(self, key) < 1:
+                self._refuse(key, "an int >= 1")
+        if (
+            not isinstance(self.samples, tuple)
+            or not self.samples
+            or any(not _is_int(n) or n < 1 for n in self.samples)
+        ):
+            self._refuse("samples", "a list of ints >= 1")
+        if not _is_int(self.seed) or not 0 <= self.seed < 2**32:
+            self._refuse("seed", "an int in [0, 2**32)")
+        if not _is_number(self.learning_rate) or not 0 < self.learning_rate < float("inf"):
+            self._refuse("learning_rate", "a number > 0")
+        if not _is_number(self.randomize_rate) or not 0 <= self.randomize_rate <= 1:
+            self._refuse("randomize_rate", "in [0, 1]")
+        if self.randomize_period is not None and (not _is_int(self.randomize_period) or self.randomize_period < 1):
+            self._refuse("randomize_period", "None or an int >= 1")
+        if not _is_number(self.warmup_epochs) or not 0 <= self.warmup_epochs < float("inf"):
+            self._refuse("warmup_epochs", "a number >= 0")
+        if not _is_int(self.final_epochs) or self.final_epochs < 0:
+            self._refuse("final_epochs", "an int >= 0")
+        if self.final_epochs and self.schedule != "cosine_per_epoch":
+            self._refuse("schedule", "'cosine_per_epoch' where there are final_epochs")
+        if self.warmup_epochs + self.final_epochs >= self.epochs:
+            self._refuse("epochs", "more than warmup_epochs and final_epochs together")
+        if not _is_number(self.momentum) or not 0 <= self.momentum < 1:
+            self._refuse("momentum", "in [0, 1)")
+        for option in self.options:
+            check_known("key", option, entry(self.model).options)
+
+    def replace(self, settings: dict[str, Any]) -> "Recipe":
+        """The recipe with other values; a key is one of the recipe's fields or of the model's options.
+
+        Where both have a key (`samples`), `options.KEY` is the model's.
+
+        Raises:
+            ValueError: If a key does not exist (the nearest match is shown) or a value is outside its range.
+        """
+        fields = {field.name for field in dataclasses.fields(self)}
+        options = set(entry(settings.get("model", self.model)).options)
+        changes: dict[str, Any] = {"options": dict(self.options)}
+        for key, value in settings.items():
+            check_known("key", key, fields | options | {f"options.{option}" for option in options})
+            if key in fields:
+                changes[key] = value
+            else:
+                changes["options"][key.removeprefix("options.")] = value
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The recipe as JSON's types."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Recipe":
+        """The recipe of such a dict.
+
+        Raises:
+            ValueError: If a key is unknown or missing, or a value is outside its range.
+        """
+        for key in values:
+            check_known("key", key, {field.name for field in dataclasses.fields(cls)})
+        missing = {"name", "model"} - set(values)
+        if missing:
+            raise ValueError(f"A recipe needs the keys 'name' and 'model'. Missing: {', '.join(sorted(missing))}")
+        return cls(**values)
+
+    def _refuse(self, key: str, allowed: str) -> None:
+        raise ValueError(f"`{key}` must be {allowed}. Received: {key}={getattr(self, key)!r}")
+
+
+_CHOICES: dict[str, tuple] = {
+    "augment": (None, "crop", "crop_flip", "resized_crop_flip"),
+    "optimizer": ("sgd", "adam"),
+    "schedule": ("cosine", "cosine_per_epoch", "constant"),
+    "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
+}
+_RECIPES: dict[str, Recipe] = {}
+
+
+def add(recipe: Recipe) -> Recipe:
+    """Register a recipe under its name; `ValueError` if the name is taken."""
+    if recipe.name in _RECIPES:
+        raise ValueError(f"A recipe is already registered under this name. Received: name={recipe.name!r}")
+    _RECIPES[recipe.name] = recipe
+    return recipe
+
+
+def names() -> list[str]:
+    """Sorted names of the registered recipes."""
+    # By name, because papers are above: they register what this file runs.
+    for module in importlib.import_module("zoo.recipes.papers").TRAININGS:
+        importlib.import_module(module)
+    return sorted(_RECIPES)
+
+
+def find(name_or_path: str) -> Recipe:
+    """The recipe of that name, or the one in that `.json` file.
+
+    Raises:
+        ValueError: If the name is unknown or the file is not a recipe.
+        FileNotFoundError: If the path ends in `.json` and there is no such file.
+    """
+    if not name_or_path.endswith(".json"):
+        check_known("recipe", name_or_path, names())
+        return _RECIPES[name_or_path]
+    try:
+        values = json.loads(Path(name_or_path).read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{name_or_path} is not a JSON file: {error}") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{name_or_path} must hold one JSON object, a recipe")
+    return Recipe.from_dict(values)
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,192 @@
+"""Train a recipe in a folder: `fit`, logs, best and last weights, exact resume, results."""
+
+import json
+import signal
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+
+import zoo
+from zoo.data.batches import Batches, fit_input
+from zoo.data.datasets import Dataset, load
+from zoo.layers import RandomizePruned
+from zoo.recipes.reporting.results import append_results, environment, read_results
+from zoo.recipes.training.checkpoint import Checkpoint, Stopped, read_state, restore, write_json
+from zoo.recipes.training.cosine_per_epoch import CosinePerEpoch
+from zoo.recipes.training.evaluate import evaluate
+from zoo.recipes.training.frozen_embedding import take_frozen_embedding
+from zoo.recipes.training.linear_warmup import LinearWarmup
+from zoo.recipes.training.recipe import Recipe
+from zoo.recipes.training.start_from import start_from
+
+
+def train(
+    recipe: Recipe,
+    out: str | Path,
+    *,
+    data_dir: str | None = None,
+    resume: bool = False,
+    max_minutes: float | None = None,
+    verbose: int | str = "auto",
+) -> list[dict[str, Any]]:
+    """Train a recipe and evaluate it on the test split.
+
+    Writes to `out`: `config.json` (the recipe and the environment), `log.csv` and `tensorboard/`, `best.weights.h5`
+    (largest validation random accuracy) and `last.weights.h5`, `state-*.weights.h5` with `state.json` (to resume),
+    and at the end `results.jsonl`. Ctrl-C, SIGTERM and `max_minutes` save the state and raise `Stopped`; a killed run
+    goes on from the state saved last, at most five minutes old. A resumed run ends as it would have without the stop.
+
+    Args:
+        recipe: What to train.
+        out: Folder of the run.
+        data_dir: Folder of the TensorFlow datasets; None is TFDS's own default.
+        resume: Go on with the run in `out`; a folder without one starts afresh.
+        max_minutes: Stop after that many minutes, > 0.
+        verbose: Keras's `verbose` of `fit`.
+
+    Returns:
+        The result lines written to `results.jsonl`.
+
+    Raises:
+        ValueError: If `out` holds another run, or data or model refuse the recipe.
+        Stopped: If the run was stopped before its end.
+    """
+    if max_minutes is not None and not max_minutes > 0:
+        raise ValueError(f"`max_minutes` must be > 0. Received: max_minutes={max_minutes!r}")
+    out, started = Path(out), time.monotonic()
+    data = load(recipe.data, data_dir, validation=recipe.validation)
+    model = build(recipe, data)
+    _claim(out, recipe, data, resume)
+    if (out / "results.jsonl").is_file():
+        return read_results(out / "results.jsonl")
+    state = read_state(out)
+    restore(model, out, state)
+    with _stop_requests(started, max_minutes) as asked_to_stop:
+        _fit(model, recipe, data, out, state, asked_to_stop, verbose)
+    rows = evaluate(model, data.test, recipe.samples, recipe=recipe.name, data=recipe.data, seed=recipe.seed)
+    append_results(out / "results.jsonl", rows)
+    return rows
+
+
+def build(recipe: Recipe, data: Dataset) -> keras.Model:
+    """The recipe's model, compiled; input shape and classes are the data's."""
+    options = {"input_shape": data.input_shape, "classes": data.classes, **recipe.options}
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(recipe.precision)
+    try:
+        model = zoo.build(recipe.model, seed=recipe.seed, **options)
+    finally:
+        keras.config.set_dtype_policy(before)
+    if recipe.start_from is not None:
+        start_from(model, recipe, recipe.start_from)
+    if recipe.frozen_from is not None:
+        take_frozen_embedding(model, recipe.frozen_from)
+    updates = -(-len(data.train.x) // recipe.batch_size)
+    model.compile(_optimizer(recipe, updates), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def _optimizer(recipe: Recipe, updates_per_epoch: int) -> keras.optimizers.Optimizer:
+    rate: Any = recipe.learning_rate
+    warmup = round(recipe.warmup_epochs * updates_per_epoch)
+    if recipe.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, recipe.epochs * updates_per_epoch - warmup)
+    if recipe.schedule == "cosine_per_epoch":
+        rate = CosinePerEpoch(rate, recipe.epochs - recipe.warmup_epochs, updates_per_epoch, recipe.final_epochs)
+    if warmup:
+        rate = LinearWarmup(rate, warmup)
+    return keras.optimizers.SGD(rate, recipe.momentum) if recipe.optimizer == "sgd" else keras.optimizers.Adam(rate)
+
+
+def _fit(model, recipe: Recipe, data: Dataset, out: Path, state, asked_to_stop, verbose) -> None:
+    callbacks = [Checkpoint(out, state, asked_to_stop), _TensorBoard(out / "tensorboard")]
+    if recipe.randomize_period is not None:
+        callbacks.insert(0, RandomizePruned(recipe.randomize_period, recipe.randomize_rate, recipe.seed))
+    validation = None
+    if len(data.val.x):
+        validation = fit_input(Batches(data.val.x, data.val.y, recipe.batch_size, shuffle=False))
+    verbose = ("auto" if sys.stdout.isatty() else 2) if verbose == "auto" else verbose
+    while state["epoch"] < recipe.epochs:
+        batches = Batches(
+            data.train.x,
+            data.train.y,
+            recipe.batch_size,
+            augment=recipe.augment,
+            seed=recipe.seed,
+            epoch=state["epoch"],
+            start=state["batch"],
+        )
+        model.fit(
+            fit_input(batches),
+            validation_data=validation,
+            initial_epoch=state["epoch"],
+            epochs=recipe.epochs,  # Checkpoint ends the fit with its epoch: the next one has batches of its own
+            callbacks=callbacks,
+            shuffle=False,
+            verbose=verbose,
+        )
+
+
+class _TensorBoard(keras.callbacks.Callback):
+    """Scalars of every epoch for TensorBoard; Keras's own callback needs TensorFlow."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def on_epoch_end(self, epoch, logs=None) -> None:
+        from tensorboard.summary import Writer
+
+        writer = Writer(str(self.folder))
+        for key, value in (logs or {}).items():
+            writer.add_scalar(key, float(value), epoch)
+        writer.close()
+
+
+def _claim(out: Path, recipe: Recipe, data: Dataset, resume: bool) -> None:
+    """Write `config.json`, or check that the run in `out` is this one."""
+    path = out / "config.json"
+    if not path.is_file():
+        sizes = {"input_shape": data.input_shape, "classes": data.classes}
+        write_json(path, {"recipe": recipe.to_dict(), **sizes, **environment()})
+        return
+    if not resume:
+        raise ValueError(f"`out` holds a run already: pass --resume to go on with it. Received: out={str(out)!r}")
+    saved = json.loads(path.read_text())
+    for key, value in {**recipe.to_dict(), "backend": environment()["backend"]}.items():
+        before = saved["backend"] if key == "backend" else saved["recipe"].get(key)
+        if before != value:
+            raise ValueError(f"The run in {str(out)!r} has {key}={before!r}. Received: {key}={value!r}")
+
+
+@contextmanager
+def _stop_requests(started: float, max_minutes: float | None):
+    """Give a function that says why to stop; a second signal of the same kind acts at once."""
+    asked: list[str] = []
+
+    def note(number, frame):
+        asked.append(signal.Signals(number).name)
+        signal.signal(number, before[number])
+        print(f"\n{asked[-1]}: saving the state after this batch", file=sys.stderr, flush=True)
+
+    def why() -> str | None:
+        if asked:
+            return asked[0]
+        late = max_minutes is not None and time.monotonic() - started > 60 * max_minutes
+        return "max_minutes" if late else None
+
+    watched = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.signal(number, note) for number in watched}
+    try:
+        yield why
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+__all__ = ["Stopped", "build", "train"]

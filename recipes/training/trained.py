@@ -1,0 +1,61 @@
+"""A trained model by name and weights, or from the folder of a run."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+
+import zoo
+from zoo.recipes.training.recipe import Recipe
+
+
+class Trained(NamedTuple):
+    """A built model with its weights, the data it was trained on and the recipe's name."""
+
+    model: keras.Model
+    data: str
+    recipe: str
+
+
+def trained(name: str, weights: str | None = None, seed: int | None = None) -> Trained:
+    """Build a model with its weights.
+
+    Args:
+        name: Name of a model, or the folder of a run (its last weights, unless `weights` says otherwise).
+        weights: Name of pretrained weights or path to a `.weights.h5` or `.supermask` file; None is a model's only
+            weights.
+        seed: Seed of the coins.
+
+    Raises:
+        ValueError: If the name is unknown, or a model has several pretrained weights or none and none is named.
+        FileNotFoundError: If a file of the run is missing.
+    """
+    config = Path(name) / "config.json"
+    if config.is_file():
+        return _of_run(Path(name), json.loads(config.read_text()), weights, seed)
+    if Path(name).is_dir() or len(Path(name).parts) > 1:
+        raise ValueError(
+            "`name` must be a model's name or the folder of a run; there is no config.json in this one. "
+            f"Received: name={name!r}"
+        )
+    zoo.registry.entry(name)
+    published = [row for row in zoo.weights.pretrained.manifest() if row["model"] == name]
+    known = [row["weights"] for row in published]
+    if weights is None and len(known) != 1:
+        names = ", ".join(map(repr, known)) or "none"
+        raise ValueError(
+            f"`weights` must be one of those published for {name!r} ({names}) or a path to a .weights.h5 or .supermask "
+            "file. Received: weights=None"
+        )
+    weights = known[0] if weights is None else weights
+    data = next((row["data"] for row in published if row["weights"] == weights), "digits")
+    return Trained(zoo.build(name, weights=weights, seed=seed), data, "")
+
+
+def _of_run(folder: Path, config: dict, weights: str | None, seed: int | None) -> Trained:
+    recipe = Recipe.from_dict(config["recipe"])
+    shape = {"input_shape": tuple(config["input_shape"]), "classes": config["classes"]}
+    path = weights or str(folder / "last.weights.h5")
+    model = zoo.build(recipe.model, weights=path, seed=seed, **{**shape, **recipe.options})
+    return Trained(model, recipe.data, recipe.name)

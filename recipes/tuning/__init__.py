@@ -1,0 +1,1 @@
+"""A search over recipes, in one folder."""

@@ -1,0 +1,62 @@
+"""Tables and plots as functions of result lines."""
+
+import pytest
+
+from zoo.recipes.reporting.results import append_results, environment, read_results
+from zoo.recipes.reporting.votes import plot_accuracy, vote_table
+
+
+def row(vote, samples, correct, n=100):
+    accuracy = correct / n
+    return {
+        "vote": vote,
+        "samples": samples,
+        "accuracy": accuracy,
+        "low": accuracy - 0.1,
+        "high": accuracy + 0.05,
+        "n": n,
+    }
+
+
+ROWS = [row("majority", 1, 70), row("majority", 25, 81), row("mean", 25, 82), row("expected", 1, 80)]
+
+
+def test_the_table_shows_every_row():
+    lines = vote_table(ROWS, "github").splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+    assert cells == [
+        ["one flip", "70.00", "60.00 - 75.00", "100"],
+        ["majority of 25", "81.00", "71.00 - 86.00", "100"],
+        ["mean of 25", "82.00", "72.00 - 87.00", "100"],
+        ["coins off", "80.00", "70.00 - 85.00", "100"],
+    ]
+
+
+def test_the_plot_is_a_png_and_appears_whole(tmp_path, monkeypatch):
+    plot_accuracy(ROWS, tmp_path / "a.png", "title")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+    def fail(*arguments, **options):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", fail)
+    with pytest.raises(OSError, match="disk full"):
+        plot_accuracy(ROWS, tmp_path / "b.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_result_lines_are_appended_whole(tmp_path):
+    path = tmp_path / "deep/results.jsonl"
+    append_results(path, ROWS[:1])
+    append_results(path, ROWS[1:])
+    assert read_results(path) == ROWS
+
+
+def test_the_environment_says_where_a_number_comes_from():
+    import keras
+
+    found = environment()
+    assert found["backend"] == keras.backend.backend()
+    assert found["versions"]["keras"] == keras.__version__
+    assert "not installed" not in found["versions"].values()
+    assert found["machine"].startswith(("CPU, ", "GPU, "))

@@ -1,0 +1,62 @@
+"""Training that starts from the weights of another."""
+
+import numpy as np
+import pytest
+
+import zoo
+from zoo.recipes.training.recipe import Recipe
+from zoo.recipes.training.train import build, train
+from zoo.recipes.training.trained import trained
+
+SMALL = {"depth": 8, "samples": 1}
+pytestmark = pytest.mark.usefixtures("fast_compile")
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    data = zoo.data.load("digits")
+    path = tmp_path_factory.mktemp("data") / "few.npz"
+    parts = {"train": data.train, "val": data.val, "test": data.test}
+    np.savez(path, **{f"{a}_{name}": getattr(split, a)[:64] for name, split in parts.items() for a in "xy"})
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def run(digits, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "one_flip"
+    recipe = Recipe("one", "resnet20_dropout", digits, options={"depth": 8}, epochs=1, batch_size=32, samples=(1,))
+    train(recipe, out, verbose=0)
+    return out
+
+
+@pytest.mark.parametrize("kind", ["run", "file"])
+def test_all_weights_are_taken_and_the_coins_are_its_own(run, digits, kind):
+    """From a run of the deterministic twin, or a file of its weights, to a network of three flips."""
+    source = str(run if kind == "run" else run / "last.weights.h5")
+    recipe = Recipe("more", "resnet20_cfnn", digits, options={"depth": 8, "samples": 3, "rate": 0.2}, seed=5)
+    model = build(recipe.replace({"start_from": source}), zoo.data.load(digits))
+    for a, b in zip(model.get_weights(), trained(str(run)).model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    fresh = build(recipe, zoo.data.load(digits))
+    coins = [
+        [layer.seed_generator.state for layer in m.layers if hasattr(layer, "seed_generator")] for m in (model, fresh)
+    ]
+    assert coins[0]
+    for a, b in zip(*coins, strict=True):
+        np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
+    assert model.output_shape == (None, 10)
+    assert int(model.optimizer.iterations) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "source", "error", "message"),
+    [
+        ({"depth": 14}, "RUN", ValueError, "same architecture as 'resnet20_cfnn'"),
+        ({"depth": 8}, "nowhere", ValueError, "nowhere"),
+        ({"depth": 8}, "nowhere.weights.h5", FileNotFoundError, "nowhere.weights.h5"),
+    ],
+)
+def test_refusals(run, digits, options, source, error, message):
+    recipe = Recipe("r", "resnet20_cfnn", digits, options=options, start_from=source.replace("RUN", str(run)))
+    with pytest.raises(error, match=message):
+        build(recipe, zoo.data.load(digits))

@@ -1,0 +1,396 @@
+"""`tune`: every trial is accounted for, and the best one is a recipe that trains as it did in the search."""
+
+import csv
+import gc
+import json
+import sys
+
+import keras
+import keras_tuner
+import numpy as np
+import pytest
+
+from zoo import registry, tuning
+from zoo.layers import Amplify, CoinFlipDropout, MajorityVote, NormalizePixels
+from zoo.recipes import cli
+from zoo.recipes.training.recipe import find
+from zoo.recipes.training.train import train
+from zoo.recipes.tuning import tuners
+from zoo.recipes.tuning.trials import Progress, describe, leaderboard, ranked
+from zoo.recipes.tuning.tune import tune
+
+SEARCH = {"units": [4, 8, 16], "rate": (0.1, 0.5), "samples": (1, 3)}
+
+
+def net(input_shape=(8, 8, 1), classes=3, units=8, rate=0.4, samples=2, poison=False, seed=None):
+    """A coin between two dense layers; `poison` makes its loss NaN."""
+    kernels = [keras.initializers.GlorotUniform(seed=(seed or 0) + i) for i in range(2)]
+    inputs = keras.Input(input_shape)
+    x = keras.layers.Flatten()(NormalizePixels()(inputs))
+    x = keras.layers.Dense(units, "relu", kernel_initializer=kernels[0])(x)
+    x = CoinFlipDropout(rate, seed=seed)(Amplify(samples)(x))
+    logits = keras.layers.Dense(classes, kernel_initializer=kernels[1])(x)
+    if poison:
+        logits = keras.layers.Rescaling(float("nan"))(logits)
+    return keras.Model(inputs, MajorityVote(samples)(logits))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fast():
+    """What takes most of the time here: keras-tuner's garbage collections, XLA's optimisations."""
+    gc.freeze()
+    if keras.backend.backend() == "jax":
+        import jax
+
+        jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    if keras.backend.backend() == "jax":
+        jax.config.update("jax_disable_most_optimizations", False)
+    gc.unfreeze()
+
+
+@pytest.fixture
+def builds(monkeypatch):
+    """A registry with `net` alone; `builds[n]` is what its n-th build raises, 0 being the check before the trials."""
+    monkeypatch.setattr(registry, "_MODELS", {})
+    raising, count = {}, [0]
+
+    def builder(**options):
+        count[0] += 1
+        if count[0] - 1 in raising:
+            raise raising[count[0] - 1]
+        return net(**options)
+
+    registry.register("Of Nets", "section 9", SEARCH)(net)
+    registry._MODELS["net"] = _Counted(registry._MODELS["net"], builder)
+    return raising
+
+
+class _Counted(registry.Entry):
+    """An entry whose builder is counted but described by the real one."""
+
+    def __new__(cls, described, counted):
+        entry = super().__new__(cls, *described._replace(builder=counted))
+        entry.described = described
+        return entry
+
+    @property
+    def options(self):
+        return self.described.options
+
+
+@pytest.fixture
+def data(tmp_path):
+    """40 images of three classes, which differ in brightness: 36 to train on and 4 for validation."""
+    rng = np.random.default_rng(0)
+    y = np.arange(40) % 3
+    x = np.clip(60 + 60 * y[:, None, None] + rng.normal(0, 40, (40, 8, 8)), 0, 255).astype("uint8")
+    np.savez(tmp_path / "tiny.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    return str(tmp_path / "tiny.npz")
+
+
+@pytest.fixture
+def search(builds, data, tmp_path):
+    """Run `tune` on the net with small numbers, all of which can be overridden."""
+
+    def run(**changes):
+        given = {"name": "net", "out": tmp_path / "out", "trials": 2, "epochs": 1, "data": data, "batch_size": 16}
+        return tune(**{**given, **changes})
+
+    return run
+
+
+@pytest.fixture
+def untrained(monkeypatch):
+    """Trials end where they would begin to train; the later the better."""
+    scores = iter(np.linspace(0.1, 1, 10))
+    monkeypatch.setattr(tuning.RegisteredHyperModel, "fit", lambda *args, **kwargs: {"val_accuracy": next(scores)})
+
+
+def read(path):
+    return json.loads(path.read_text())
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_the_best_trial_is_a_recipe_that_trains_as_it_did(search, data, tmp_path, capsys, monkeypatch):
+    rows = search(epochs=2, seed=3, options={"samples": 2})
+    printed = capsys.readouterr().out
+    assert [row["status"] for row in rows] == ["completed"] * 2
+    assert lines(tmp_path / "out/trials.jsonl") == rows
+    assert all(set(row["values"]) == {"units", "rate", "learning_rate", "momentum"} for row in rows)
+    best = max(rows, key=lambda row: row["score"])
+    recipe = find(str(tmp_path / "out/best.json"))
+    assert (recipe.name, recipe.model, recipe.data, recipe.seed) == ("net_tuned", "net", data, 3)
+    assert (recipe.epochs, recipe.batch_size, recipe.schedule, recipe.optimizer) == (2, 16, "constant", "sgd")
+    assert {**recipe.options, "learning_rate": recipe.learning_rate, "momentum": recipe.momentum} == {
+        **best["values"],
+        "samples": 2,
+    }
+    assert leaderboard(rows) in printed
+    assert "zoo train" in printed
+    monkeypatch.setattr(
+        "zoo.recipes.training.train.evaluate", lambda *args, **kwargs: []
+    )  # after training; it takes as long
+    train(recipe, tmp_path / "run", verbose=0)
+    with open(tmp_path / "run/log.csv") as file:
+        assert max(float(row["val_accuracy"]) for row in csv.DictReader(file)) == pytest.approx(best["score"])
+
+
+@pytest.mark.usefixtures("untrained")
+def test_a_failed_trial_is_shown_and_the_others_go_on(search, builds, tmp_path, capsys):
+    builds[2] = ValueError("no such net\nfor these units")
+    rows = search(trials=3)
+    assert [row["status"] for row in rows] == ["completed", "failed", "completed"]
+    assert rows[1]["error"] == "for these units"
+    assert rows[1]["score"] is None
+    out = capsys.readouterr().out
+    assert out.count(describe(rows[1])) == 2  # when it happened and at the end
+    assert "\nFailed:\n" + describe(rows[1]) in out
+    assert lines(tmp_path / "out/trials.jsonl") == rows
+    assert find(str(tmp_path / "out/best.json")).learning_rate == rows[2]["values"]["learning_rate"]
+
+
+@pytest.mark.usefixtures("untrained")
+def test_more_failures_in_a_row_than_keras_tuner_allows(search, builds):
+    builds.update({n: ValueError("no") for n in range(1, 5)})
+    assert [row["status"] for row in search(trials=5)] == ["failed"] * 4 + ["completed"]
+
+
+def test_a_loss_that_is_not_a_number_is_a_failure(search, tmp_path, capsys):
+    with pytest.raises(RuntimeError, match=r"None of 1 trials succeeded; the first trial 1 failed: .*loss is nan"):
+        search(options={"poison": True}, trials=1, epochs=3)
+    assert [row["status"] for row in lines(tmp_path / "out/trials.jsonl")] == ["failed"]
+    assert not (tmp_path / "out/best.json").exists()
+    assert capsys.readouterr().out.count("the loss is nan after epoch 1") == 2
+
+
+@pytest.fixture
+def zoo_tune(builds, data, tmp_path, monkeypatch, capsys):
+    """Run `zoo tune` in this process: (exit code, stdout, stderr)."""
+
+    def run(*arguments):
+        given = ["zoo", "tune", *map(str, arguments), "--out", str(tmp_path / "out"), "--data", data]
+        monkeypatch.setattr(sys, "argv", given)
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as left:
+            code = left.code
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_the_command_exits_with_1_if_all_fail(zoo_tune, builds):
+    builds.update({1: ValueError("first reason"), 2: ValueError("second reason")})
+    code, out, errors = zoo_tune("net", "--trials", 2)
+    assert code == 1
+    assert "error: None of 2 trials succeeded" in errors
+    assert "first reason" in errors
+    assert "second reason" in out
+
+
+@pytest.mark.usefixtures("untrained")
+def test_the_command_passes_everything_on(zoo_tune, tmp_path):
+    arguments = ["--tuner", "bayesian", "--trials", 1, "--epochs", 2, "--seed", 5, "--set", "units=3"]
+    code, out, errors = zoo_tune("net", *arguments, "--set", "rate=0.25")
+    assert code == 0, errors
+    assert "rank" in out
+    recipe = find(str(tmp_path / "out/best.json"))
+    assert (recipe.epochs, recipe.seed) == (2, 5)
+    assert recipe.options["units"] == 3
+    assert recipe.options["rate"] == 0.25
+    assert read(tmp_path / "out/settings.json")["settings"]["tuner"] == "bayesian"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"tuner": "hyperbend"}, r"Unknown tuner. Did you mean 'hyperband'\?"),
+        ({"name": "nets"}, r"Did you mean 'net'\?.*name='nets'"),
+        ({"options": {"unit": 3}}, r"Did you mean 'units'\?"),
+        ({"options": {"rate": 7}}, "`rate` must be"),
+        ({"data": "digit"}, r"Did you mean 'digits'\?"),
+        ({"trials": 0}, "`trials` must be an int >= 1. Received: trials=0"),
+        ({"trials": 1.5}, "`trials` must be"),
+        ({"epochs": 0}, "`epochs` must be"),
+        ({"batch_size": 0}, "`batch_size` must be"),
+        ({"seed": -1}, "`seed` must be"),
+    ],
+)
+def test_bad_input_is_said_before_any_trial(search, tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        search(**changes)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("untrained")
+def test_a_search_goes_on_where_it_stopped(search, builds, tmp_path, capsys):
+    first = search()
+    capsys.readouterr()
+    builds[4] = AssertionError("two of the trials are there already")  # 0 to 2 and again the check
+    rows = search(trials=3)
+    assert "2 of 3 trials are done" in capsys.readouterr().out
+    assert rows[:2] == first
+    assert rows[2]["error"].startswith("AssertionError")
+    assert search(trials=3) == rows
+    assert lines(tmp_path / "out/trials.jsonl") == rows
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tuner": "bayesian"},
+        {"epochs": 2},
+        {"batch_size": 8},
+        {"seed": 1},
+        {"options": {"units": 4}},
+        {"data": "digits"},
+    ],
+)
+def test_a_folder_with_another_search_is_refused(search, monkeypatch, changes):
+    monkeypatch.setattr(tuners.TUNERS["random"], "search", lambda *args, **kwargs: None)
+    with pytest.raises(IndexError):  # nothing was run
+        search()
+    (key,) = changes
+    with pytest.raises(ValueError, match=rf"The search in .* has {key}=.* Received: {key}="):
+        search(**changes)
+
+
+@pytest.mark.usefixtures("untrained")
+def test_a_changed_search_space_is_refused(search, tmp_path, monkeypatch):
+    search(trials=1)
+    monkeypatch.setitem(registry.entry("net").search, "units", [4, 8])
+    with pytest.raises(ValueError, match=r"has space=.*4, 8, 16.* Received: space=.*4, 8\]"):
+        search(trials=2)
+
+
+@pytest.mark.usefixtures("untrained")
+def test_a_damaged_state_is_refused(search, tmp_path):
+    search(trials=1)
+    state = tmp_path / "out/net/oracle.json"
+    state.write_text(state.read_text()[:40])
+    with pytest.raises(ValueError, match="`out` must hold no search or an undamaged one"):
+        search(trials=2)
+
+
+@pytest.mark.usefixtures("untrained")
+def test_ctrl_c_keeps_what_is_finished(search, builds, tmp_path, capsys):
+    builds[2] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        search()
+    rows = lines(tmp_path / "out/trials.jsonl")
+    assert [row["status"] for row in rows] == ["completed", "unfinished"]
+    assert leaderboard(rows) in capsys.readouterr().out
+    assert find(str(tmp_path / "out/best.json")).learning_rate == rows[0]["values"]["learning_rate"]
+    again = search()
+    assert [row["status"] for row in again] == ["completed"] * 2
+    assert again[0] == rows[0]
+    assert again[1]["values"] == rows[1]["values"]
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_a_seed_fixes_the_trials(search, tmp_path, monkeypatch, seed):
+    monkeypatch.setattr(tuners._Random, "run_trial", lambda self, trial, **kwargs: {"val_accuracy": 0.5})
+    runs = [search(out=tmp_path / str(i), seed=s) for i, s in enumerate((seed, seed, seed + 1))]
+    values = [[row["values"] for row in rows] for rows in runs]
+    assert values[0] == values[1] != values[2]
+
+
+def test_hyperband_trains_the_best_of_three_on(search, monkeypatch):
+    began = []
+    fit = tuning.RegisteredHyperModel.fit
+
+    def watched(self, hp, model, **kwargs):
+        began.append((kwargs.get("initial_epoch"), kwargs["epochs"], int(model.optimizer.iterations)))
+        return fit(self, hp, model, **kwargs)
+
+    monkeypatch.setattr(tuning.RegisteredHyperModel, "fit", watched)
+    rows = search(tuner="hyperband", trials=4, epochs=3)
+    assert [row["status"] for row in rows] == ["completed"] * 4, [row["error"] for row in rows]
+    assert [row["epochs"] for row in rows] == [1, 1, 1, 3]
+    assert began == [(0, 1, 0)] * 3 + [(1, 3, 3)]  # 36 images in batches of 16: three updates are behind it
+    assert rows[3]["values"] == max(rows[:3], key=lambda row: row["score"])["values"]
+    assert all(set(row["values"]) == {*SEARCH, "learning_rate", "momentum"} for row in rows)
+
+
+@pytest.mark.parametrize("trials", [1, 6])
+def test_hyperband_stops_after_so_many_trials(search, monkeypatch, trials):
+    monkeypatch.setattr(tuners._Hyperband, "run_trial", lambda self, trial, **kwargs: {"val_accuracy": 0.5})
+    rows = search(tuner="hyperband", trials=trials, epochs=3)
+    assert [row["epochs"] for row in rows] == ([3] if trials == 1 else [1, 1, 1, 3, 3, 3])
+
+
+def test_brackets_are_those_of_keras_tuner():
+    for epochs in (1, 2, 3, 5, 9, 10, 27, 100):
+        for factor in (3, 4, 7):
+            oracle = keras_tuner.oracles.HyperbandOracle("val_accuracy", max_epochs=epochs, factor=factor)
+            first = oracle._get_num_brackets() - 1
+            sizes = [oracle._get_size(first, round_) for round_ in range(oracle._get_num_rounds(first))]
+            assert tuners._bracket(epochs, factor) == sum(sizes)
+    assert [tuners._factor(trials, 10) for trials in (18, 17, 8, 7)] == [3, 4, 4, 13]
+
+
+@pytest.mark.parametrize("trials", [3, pytest.param(9, marks=pytest.mark.slow)])
+def test_bayesian_learns_from_its_trials(search, monkeypatch, trials):
+    """The score is the rate: after the random third, the trials come close to the largest rate."""
+    monkeypatch.setattr(
+        tuners._Bayesian, "run_trial", lambda self, trial, **kwargs: {"val_accuracy": trial.hyperparameters["rate"]}
+    )
+    rows = search(tuner="bayesian", trials=trials, options={"units": 4, "samples": 1})
+    assert [row["status"] for row in rows] == ["completed"] * trials
+    if trials == 9:
+        assert np.mean([row["score"] for row in rows[3:]]) > 0.4
+        assert ranked(rows)[0]["score"] > 0.49
+
+
+def row(trial, score, epochs=3, **values):
+    status = "failed" if score is None else "completed"
+    error = "E: bad" if score is None else None
+    return {"trial": trial, "status": status, "score": score, "epochs": epochs, "values": values, "error": error}
+
+
+def test_leaderboard():
+    rows = [
+        row(1, 0.5, a=0.123456, b="x"),
+        row(2, None, a=1.0, b="y"),
+        row(3, 0.75, a=1e-5, b=True),
+        row(4, 0.5, 9, a=2),
+    ]
+    assert [found["trial"] for found in ranked(rows)] == [3, 4, 1]
+    assert [line.split() for line in leaderboard(rows, "plain").splitlines()] == [
+        ["rank", "trial", "val", "accuracy", "%", "epochs", "a", "b"],
+        ["1", "3", "75.00", "3", "1e-05", "True"],
+        ["2", "4", "50.00", "9", "2"],
+        ["3", "1", "50.00", "3", "0.1235", "x"],
+    ]
+    assert describe(rows[0]) == "trial 1 50.00 % (a=0.1235, b=x)"
+    assert describe(rows[1]) == "trial 2 failed: E: bad (a=1, b=y)"
+
+
+def test_a_terminal_gets_a_bar(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    hp = keras_tuner.HyperParameters()
+    hp.values = {"units": 4, "tuner/epochs": 5}
+    trial = keras_tuner.engine.trial.Trial(hp, "3", "COMPLETED")
+    trial.score = 0.5
+    with Progress(8, 3, 2) as progress:
+        progress.epoch(trial, 1)
+        progress.end(trial)
+    out = capsys.readouterr().out
+    assert "trial 4 50.00 % (units=4)" in out
+    assert "epoch 2 of 5" in out
+    assert "4/8" in out
+
+
+@pytest.mark.slow
+def test_a_resnet(data, tmp_path):
+    rows = tune("resnet20_cfnn", tmp_path / "out", trials=2, epochs=1, data=data, options={"depth": 8, "samples": 2})
+    assert [row["status"] for row in rows] == ["completed"] * 2
+    recipe = find(str(tmp_path / "out/best.json"))
+    train(recipe, tmp_path / "run", verbose=0)
+    with open(tmp_path / "run/log.csv") as file:
+        assert float(next(csv.DictReader(file))["val_accuracy"]) == pytest.approx(ranked(rows)[0]["score"])

@@ -1,0 +1,477 @@
+"""Images that stay on disk: what is read from where, that training on them can be resumed, and every refusal."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+import tiny
+from PIL import Image
+
+import zoo
+from zoo import registry
+from zoo.data.augmentation import random_windows
+from zoo.data.batches import Batches, fit_input
+from zoo.data.datasets import load
+from zoo.data.lazy_images import LazyImages
+from zoo.recipes.training import train as training
+from zoo.recipes.training.checkpoint import Checkpoint, Stopped
+from zoo.recipes.training.recipe import Recipe
+
+pytestmark = pytest.mark.usefixtures("fast_compile")
+
+
+CLASSES = ("Zebra", "ant", "bee")  # in the order of their labels: capitals sort first
+SIZES = [(50, 37), (37, 50), (300, 211), (90, 90), (41, 160), (23, 17), (128, 96)]
+PER_CLASS = (7, 4)
+
+
+def ramp(width, height, blue=0):
+    """Red is the column's place in [0, 240], green the row's: a pixel tells where it came from."""
+    columns, rows = np.meshgrid((np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height)
+    return np.rint(np.stack([240 * columns, 240 * rows, np.full_like(rows, blue)], -1)).astype(np.uint8)
+
+
+def one(path, size):
+    """`LazyImages` of a single file."""
+    return LazyImages([str(path)], np.array([[0, 0, -1]]), size)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """21 images to train on and 12 to test on, of seven sizes, of three classes; blue is the class."""
+    root = tmp_path_factory.mktemp("images")
+    for part, count in zip(("train", "val"), PER_CLASS, strict=True):
+        for label, name in enumerate(CLASSES):
+            (root / part / name).mkdir(parents=True)
+            for i in range(count):
+                image = Image.fromarray(ramp(*SIZES[i], blue=100 * label))
+                ending = (".JPEG", ".jpg", ".png", ".jpeg", ".PNG")[i % 5]
+                image.save(root / part / name / f"{i}{ending}", quality=95)
+    Image.fromarray(ramp(40, 30)).convert("L").save(root / "train" / "ant" / "2.png")
+    Image.fromarray(ramp(60, 40, blue=100)).convert("RGBA").save(root / "train" / "ant" / "4.PNG")
+    for name in ("notes.txt", ".hidden.jpg", "1.webp"):
+        (root / "train" / "bee" / name).write_text("not an image")
+    (root / "train" / ".cache").mkdir()
+    return root
+
+
+# What a folder is
+
+
+def test_a_folder_is_read_in_the_order_of_its_names(folder):
+    data = load(folder, validation=0)
+    for split, count in zip((data.train, data.test), PER_CLASS, strict=True):
+        np.testing.assert_array_equal(split.y, np.repeat([0, 1, 2], count))
+        assert split.y.dtype == np.int64
+        assert split.x.shape == (3 * count, 224, 224, 3)
+        assert split.x.dtype == np.uint8
+        assert len(split.x) == 3 * count
+        names = [Path(file).relative_to(folder).parts for file in split.x.files]
+        assert [name[1] for name in names] == [CLASSES[label] for label in split.y]
+        assert names == sorted(names)
+    assert len(data.val.x) == len(data.val.y) == 0
+    assert (data.input_shape, data.classes) == ((224, 224, 3), 3)
+    assert load(str(folder), image_size=32).input_shape == (32, 32, 3)
+
+
+@pytest.mark.parametrize(("validation", "held"), [(0.01, 1), (0.2, 4), (5, 5), (None, 2)])
+def test_what_is_held_out_is_what_arrays_would_lose(folder, tmp_path, validation, held):
+    numbers = np.zeros((21, 2, 2, 1), np.uint8)
+    numbers[:, 0, 0, 0] = np.arange(21)
+    np.savez(tmp_path / "set.npz", x_train=numbers, y_train=np.zeros(21, int), x_test=numbers, y_test=np.zeros(21, int))
+    arrays = load(tmp_path / "set.npz", validation=validation, seed=3)
+    data = load(folder, validation=validation, seed=3)
+    labels = np.repeat([0, 1, 2], 7)
+    for split, array in ((data.train, arrays.train), (data.val, arrays.val)):
+        rows = array.x[:, 0, 0, 0]
+        np.testing.assert_array_equal(split.x.where[:, 0], rows)
+        np.testing.assert_array_equal(split.y, labels[rows])
+        assert len(split.x) == len(rows)
+    assert len(data.val.x) == held
+
+
+def test_a_folder_in_the_home_folder_and_a_set_s_own_name(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder.parent))
+    assert len(load(f"~/{folder.name}").test.y) == 12
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits").mkdir()
+    assert len(load("digits").test.y) == 360
+
+
+# What is read
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("image_size", [224, 56, 32])
+def test_the_centre_is_cut_out_after_resizing(tmp_path, size, image_size):
+    width, height = size
+    Image.fromarray(ramp(width, height)).save(tmp_path / "a.png")
+    got = one(tmp_path / "a.png", image_size)[0].astype(float)
+    assert got.shape == (image_size, image_size, 3)
+    short = round(image_size * 256 / 224)
+    for channel, length in ((0, width), (1, height)):
+        whole = short * length // min(size)
+        places = (np.arange(image_size) + 0.5 + (whole - image_size) / 2) / whole
+        seen = got[:, :, 0].mean(0) if channel == 0 else got[:, :, 1].mean(1)
+        # Half a pixel where the rest is odd, the ramp's own rounding and the result's, the filter's end at an edge.
+        assert np.abs(seen - 240 * places).max() <= 1.5 + 0.5 * 240 / whole
+    assert got[:, :, 0].std(0).max() <= 1
+    assert got[:, :, 1].std(1).max() <= 1
+
+
+def test_rows_are_chosen_as_an_array_would_have_it(folder):
+    x = load(folder, image_size=16).test.x
+    whole = x[:]
+    assert whole.shape == x.shape
+    for rows in (3, -1, np.int64(2), slice(2, 9, 3), slice(50, 60), [4, 1, 1], np.arange(12) % 5 == 0):
+        np.testing.assert_array_equal(x[rows], whole[rows])
+    np.testing.assert_array_equal(x.take(np.array([7, 2]))[:], whole[[7, 2]])
+    np.testing.assert_array_equal(np.stack(list(iter(x))), whole)
+    with pytest.raises(IndexError):
+        x[12]
+    with pytest.raises(TypeError, match="LazyImages are read by rows"):
+        np.asarray(x)
+
+
+def test_all_kinds_of_images_become_rgb(tmp_path):
+    pixels = ramp(40, 40, blue=80)
+    rgb = Image.fromarray(pixels)
+    transparent = rgb.convert("RGBA")
+    transparent.putalpha(7)
+    palette = Image.fromarray(pixels // 60 * 60).quantize(64)
+    grey = rgb.convert("L")
+    kinds = {
+        "rgb.png": (rgb, rgb),
+        "alpha.png": (transparent, rgb),
+        "grey.png": (grey, grey.convert("RGB")),
+        "grey.jpg": (grey, grey.convert("RGB")),
+        "cmyk.jpg": (rgb.convert("CMYK"), rgb),
+        "palette.png": (palette, palette.convert("RGB")),
+        "two.png": (grey.convert("1"), grey.convert("1").convert("RGB")),
+    }
+    for name, (image, same) in kinds.items():
+        image.save(tmp_path / name, quality=100)
+        same.save(tmp_path / "same.png")
+        got, truth = one(tmp_path / name, 35)[0].astype(int), one(tmp_path / "same.png", 35)[0].astype(int)
+        assert np.abs(got - truth).max() <= (6 if name.endswith("jpg") else 0), name
+        if "grey" in name:
+            assert (got == got[..., :1]).all()
+
+
+def test_training_reads_the_windows_that_were_drawn(tmp_path):
+    width, height = 400, 300
+    Image.fromarray(ramp(width, height)).save(tmp_path / "a.png")
+    x = LazyImages([str(tmp_path / "a.png")], np.repeat([[0, 0, -1]], 40, 0), 64)
+    got = x.read(np.arange(40), np.random.default_rng(5)).astype(float)
+    draws = np.random.default_rng(5).random((40, 23))
+    windows = np.stack(random_windows(draws, height, width), -1)
+    for image, (top, left, tall, wide), numbers in zip(got, windows, draws, strict=True):
+        rows = 240 * (top + (np.arange(64) + 0.5) / 64 * tall) / height
+        columns = 240 * (left + (np.arange(64) + 0.5) / 64 * wide) / width
+        if numbers[-1] < 0.5:
+            columns = columns[::-1]
+        # One grey level for the ramp's own rounding, one more within the last pixels, where the filter is cut off.
+        for seen, truth in ((image[:, :, 0].mean(0), columns), (image[:, :, 1].mean(1), rows)):
+            assert np.abs(seen - truth)[3:-3].max() < 1
+            assert np.abs(seen - truth).max() < 2
+    assert len(np.unique(windows, axis=0)) == 40
+
+
+# Batches
+
+
+def test_batches_depend_on_seed_epoch_and_batch_only(folder):
+    x, y = load(folder, validation=0, image_size=24).train
+    settings = {"batch_size": 8, "augment": "resized_crop_flip", "seed": 3, "epoch": 2}
+    batches = Batches(x, y, **settings)
+    order = np.random.default_rng(np.random.SeedSequence([3, 2])).permutation(21)
+    for i in (2, 0, 1, 1):
+        images, labels = batches[i]
+        rows = order[8 * i : 8 * i + 8]
+        rng = np.random.default_rng(np.random.SeedSequence([3, 2, i, 1]))
+        np.testing.assert_array_equal(images, x.read(rows, rng))
+        np.testing.assert_array_equal(labels, y[rows])
+    resumed = Batches(x, y, start=1, **settings)
+    np.testing.assert_array_equal(resumed[1][0], batches[2][0])
+    others = [Batches(x, y, **{**settings, key: 7})[0][0] for key in ("seed", "epoch")]
+    assert all((other != batches[0][0]).any() for other in others)
+    read = [(np.asarray(a), np.asarray(b)) for a, b in fit_input(resumed)]
+    for (images, labels), wanted in zip(read, [batches[1], batches[2]], strict=True):
+        np.testing.assert_array_equal(images, wanted[0])
+        np.testing.assert_array_equal(labels, wanted[1])
+
+
+def test_batches_without_windows_have_the_centres(folder):
+    x, y = load(folder, image_size=24).test
+    centres = x[:]
+    np.testing.assert_array_equal(Batches(x, y, 12, shuffle=False)[0][0], centres)
+    for augment in ("crop", "crop_flip"):
+        shifted = [Batches(images, y, 5, augment=augment, seed=1)[1][0] for images in (x, centres)]
+        np.testing.assert_array_equal(*shifted)
+    with pytest.raises(
+        ValueError, match=r"`padding` must be None or 0 where stored images are cut. Received: padding=4"
+    ):
+        Batches(x, y, augment="resized_crop_flip", padding=4)
+
+
+# Evaluation and training
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny.tiny_cfnn((24, 24, 3), 3, seed=1)
+
+
+def test_accuracy_is_that_of_the_same_images_in_memory(folder, model):
+    x, y = load(folder, image_size=24).test
+    centres = x[:]
+    lazy, array = (zoo.random_accuracy(model, images, y, vote="expected", batch_size=5) for images in (x, centres))
+    assert lazy == array
+    assert lazy.n == 12
+    votes = zoo.flips(model, x, 4, batch_size=5)
+    assert votes.shape == (12, 4)
+    with pytest.raises(ValueError, match="`x` must hold at least one example"):
+        zoo.random_accuracy(model, x.take(slice(0, 0)), y[:0], vote="expected")
+
+
+def contents(path):
+    found = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    return found
+
+
+def test_a_stopped_run_ends_as_the_uninterrupted_one_does(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "_MODELS", dict(registry._MODELS))
+    registry.register(paper="A paper", section="1")(tiny.tiny_cfnn)
+    # Smaller images than recipes have, which are 224 pixels a side. Four batches of one size: it is compiled once.
+    monkeypatch.setattr(training, "load", lambda *args, **kwargs: load(*args, **kwargs, image_size=24))
+    recipe = Recipe(
+        "tiny", "tiny_cfnn", str(folder), epochs=2, batch_size=3, augment="resized_crop_flip", samples=(1,),
+        validation=9, seed=4,
+    )  # fmt: skip
+    rows = training.train(recipe, tmp_path / "whole", verbose=0)
+    assert [(row["vote"], row["n"]) for row in rows] == [("majority", 12), ("mean", 12), ("expected", 12)]
+    monkeypatch.setattr(training, "evaluate", lambda *args, **kwargs: [])  # seen to work, and slow
+    count = 0
+    ended = Checkpoint.on_train_batch_end
+
+    def on_train_batch_end(self, batch, logs=None):
+        nonlocal count
+        count += 1
+        if count == 2:
+            signal.raise_signal(signal.SIGTERM)
+        ended(self, batch, logs)
+
+    monkeypatch.setattr(Checkpoint, "on_train_batch_end", on_train_batch_end)
+    with pytest.raises(Stopped):
+        training.train(recipe, tmp_path / "stopped", verbose=0)
+    training.train(recipe, tmp_path / "stopped", resume=True, verbose=0)
+    for name in ("last.weights.h5", "best.weights.h5"):
+        a, b = contents(tmp_path / "whole" / name), contents(tmp_path / "stopped" / name)
+        assert a.keys() == b.keys() != set()
+        for key in a:
+            np.testing.assert_array_equal(a[key], b[key])
+    assert (tmp_path / "whole/log.csv").read_text() == (tmp_path / "stopped/log.csv").read_text()
+
+
+def test_a_folder_needs_no_tensorflow(folder):
+    code = f"""if True:
+        import sys, keras, zoo
+        from zoo.data.batches import Batches, fit_input
+        train, val, test = zoo.data.load({str(folder)!r}, image_size=16, validation=5)
+        model = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Flatten(), keras.layers.Dense(3, "softmax")])
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        batches = fit_input(Batches(*train, 8, augment="resized_crop_flip"))
+        model.fit(batches, validation_data=fit_input(Batches(*val)), shuffle=False, verbose=0)
+        print(zoo.random_accuracy(model, *test, vote="expected").n, "tensorflow" in sys.modules)
+        """
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    pytest.importorskip("jax")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    assert done.stdout.split() == ["12", "False"], done.stderr
+
+
+# Refusals
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A folder of two classes with one image each."""
+    for part in ("train", "val"):
+        for name in "ab":
+            (tmp_path / part / name).mkdir(parents=True)
+            Image.fromarray(ramp(9, 9)).save(tmp_path / part / name / "0.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_a_folder_without_its_parts(small, part):
+    (small / part).rename(small / "other")
+    with pytest.raises(
+        FileNotFoundError, match=rf"must be a folder with train/CLASS and val/CLASS. Missing: '.*{part}'"
+    ):
+        load(small)
+    (small / part).mkdir()
+    with pytest.raises(ValueError, match=rf"'.*{part}' must hold a folder per class. Received: none"):
+        load(small)
+
+
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_classes_must_be_the_same_and_have_images(small, part):
+    (small / part / "c").mkdir()
+    with pytest.raises(ValueError, match=r"'.*val' must hold the classes of train. Received: in one of them only: c"):
+        load(small)
+    for name in ("train", "val"):
+        (small / name / "c").mkdir(exist_ok=True)
+    with pytest.raises(ValueError, match=r"'.*train/c' must hold at least one image \(.jpg, .jpeg, .png\)"):
+        load(small)
+
+
+def test_an_empty_or_missing_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match="must be a folder with train/CLASS"):
+        load(tmp_path)
+    with pytest.raises(ValueError, match=r"Unknown name.* Allowed: .*a folder of images.* Received: name='.*missing'"):
+        load(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("size", [0, -1, 1.5, None, True])
+def test_bad_image_size(size, small):
+    with pytest.raises(ValueError, match=r"`image_size` must be an int in .* Received: image_size="):
+        load(small, image_size=size)
+
+
+def jpeg(pixels):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("damage", ["truncated", "text", "empty", "deep"])
+def test_a_damaged_image_is_named_when_it_is_read(small, damage):
+    whole = jpeg(ramp(90, 90))
+    path = small / "val" / "b" / "broken.png"
+    path.write_bytes({"truncated": whole[: len(whole) // 2], "text": b"hello"}.get(damage, b""))
+    if damage == "deep":
+        Image.fromarray(np.full((9, 9), 40_000, np.uint16)).save(path)
+    test = load(small).test
+    with pytest.raises(ValueError, match=r"'.*val/b/broken\.png' must hold an undamaged image of 8 bits per channel"):
+        test.x[:]
+    assert test.x[:2].shape == (2, 224, 224, 3)
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match=r"broken\.png"):
+        test.x.read(np.array([2]))
+
+
+def test_a_damaged_image_ends_training(small):
+    (small / "train" / "b" / "0.png").write_bytes(b"hello")
+    data = load(small, validation=0, image_size=8)
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    model.compile("sgd", "mse")
+    with pytest.raises(Exception, match=r"train/b/0\.png"):
+        model.fit(fit_input(Batches(*data.train, 1, shuffle=False)), shuffle=False, verbose=0)
+
+
+# imagenet2012 of tensorflow_datasets
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """A small `imagenet2012` that tensorflow_datasets wrote, in two files per split; and every file's bytes by name."""
+    pytest.importorskip("importlib_resources")  # tensorflow_datasets needs it to write, and does not say so
+    tfds = pytest.importorskip("tensorflow_datasets")
+    encoded = {f"{part}_{i}.JPEG": jpeg(ramp(*SIZES[i % 7], blue=i)) for part in "tv" for i in range(23)}
+
+    with tfds.core.registered.skip_registration():
+
+        class Imagenet2012(tfds.core.GeneratorBasedBuilder):
+            VERSION = tfds.core.Version("5.1.0")
+
+            def _info(self):
+                features = {
+                    "image": tfds.features.Image(encoding_format="jpeg"),
+                    "label": tfds.features.ClassLabel(num_classes=400),
+                    "file_name": tfds.features.Text(),
+                }
+                return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+            def _split_generators(self, manager):
+                return {"train": self._generate_examples("t"), "validation": self._generate_examples("v")}
+
+            def _generate_examples(self, part):
+                for name, content in encoded.items():
+                    if name.startswith(part):
+                        # Labels of one byte and of two.
+                        label = 17 * int(name[2:-5])
+                        yield name, {"image": io.BytesIO(content), "label": label, "file_name": name}
+
+    folder = tmp_path_factory.mktemp("tfds")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        builder = Imagenet2012(data_dir=folder)
+        builder.download_and_prepare(download_config=tfds.download.DownloadConfig(num_shards=2))
+    return folder, encoded, builder
+
+
+def test_imagenet_is_read_where_it_lies(prepared):
+    import tensorflow_datasets as tfds
+
+    folder, encoded, builder = prepared
+    data = load("imagenet2012", folder, validation=0, image_size=16)
+    assert (data.input_shape, data.classes) == ((16, 16, 3), 17 * 22 + 1)
+    in_order = tfds.ReadConfig(interleave_cycle_length=1)
+    for split, part in ((data.train, "train"), (data.test, "validation")):
+        stored = list(tfds.as_numpy(builder.as_dataset(split=part, read_config=in_order)))
+        assert len(split.x.files) == 2
+        np.testing.assert_array_equal(split.y, [example["label"] for example in stored])
+        assert split.y.dtype == np.int64
+        for (file, first, count), example in zip(split.x.where, stored, strict=True):
+            content = Path(split.x.files[file]).read_bytes()[first : first + count]
+            assert content == encoded[example["file_name"].decode()]
+        labels = sorted(split.y)
+        assert labels == [17 * i for i in range(23)]
+        truth = [example["image"][..., 2].mean() for example in stored]
+        np.testing.assert_allclose(split.x[:][..., 2].mean((1, 2)), truth, atol=2)  # TensorFlow decodes otherwise
+    held = load("imagenet2012", folder, validation=0.1, image_size=16)
+    assert [len(split.x) for split in held] == [21, 2, 23]
+    assert sorted([*held.train.y, *held.val.y]) == labels
+
+
+@pytest.mark.parametrize("damage", ["half", "short", "missing", "zeros", "length"])
+def test_a_damaged_imagenet(prepared, tmp_path, damage):
+    copy = tmp_path / "imagenet2012" / "5.1.0"
+    copy.mkdir(parents=True)
+    for file in (prepared[0] / "imagenet2012" / "5.1.0").iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+    path = sorted(copy.glob("*train*"))[1]
+    content = path.read_bytes()
+    first = 16 + int.from_bytes(content[:8], "little")
+    damaged = {
+        "half": content[: len(content) // 2],
+        "short": content[first:],
+        "zeros": content[:12] + bytes(100) + content[112:],
+        "length": b"\xff" * 8 + content[8:],
+    }
+    path.write_bytes(damaged.get(damage, b""))
+    if damage == "missing":
+        path.unlink()
+    with pytest.raises(ValueError, match=r"`data_dir` must hold an undamaged data set: delete '.*5.1.0' .*Received: "):
+        load("imagenet2012", tmp_path)
+    if damage in ("half", "short"):
+        with pytest.raises(ValueError, match=r"must hold (\d+ examples|whole records)"):
+            load("imagenet2012", tmp_path)
+
+
+def test_an_imagenet_that_is_not_prepared(tmp_path):
+    with pytest.raises(
+        FileNotFoundError, match="`data_dir` must hold 'imagenet2012' as tensorflow_datasets prepares it"
+    ):
+        load("imagenet2012", tmp_path)

@@ -1,0 +1,209 @@
+"""The SavedModel where nothing of ours is: its law, its seeds, its endpoints, its refusals."""
+
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo.layers import Amplify, CoinFlipDropout, MajorityVote
+
+# A process of its own loads the model twice over; what it saw comes back as JSON.
+_CLIENT = """
+import json, sys
+import numpy as np, tensorflow as tf
+served = tf.saved_model.load(sys.argv[1])
+x = tf.constant(np.arange(8, dtype="uint8").reshape(2, 4))
+floats = tf.cast(x, "float32")
+out = {"fresh": served.vote(x, tf.constant(500)).numpy().tolist()}
+out["next"] = served.vote(x, tf.constant(500)).numpy().tolist()
+seed = tf.constant(7, "int64")
+for name in ("first", "again"):
+    assert served.reseed(seed) == seed
+    out[name] = served.vote(x, tf.constant(500)).numpy().tolist()
+served.reseed(seed)
+out["float"] = served.vote(floats, tf.constant(500)).numpy().tolist()
+out["other"] = (served.reseed(seed + 1), served.vote(x, tf.constant(500)).numpy().tolist())[1]
+out["one"] = served.vote(x, tf.constant(1)).numpy().tolist()
+out["mean"] = served.mean(x, tf.constant(500)).numpy().tolist()
+out["single"] = [served.single(x).numpy().tolist() for _ in range(50)]
+out["serve"] = served.serve(floats).numpy().tolist()
+out["signatures"] = sorted(served.signatures)
+out["signature"] = served.signatures["vote"](images=floats, samples=tf.constant(9))["output_0"].shape.as_list()
+try:
+    served.vote(x, tf.constant(0))
+except tf.errors.InvalidArgumentError as error:
+    out["zero"] = str(error)
+out["ours"] = sorted({"zoo", "layers", "recipes"} & set(sys.modules))
+print(json.dumps(out))
+"""
+
+
+def coin_model(samples=5, vote="majority"):
+    """One coin of rate 1/4 decides: class 1 if the unit is kept, class 0 if it is dropped."""
+    inputs = keras.Input((4,))
+    one = keras.layers.Dense(1, kernel_initializer="zeros", bias_initializer="ones")(inputs)
+    coin = CoinFlipDropout(0.25, seed=3)(Amplify(samples)(one))
+    logits = keras.layers.Dense(2, name="logits")(coin)
+    model = keras.Model(inputs, MajorityVote(samples, vote)(logits))
+    model.get_layer("logits").set_weights([np.array([[0.0, 6.0]]), np.array([3.0, 0.0])])
+    return model
+
+
+KEPT = 0.75
+LOGITS = {"kept": np.array([3.0, 8.0]), "dropped": np.array([3.0, 0.0])}
+
+
+def softmax(logits):
+    return np.exp(logits) / np.exp(logits).sum()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("export") / "model"
+    zoo.export(coin_model(), path)
+    return path
+
+
+def client(folder):
+    done = subprocess.run([sys.executable, "-c", _CLIENT, str(folder)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def seen(folder):
+    return [client(folder), client(folder)]
+
+
+def test_nothing_of_ours_is_needed(seen):
+    assert seen[0]["ours"] == []
+    assert seen[0]["signatures"] == sorted(["serve", "vote", "mean", "single", "reseed", "serving_default"])
+    assert seen[0]["signature"] == [2, 2]
+
+
+@pytest.mark.parametrize("name", ["fresh", "next", "first", "other", "float"])
+def test_votes_follow_the_law(seen, name):
+    votes = np.array(seen[0][name])
+    np.testing.assert_allclose(votes.sum(1), 1, atol=1e-6)
+    assert (abs(votes[:, 1] - KEPT) < 5 * np.sqrt(KEPT * (1 - KEPT) / 500)).all()
+    np.testing.assert_allclose(votes * 500, np.round(votes * 500), atol=1e-3)
+
+
+def test_mean_single_and_serve_follow_the_law(seen):
+    kept, dropped = softmax(LOGITS["kept"]), softmax(LOGITS["dropped"])
+    expected = KEPT * kept + (1 - KEPT) * dropped
+    spread = (kept[1] - dropped[1]) * np.sqrt(KEPT * (1 - KEPT) / 500)
+    assert (abs(np.array(seen[0]["mean"])[:, 1] - expected[1]) < 5 * spread).all()
+    flips = np.array(seen[0]["single"]).reshape(-1, 2)
+    which = abs(flips[:, 1] - kept[1]) < 1e-5
+    assert (which | (abs(flips[:, 1] - dropped[1]) < 1e-5)).all()
+    assert abs(which.mean() - KEPT) < 5 * np.sqrt(KEPT * (1 - KEPT) / len(flips))
+    serve = np.array(seen[0]["serve"]) * 5
+    np.testing.assert_allclose(serve, np.round(serve), atol=1e-5)
+    assert np.isin(np.array(seen[0]["one"]).round(5), [0, 1]).all()
+
+
+def test_fresh_loads_flip_their_own_coins_unless_reseeded(seen):
+    one, other = seen
+    assert one["fresh"] != other["fresh"]
+    assert one["fresh"] != one["next"]
+    assert one["first"] == one["again"] == other["first"] == one["float"]
+    assert one["first"] != one["other"] == other["other"]
+
+
+def test_samples_below_one_are_refused(seen):
+    assert "`samples` must be a positive int" in seen[0]["zero"]
+
+
+def test_an_existing_folder_is_kept_unless_overwritten(folder):
+    before = sorted(path.name for path in folder.iterdir())
+    with pytest.raises(FileExistsError, match="`path` exists already"):
+        zoo.export(coin_model(), folder)
+    zoo.export(coin_model(samples=2, vote="mean"), folder, overwrite=True)
+    assert sorted(path.name for path in folder.iterdir()) == before
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_a_vote_without_flips_is_refused_and_nothing_is_written(tmp_path):
+    inputs = keras.Input((4,))
+    with pytest.raises(ValueError, match="Amplify"):
+        zoo.export(keras.Model(inputs, MajorityVote(1)(keras.layers.Dense(2)(inputs))), tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_amplified_model_serves_in_chunks(tmp_path):
+    import tensorflow as tf
+
+    zoo.export(zoo.amplify(coin_model(), 100, chunk=7), tmp_path / "model")
+    served = tf.saved_model.load(str(tmp_path / "model"))
+    votes = served.serve(tf.zeros((3, 4))).numpy()
+    np.testing.assert_allclose(votes * 100, np.round(votes * 100), atol=1e-3)
+    assert (abs(votes[:, 1] - KEPT) < 5 * np.sqrt(KEPT * (1 - KEPT) / 100)).all()
+    assert len({tuple(served.serve(tf.zeros((1, 4))).numpy()[0]) for _ in range(8)}) > 1
+
+
+_SERVE = """
+import json, sys
+import numpy as np, tensorflow as tf
+served = tf.saved_model.load(sys.argv[1])
+x = np.load(sys.argv[2])
+graph = served.signatures["serve"].graph.as_graph_def()
+nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+print(json.dumps({
+    "served": [served.serve(tf.constant(x.astype(kind))).numpy().tolist() for kind in ("uint8", "float32")]
+    + [served.serve(images=tf.constant(x)).numpy().tolist()],
+    "ours": sorted({"zoo", "layers"} & set(sys.modules)),
+    "signatures": sorted(served.signatures),
+    "ops": sorted(node.op for node in nodes),
+}))
+"""
+
+
+def test_a_masked_model_is_exported_as_its_folded_network(tmp_path):
+    """The graph is that of the dense network: no scores, no masks, no search."""
+    x = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3)).astype("uint8")
+    options = {"input_shape": (8, 8, 3), "classes": 4, "width": 0.125, "seed": 0}
+    masked = zoo.build("conv6_iterand", **options)
+    np.save(tmp_path / "x.npy", x)
+    ops = []
+    for model in (masked, zoo.build("conv6", **options)):
+        zoo.export(model, tmp_path / model.name)
+        command = [sys.executable, "-c", _SERVE, str(tmp_path / model.name), str(tmp_path / "x.npy")]
+        done = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        assert len(done["served"]) == 3
+        for probabilities in done["served"]:
+            np.testing.assert_allclose(probabilities, model.predict(x, verbose=0), atol=1e-5)
+        assert set(done["signatures"]) <= {"serve", "serving_default"}
+        assert not done["ours"]
+        ops.append(done["ops"])
+    assert ops[0] == ops[1]
+    assert "Conv2D" in ops[0]
+
+
+def test_a_model_of_two_inputs(tmp_path):
+    tf = pytest.importorskip("tensorflow")
+    model = zoo.build("mlp_hypernetwork", x_size=6, condition_size=5, width=8, outputs=3, seed=0)
+    zoo.export(model, tmp_path / "model")
+    served = tf.saved_model.load(str(tmp_path / "model"))
+    x, condition = (np.random.default_rng(size).normal(size=(4, size)).astype("float32") for size in (6, 5))
+    expected = model.predict([x, condition], verbose=0)
+    np.testing.assert_allclose(served.serve(tf.constant(x), tf.constant(condition)), expected, atol=1e-6)
+
+
+def test_a_coin_flipping_model_of_two_inputs_is_refused(tmp_path):
+    one, other = keras.Input((4,), name="one"), keras.Input((4,), name="other")
+    flips = CoinFlipDropout(0.5, seed=0)(Amplify(3)(keras.layers.Add()([one, other])))
+    model = keras.Model([one, other], MajorityVote(3)(flips))
+    uses = [
+        lambda: zoo.export(model, tmp_path / "model"),
+        lambda: zoo.flips(model, np.ones((2, 4)), 5),
+        lambda: zoo.random_accuracy(model, np.ones((2, 4)), [0, 1], vote="expected"),
+    ]
+    for use in uses:
+        with pytest.raises(ValueError, match=r"`model` must have one input\. Received: .* with inputs one, other"):
+            use()
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,74 @@
+"""Residual networks over images or sequences: the parts that the coin-flipping models share."""
+
+from collections.abc import Iterator, Sequence
+
+import keras
+
+from zoo.blocks.weights import coupled
+from zoo.layers import BatchNormalization
+
+
+def features(x, blocks: Sequence[int], weight_decay: float, seeds: Iterator[int]):
+    """Means over positions of a ResNet's last activations, `(n, channels)`.
+
+    A first convolution of 16 channels, then a stage per entry of `blocks` of that many residual blocks with 16, 32,
+    64, ... channels; each stage but the first halves the positions. A stage without blocks is left out.
+
+    Args:
+        x: Images `(n, height, width, channels)` or sequences `(n, length, channels)`.
+        blocks: Number of blocks of each stage.
+        weight_decay: Coupled L2 of every kernel.
+        seeds: One is taken for every convolution.
+    """
+    x = keras.layers.ReLU()(conv(x, 16, 3, 1, weight_decay, seeds))
+    for stage, count in enumerate(blocks):
+        for block in range(count):
+            filters, strides = 16 * 2**stage, 2 if stage and not block else 1
+            skipped = shortcut(x, filters, strides, weight_decay, seeds)
+            y = keras.layers.ReLU()(conv(x, filters, 3, strides, weight_decay, seeds))
+            y = conv(y, filters, 3, 1, weight_decay, seeds)
+            x = keras.layers.ReLU()(keras.layers.Add()([y, skipped]))
+    pooling = keras.layers.GlobalAveragePooling2D if len(x.shape) == 4 else keras.layers.GlobalAveragePooling1D
+    return pooling()(x)
+
+
+def blocks_of(depth: int) -> tuple[int, int, int]:
+    """Blocks of the three stages of a ResNet of that depth: (depth - 2) / 2 in all, the first stages one more.
+
+    Raises:
+        ValueError: If `depth` is not an even int >= 2.
+    """
+    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 2 or depth % 2:
+        raise ValueError(f"`depth` must be an even int >= 2 (2, 6, 10, 14, 20, 56, ...). Received: depth={depth!r}")
+    each, more = divmod((depth - 2) // 2, 3)
+    return (each + (more > 0), each + (more > 1), each)
+
+
+def conv(x, filters: int, size: int, strides: int, weight_decay: float, seeds: Iterator[int]):
+    """Convolution without bias, then batch normalisation (which sees every flip's rows in training)."""
+    kind = keras.layers.Conv2D if len(x.shape) == 4 else keras.layers.Conv1D
+    x = kind(
+        filters,
+        size,
+        strides,
+        padding="same",
+        use_bias=False,
+        kernel_initializer=keras.initializers.HeNormal(seed=next(seeds)),
+        kernel_regularizer=coupled(weight_decay),
+    )(x)
+    return BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
+
+
+def dense(units: int, weight_decay: float, seeds: Iterator[int], name: str | None = None) -> keras.layers.Dense:
+    """A linear layer with a bias."""
+    return keras.layers.Dense(
+        units,
+        kernel_initializer=keras.initializers.HeNormal(seed=next(seeds)),
+        kernel_regularizer=coupled(weight_decay),
+        name=name,
+    )
+
+
+def shortcut(x, filters: int, strides: int, weight_decay: float, seeds: Iterator[int]):
+    """`x` itself, or its 1x1 projection where the number of channels changes."""
+    return x if x.shape[-1] == filters else conv(x, filters, 1, strides, weight_decay, seeds)

@@ -1,0 +1,77 @@
+"""How a network's weights come about: trained (dense), or random and selected by a trained mask."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import keras
+
+from zoo.layers import BatchNormalization, KaimingUniform, ScoreMaskedConv, ScoreMaskedDense
+from zoo.layers.arguments import non_negative_float, positive_float
+
+
+class Method(NamedTuple):
+    """The layers with weights that a builder uses; none has a bias."""
+
+    conv: Callable[..., keras.layers.Layer]
+    linear: Callable[..., keras.layers.Layer]
+    normalization: Callable[[], keras.layers.Layer]
+
+
+def dense(weight_decay: float, seeds: Iterator[int]) -> Method:
+    """Ordinary trained weights, drawn from KU; batch normalisation with trained scale and offset."""
+
+    def options() -> dict[str, Any]:
+        return {
+            "use_bias": False,
+            "kernel_initializer": KaimingUniform(next(seeds)),
+            "kernel_regularizer": coupled(weight_decay),
+        }
+
+    return Method(
+        lambda *args, **kwargs: keras.layers.Conv2D(*args, **kwargs, **options()),
+        lambda *args, **kwargs: keras.layers.Dense(*args, **kwargs, **options()),
+        lambda: BatchNormalization(momentum=0.9, epsilon=1e-5),
+    )
+
+
+def masked(
+    sparsity: float, kernel_initializer: Any, score_transform: str, weight_decay: float, seeds: Iterator[int]
+) -> Method:
+    """Frozen random weights under a trained mask; batch normalisation has nothing to train."""
+
+    def options() -> dict[str, Any]:
+        return {
+            "sparsity": sparsity,
+            "score_transform": score_transform,
+            "kernel_initializer": kernel_initializer,
+            "score_regularizer": coupled(weight_decay),
+            "seed": next(seeds),
+        }
+
+    return Method(
+        lambda *args, **kwargs: ScoreMaskedConv(*args, **kwargs, **options()),
+        lambda *args, **kwargs: ScoreMaskedDense(*args, **kwargs, **options()),
+        lambda: BatchNormalization(momentum=0.9, epsilon=1e-5, center=False, scale=False),
+    )
+
+
+def coupled(weight_decay: float) -> keras.regularizers.Regularizer | None:
+    """The papers' weight decay as an L2 penalty: its gradient is `weight_decay` times the weight.
+
+    Raises:
+        ValueError: If `weight_decay` is negative or not finite.
+    """
+    decay = non_negative_float("weight_decay", weight_decay)
+    return keras.regularizers.L2(decay / 2) if decay else None
+
+
+def channels(base: int, width: float) -> int:
+    """`base` channels at a width factor, rounded down.
+
+    Raises:
+        ValueError: If none are left, or `width` is not a positive float.
+    """
+    number = int(base * positive_float("width", width))
+    if number < 1:
+        raise ValueError(f"`width` must leave at least one of {base} channels. Received: width={width!r}")
+    return number

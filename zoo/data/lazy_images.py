@@ -1,0 +1,137 @@
+"""LazyImages: encoded images on disk, decoded and cut when their rows are asked for."""
+
+import functools
+import io
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from zoo.data.augmentation import DRAWS, mirrored, random_windows
+from zoo.layers.arguments import natural
+
+_RESIZED = 256 / 224  # shorter side of an image before its centre is cut out, over the size of what is cut
+
+
+class LazyImages:
+    """RGB images that stay in their files; an array in what evaluation and `Batches` ask of one.
+
+    `images[rows]` decodes those rows, an int, a slice or an array as for NumPy: the shorter side is resized to 256/224
+    of `size`, the centre cut out. Resizing is Pillow's, bilinear with antialiasing, as torchvision's of image files.
+
+    Args:
+        files: Paths of the files.
+        where: `(n, 3)` ints, for every image the index of its file, its first byte there and the number of its bytes;
+            -1 is all to the end.
+        size: Int >= 1, height and width of what is read.
+
+    Attributes:
+        shape: `(n, size, size, 3)`.
+        dtype: uint8.
+
+    Raises:
+        ValueError: If `size` is out of range.
+    """
+
+    dtype = np.dtype(np.uint8)
+    ndim = 4
+
+    def __init__(self, files: Sequence[str], where: np.ndarray, size: int = 224) -> None:
+        self.files, self.where, self.size = files, where, natural("size", size, minimum=1)
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.where)
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        """The centres of these rows, `(size, size, 3)` for an int, else `(rows, size, size, 3)`."""
+        chosen = np.arange(len(self))[rows]
+        return self.read(chosen) if chosen.ndim else self.read(chosen[None])[0]
+
+    def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
+        """Refused: NumPy would read every image, one by one."""
+        raise TypeError("LazyImages are read by rows, images[rows]: all of them may not fit in memory")
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """What the shape of all the images would be."""
+        return len(self), self.size, self.size, 3
+
+    def take(self, rows: Any) -> "LazyImages":
+        """These rows, still on disk."""
+        return LazyImages(self.files, self.where[rows], self.size)
+
+    def read(self, rows: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        """Decode rows, several at a time.
+
+        Args:
+            rows: `(b,)` ints.
+            rng: None for centres, else what draws `(b, DRAWS)` numbers in [0, 1) for training: the window of each
+                image (`zoo.data.augmentation.random_windows`), resized to `size`, and whether it is mirrored.
+
+        Returns:
+            `(b, size, size, 3)` uint8.
+
+        Raises:
+            ValueError: If an image is damaged or has more than 8 bits per channel.
+            OSError: If a file cannot be read.
+        """
+        draws = [None] * len(rows) if rng is None else rng.random((len(rows), 1, DRAWS))
+        images = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        for row, image in enumerate(_threads().map(self._read_one, self.where[rows], draws)):
+            images[row] = image
+        return images
+
+    def _read_one(self, where: np.ndarray, draws: np.ndarray | None) -> np.ndarray:
+        index, first, count = (int(n) for n in where)
+        file = self.files[index]
+        with open(file, "rb") as opened:
+            opened.seek(first)
+            encoded = opened.read(count)
+        try:
+            image = _decode(encoded)
+        except Exception as error:  # Pillow raises half a dozen kinds for damaged files
+            raise ValueError(
+                f"{file!r} must hold an undamaged image of 8 bits per channel from byte {first} on. "
+                f"Received: {type(error).__name__}: {error}"
+            ) from error
+        return np.asarray(_centre(image, self.size) if draws is None else _window(image, self.size, draws))
+
+
+def as_images(x: Any) -> Any:
+    """`x` as an array; `LazyImages` as they are."""
+    return x if isinstance(x, LazyImages) else np.asarray(x)
+
+
+@functools.cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="decode")
+
+
+def _decode(encoded: bytes):
+    from PIL import Image  # only who has images in files needs Pillow
+
+    with Image.open(io.BytesIO(encoded)) as image:
+        if image.mode[0] in "IF":  # converting these to RGB would clip them
+            raise ValueError(f"pixels of mode {image.mode!r}")
+        return image.convert("RGB")
+
+
+def _centre(image, size: int):
+    from PIL.Image import Resampling
+
+    width, height = image.size
+    short = round(size * _RESIZED)
+    wide, tall = (short, short * height // width) if width <= height else (short * width // height, short)
+    left, top = round((wide - size) / 2), round((tall - size) / 2)
+    return image.resize((wide, tall), Resampling.BILINEAR).crop((left, top, left + size, top + size))
+
+
+def _window(image, size: int, draws: np.ndarray):
+    from PIL.Image import Resampling, Transpose
+
+    top, left, tall, wide = (int(n[0]) for n in random_windows(draws, image.height, image.width))
+    window = image.crop((left, top, left + wide, top + tall)).resize((size, size), Resampling.BILINEAR)
+    return window.transpose(Transpose.FLIP_LEFT_RIGHT) if mirrored(draws)[0] else window

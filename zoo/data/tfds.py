@@ -1,0 +1,76 @@
+"""Data sets that tensorflow_datasets prepared, read from disk."""
+
+import importlib.util
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.data.split import Split
+from zoo.data.tfrecords import read_tfrecords
+
+
+def read_tfds(name: str, data_dir: Any, download: bool, image_size: int) -> tuple[Split, None, Split]:
+    for package in ("tensorflow", "tensorflow_datasets"):
+        if importlib.util.find_spec(package) is None:
+            raise ModuleNotFoundError(
+                f"`name` must be 'digits', a folder or a path to an .npz file, which work without TensorFlow, where "
+                f"{package} is not installed. Received: name={name!r}",
+                name=package,
+            )
+    root = Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    if download and _prepared(root, name) is None:
+        import tensorflow_datasets as tfds
+
+        tfds.builder(name, data_dir=str(root)).download_and_prepare()
+    # Found by its files, not by name, so that nothing here can reach the network.
+    folder = _prepared(root, name)
+    if folder is None:
+        command = f"import tensorflow_datasets as tfds; tfds.load({name!r}, data_dir={str(root)!r}, download=True)"
+        raise FileNotFoundError(
+            f"`data_dir` must hold {name!r} as tensorflow_datasets prepares it. Download it once with "
+            f'`python -c "{command}"` or pass `download=True`. Received: data_dir={str(root)!r}'
+        )
+    try:
+        return _read_imagenet(folder, image_size) if name == "imagenet2012" else _read_prepared(folder)
+    except Exception as error:  # TensorFlow's errors share no base with Python's
+        raise ValueError(
+            f"`data_dir` must hold an undamaged data set: delete {str(folder)!r} and download it again. "
+            f"Received: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _prepared(root: Path, name: str) -> Path | None:
+    """The folder of the newest prepared version, or None; what was left half written has no such name."""
+    folders = [info.parent for info in (root / name).glob("*/dataset_info.json")]
+    folders = [folder for folder in folders if re.fullmatch(r"\d+\.\d+\.\d+", folder.name)]
+    return max(folders, key=lambda folder: tuple(map(int, folder.name.split("."))), default=None)
+
+
+def _read_prepared(folder: Path) -> tuple[Split, None, Split]:
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    if keras.backend.backend() != "tensorflow":
+        tf.config.set_visible_devices([], "GPU")  # TensorFlow only reads here; the device is the other backend's
+    splits = []
+    builder: Any = tfds.builder_from_directory(str(folder))
+    for split in ("train", "test"):
+        # One tensor for the whole split; files are read in order unless shuffling is asked for.
+        columns = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1))
+        splits.append(Split(columns["image"], columns["label"].astype(np.int64)))
+    return splits[0], None, splits[1]
+
+
+def _read_imagenet(folder: Path, image_size: int) -> tuple[Split, None, Split]:
+    import tensorflow_datasets as tfds
+
+    builder: Any = tfds.builder_from_directory(str(folder))
+    splits = []
+    for split in ("train", "validation"):  # the labels of "test" were never published
+        info = builder.info.splits[split]
+        splits.append(read_tfrecords([str(path) for path in info.filepaths], info.shard_lengths, image_size))
+    return splits[0], None, splits[1]

@@ -1,0 +1,159 @@
+"""Two networks of (x, condition): one embeds the condition, one makes the weights for x from it."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from zoo.layers import FanInUniform, HyperDense, Hyperfan, KaimingUniform
+from zoo.layers.arguments import boolean, one_of, positive_int
+from zoo.layers.hyperfan import MODES
+from zoo.layers.seeds import layer_seeds
+from zoo.registry import register
+
+_PAPER = "On the Modularity of Hypernetworks"
+_SECTION = "section 5, appendix 7.1 to 7.4"
+_INITS = ("plain", *MODES)
+
+
+@register(paper=_PAPER, section=_SECTION)
+def mlp_embedding(
+    x_size=1000,
+    condition_size=1000,
+    outputs=1,
+    depth=3,
+    width=100,
+    embedding_dim=10_000,
+    hidden=(10,),
+    activation="relu",
+    primary_activation="relu",
+    output_activation=None,
+    seed=None,
+) -> keras.Model:
+    """q(x, e(I)): the network q takes x beside an embedding e(I) of the condition, and has weights of its own.
+
+    Inputs `[x, condition]`, `(batch, x_size)` and `(batch, condition_size)`; output `(batch, outputs)`. e has `depth`
+    linear layers, the last one gives `embedding_dim` numbers; `width` is that of its hidden layers, an int or one int
+    for each of the depth - 1. q has hidden layers of the sizes `hidden`. `activation` is e's, `primary_activation` q's,
+    both on hidden layers. Kernels and biases begin uniform on +-1/sqrt(fan_in). Biases aside, q has
+    N_q = (x_size + embedding_dim) hidden[0] + ... + hidden[-1] outputs weights: 110,010 by default.
+    """
+    seeds = layer_seeds(seed)
+    x, condition = _inputs(x_size, condition_size)
+    widths = _widths(depth, width)
+    activations = _activations(activation, primary_activation, output_activation)
+    embedding = _perceptron("embedding", condition, widths, activations[0], "plain", seeds)
+    embedding = _plain(positive_int("embedding_dim", embedding_dim), embedding, seeds, name="embedding")(embedding)
+    y = keras.layers.Concatenate(name="x_and_embedding")([x, embedding])
+    y = _perceptron("primary", y, _sizes("hidden", hidden), activations[1], "plain", seeds)
+    y = _plain(positive_int("outputs", outputs), y, seeds, name="primary")(y)
+    return _model(x, condition, y, activations[2])
+
+
+@register(paper=_PAPER, section=_SECTION)
+def mlp_hypernetwork(
+    x_size=1000,
+    condition_size=1000,
+    outputs=1,
+    depth=3,
+    width=100,
+    hidden=(10,),
+    activation="relu",
+    primary_activation="relu",
+    primary_bias=True,
+    output_activation=None,
+    init="plain",
+    seed=None,
+) -> keras.Model:
+    """g(x; f(I)): the network g takes x alone, and f makes every weight of g anew for every condition.
+
+    Inputs `[x, condition]`, `(batch, x_size)` and `(batch, condition_size)`; output `(batch, outputs)`. f has `depth`
+    linear layers; `width` is that of its hidden layers, an int or one int for each of the depth - 1. Its last layer is
+    one head per layer of g, named `theta_1`, ...; a head gives a kernel `(inputs, units)` row by row, then the biases
+    if `primary_bias`. g has hidden layers of the sizes `hidden`. `activation` is f's, `primary_activation` g's, both on
+    hidden layers. Biases aside, g has N_g = x_size hidden[0] + ... + hidden[-1] outputs weights: 10,010 by default.
+
+    `init`: "plain" begins kernels and biases of f uniform on +-1/sqrt(fan_in), as the paper's experiments do;
+    "fan_in", "fan_out" or "harmonic" is `layers.Hyperfan` in the heads and He uniform below, for conditions of mean
+    square 1 and ReLU in f.
+    """
+    seeds = layer_seeds(seed)
+    x, condition = _inputs(x_size, condition_size)
+    widths = _widths(depth, width)
+    activations = _activations(activation, primary_activation, output_activation)
+    one_of("init", init, _INITS)
+    boolean("primary_bias", primary_bias)
+    features = _perceptron("condition", condition, widths, activations[0], init, seeds)
+    sizes = (x_size, *_sizes("hidden", hidden), positive_int("outputs", outputs))
+    y, last = x, len(sizes) - 1
+    for layer, (inputs, units) in enumerate(itertools.pairwise(sizes), 1):
+        gain = 2.0 if layer > 1 and activations[1] is keras.activations.relu else 1.0
+        head = _head(f"theta_{layer}", features, inputs, units, primary_bias, init, gain, seeds)
+        between = activations[1] if layer < last else None
+        y = HyperDense(units, primary_bias, between, name=f"primary_{layer}")([y, head(features)])
+    return _model(x, condition, y, activations[2])
+
+
+def _inputs(x_size: Any, condition_size: Any) -> list[Any]:
+    sizes = {"x": positive_int("x_size", x_size), "condition": positive_int("condition_size", condition_size)}
+    return [keras.Input((size,), name=name) for name, size in sizes.items()]
+
+
+def _model(x, condition, y, activation) -> keras.Model:
+    return keras.Model([x, condition], keras.layers.Activation(activation, dtype="float32", name="outputs")(y))
+
+
+def _perceptron(name: str, x, widths: tuple[int, ...], activation, init: str, seeds: Iterator[int]):
+    for layer, units in enumerate(widths, 1):
+        options = {"activation": activation, "name": f"{name}_hidden_{layer}"}
+        if init == "plain":
+            x = _plain(units, x, seeds, **options)(x)
+        else:
+            x = keras.layers.Dense(units, kernel_initializer=KaimingUniform(next(seeds)), **options)(x)
+    return x
+
+
+def _head(name: str, features, inputs: int, units: int, bias: bool, init: str, gain: float, seeds: Iterator[int]):
+    count = HyperDense.parameter_count(inputs, units, bias)
+    if init == "plain":
+        return _plain(count, features, seeds, name=name)
+    hyperfan = Hyperfan(inputs, units, init, gain=gain, use_bias=bias, seed=next(seeds))
+    return keras.layers.Dense(count, kernel_initializer=hyperfan, name=name)
+
+
+def _plain(units: int, x, seeds: Iterator[int], **options: Any) -> keras.layers.Dense:
+    return keras.layers.Dense(units, **plain_initializers(x.shape[-1], seeds), **options)
+
+
+def plain_initializers(fan_in: int, seeds: Iterator[int]) -> dict[str, Any]:
+    """Kernel and bias initialisers of a layer, as keyword arguments: uniform on +-1/sqrt(fan_in), PyTorch's default."""
+    return {key: FanInUniform(fan_in, next(seeds)) for key in ("kernel_initializer", "bias_initializer")}
+
+
+def _widths(depth: Any, width: Any) -> tuple[int, ...]:
+    depth = positive_int("depth", depth)
+    if not isinstance(width, tuple | list):
+        return (positive_int("width", width),) * (depth - 1)
+    if len(width) != depth - 1:
+        raise ValueError(f"`width` must be an int or {depth - 1} ints, depth - 1. Received: width={width!r}")
+    return _sizes("width", width)
+
+
+def _sizes(name: str, sizes: Any) -> tuple[int, ...]:
+    if not isinstance(sizes, tuple | list):
+        raise ValueError(f"`{name}` must be a tuple of positive ints. Received: {name}={sizes!r}")
+    return tuple(positive_int(name, size) for size in sizes)
+
+
+def _activations(activation: Any, primary: Any, output: Any) -> list[Any]:
+    given = {"activation": activation, "primary_activation": primary, "output_activation": output}
+    return [check_activation(name, value) for name, value in given.items()]
+
+
+def check_activation(name: str, value: Any):
+    """The activation function, or a `ValueError` that names the argument."""
+    try:
+        return keras.activations.get(value)
+    except (ValueError, TypeError):
+        raise ValueError(f"`{name}` must be a Keras activation or None. Received: {name}={value!r}") from None

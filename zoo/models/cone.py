@@ -1,0 +1,109 @@
+"""The cone classifier: any function with a Lipschitz constant, by two layers of generated weights."""
+
+import warnings
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.layers import Amplify, BinaryLogits, MajorityVote, RandomInput
+from zoo.layers.arguments import one_of, positive_float, positive_int
+from zoo.layers.seeds import layer_seeds
+from zoo.registry import register
+
+_PAPER = "Coin-Flipping Neural Networks"
+_PAIRS = 1000  # of points, between which the slope of a function is measured
+
+
+@keras.saving.register_keras_serializable(package="coinflip_zoo")
+class L1Ball(keras.layers.Layer):
+    """|x|_1 - radius: negative inside the ball, slope 1 in the L1 norm. `(rows, dim)` to `(rows, 1)`."""
+
+    def __init__(self, radius: float = 1.0, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.radius = positive_float("radius", radius)
+
+    def build(self, input_shape) -> None:
+        """Nothing to create."""
+        self.built = True
+
+    def call(self, inputs):
+        """Signed L1 distance from the surface."""
+        return ops.sum(ops.abs(inputs), axis=-1, keepdims=True) - self.radius
+
+    def compute_output_shape(self, input_shape):
+        """`(rows, 1)`."""
+        return (*input_shape[:-1], 1)
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {**super().get_config(), "radius": self.radius}
+
+
+@register(paper=_PAPER, section="section 4, Theorems 4.1, 4.3, C.2 and C.3")
+def cone_cfnn(dim=1, function=None, lipschitz=1.0, zeta="normal", spread=1.0, samples=101, seed=None) -> keras.Model:
+    """The sign of a function f' by cones below or above random points (t, f'(t)) of its graph.
+
+    Points `(batch, dim)` to classes 0 (f' < 0) and 1 (f' > 0). Every flip draws t ~ zeta and a fair sign s, and answers
+    sgn(f'(t) + s K |x - t|_1): sgn f'(t) where x is in the cone of slope K around (t, f'(t)), and a fair coin
+    elsewhere. If K is an L1 Lipschitz constant of f', f' has one sign in the cone, so more than half of the flips are
+    right wherever zeta reaches a point whose cone has x. The 2 dim + 1 neurons max(0, +-(K x_i - K t_i)) and their sum
+    have weights made of K (t, f'(t)) and s; only f' itself is a network, and it sees random numbers, never the data.
+
+    `function` is a Keras layer or model, `(rows, dim)` to `(rows, 1)`, used with its weights and saved with the model;
+    None is the L1 ball of radius 1. `lipschitz` is K > 0; where slopes of f', measured in float32, exceed it a warning
+    says so.
+    `zeta`: "normal", of deviation `spread` > 0, or "uniform" on [-spread, spread]^dim. `samples` flips vote.
+    """
+    positive_int("dim", dim)
+    slope = positive_float("lipschitz", lipschitz)
+    spread, seeds = positive_float("spread", spread), layer_seeds(seed)
+    function = L1Ball(name="function") if function is None else function
+    one_of("zeta", zeta, ("normal", "uniform"))
+    inputs = keras.Input((dim,))
+    rows = Amplify(samples)(inputs)
+    noise = RandomInput(dim, zeta, seed=next(seeds), without_flips="mean", name="t")(rows)
+    t = noise * spread if zeta == "normal" else (noise - 0.5) * (2 * spread)
+    sign = ops.sign(RandomInput(1, seed=next(seeds), without_flips="mean", name="s")(rows) - 0.5)
+    height = _height(function, t)
+    _warn_of_slope(function, dim, slope, zeta, spread)
+    neurons = keras.layers.Dense(2 * dim, "relu", False, "zeros", trainable=False, name="neurons")
+    distances = neurons(rows - t)
+    neurons.set_weights([slope * np.concatenate([np.eye(dim), -np.eye(dim)], axis=1)])
+    distance = keras.layers.Dense(1, None, False, "ones", trainable=False, name="sum")(distances)
+    score = BinaryLogits()(distance * sign + height)
+    return keras.Model(inputs, MajorityVote(samples)(score))
+
+
+def _height(function, t):
+    if not isinstance(function, keras.layers.Layer):
+        raise ValueError(f"`function` must be None or a Keras layer or model. Received: function={function!r}")
+    try:
+        height = function(t)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"`function` must take points {t.shape}. Received: function={function!r}: {error}") from error
+    if tuple(height.shape) != (None, 1):
+        raise ValueError(f"`function` must give (rows, 1). Received: outputs of shape {tuple(height.shape)}")
+    return height
+
+
+def _warn_of_slope(function, dim: int, lipschitz: float, zeta: str, spread: float) -> None:
+    """Warn if f' rises faster than K between near points, which differ in one coordinate; in float32 only.
+
+    `ValueError` if f' is infinite or NaN there.
+    """
+    if function.compute_dtype != "float32":
+        return
+    rng = np.random.default_rng(0)
+    x = spread * (rng.standard_normal((_PAIRS, dim)) if zeta == "normal" else rng.uniform(-1, 1, (_PAIRS, dim)))
+    step = 1e-3 * spread * np.eye(dim)[rng.integers(dim, size=_PAIRS)]
+    low, high = (ops.convert_to_numpy(function((x + d).astype("float32"))) for d in (-step, step))
+    steepest = float(np.abs(high - low).max() / (2e-3 * spread))
+    if not np.isfinite(steepest):
+        raise ValueError(f"`function` must give finite numbers. Received: function={function!r}, which does not")
+    if steepest > lipschitz * 1.01:  # differences of float32 numbers
+        warnings.warn(
+            f"`lipschitz` should be at least the slope of `function`: measured {steepest:.4g}, "
+            f"lipschitz={lipschitz:.4g}. Flips may then be wrong more often than right.",
+            stacklevel=2,
+        )

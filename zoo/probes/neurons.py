@@ -1,0 +1,83 @@
+"""Data complexity and random complexity: neurons behind the data, neurons behind the coins."""
+
+import math
+from typing import NamedTuple
+
+import keras
+
+from zoo.graph import bare
+from zoo.layers import HyperDense, NormalDraw, RandomInput, SharedDraws, StochasticDense
+from zoo.layers.coins import flips_coins
+
+
+class Complexity(NamedTuple):
+    """Neurons on some path from the data (DC) and from the random numbers (RC) to the output; some are on both."""
+
+    data: int
+    random: int
+
+
+class _Seen(NamedTuple):
+    """Whether a tensor depends on the data and on random numbers."""
+
+    data: bool
+    random: bool
+
+
+def complexity(model: keras.Model) -> Complexity:
+    """Count a model's neurons from its graph, once each, however many flips it makes.
+
+    A neuron is a number per row that a layer with a `kernel` (Dense, convolutions, masked layers), a `HyperDense`, a
+    `StochasticDense` or a `NormalDraw` gives: units of a Dense layer, height times width times filters of a
+    convolution. Random numbers come in at the layers that flip coins at inference. `SharedDraws` and `RandomInput` pass
+    no data on. Models inside the model are counted, too; layers inside other layers (wrappers, recurrent cells) are
+    refused.
+
+    Args:
+        model: A Functional or a built Sequential model of known sizes.
+
+    Raises:
+        ValueError: If the model has no such graph, has layers within layers, or the size of a layer is not known.
+
+    Reference: Coin-Flipping Neural Networks, section 4.1.
+    """
+    return _walk(model, _Seen(data=True, random=False))[0]
+
+
+def _walk(model: keras.Model, given: _Seen) -> tuple[Complexity, _Seen]:
+    """Counts, and what the outputs depend on, if the inputs depend on `given`."""
+    model = bare(model)
+    seen = {id(tensor): given for tensor in model.inputs}
+    data = random = 0
+    for node in [node for _, level in sorted(model._nodes_by_depth.items(), reverse=True) for node in level]:
+        if node.is_input:
+            continue
+        found = _joined([seen[id(tensor)] for tensor in node.input_tensors])
+        operation = node.operation
+        if isinstance(operation, keras.Model):
+            (inner_data, inner_random), found = _walk(operation, found)
+            data, random = data + inner_data, random + inner_random
+        else:
+            if isinstance(operation, SharedDraws | RandomInput):
+                found = _Seen(data=False, random=flips_coins(operation))
+            elif flips_coins(operation):
+                found = _Seen(found.data, random=True)
+            neurons = _neurons(operation, node.outputs[0].shape[1:])
+            data, random = data + neurons * found.data, random + neurons * found.random
+        seen |= {id(tensor): found for tensor in node.outputs}
+    return Complexity(data, random), _joined([seen[id(tensor)] for tensor in model.outputs])
+
+
+def _joined(parts: list[_Seen]) -> _Seen:
+    return _Seen(any(part.data for part in parts), any(part.random for part in parts))
+
+
+def _neurons(layer, shape: tuple) -> int:
+    if not hasattr(layer, "kernel") and not isinstance(layer, HyperDense | NormalDraw | StochasticDense):
+        inner = layer._flatten_layers(include_self=False) if isinstance(layer, keras.layers.Layer) else []
+        if any(hasattr(one, "kernel") for one in inner):
+            raise ValueError(f"`model` must have no layers within layers. Received: {layer.name!r}, which has")
+        return 0
+    if None in shape:
+        raise ValueError(f"`model` must have layers of known sizes. Received: {layer.name!r} of shape {shape}")
+    return math.prod(shape)

@@ -1,0 +1,62 @@
+"""fold: a score-masked model as the ordinary network it stands for."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.graph import bare
+from zoo.layers import ScoreMaskedConv
+from zoo.layers.masks import topk_mask_numpy
+from zoo.layers.score_masked import ScoreMasked, masked_layers, require_masked_layers
+
+
+def fold(model: keras.Model) -> keras.Model:
+    """The same function with `Conv2D` and `Dense` in place of the masked layers; their kernel is weight times mask.
+
+    For inference and export: no mask is computed any more. The other layers are shared with `model`; the folded
+    kernels are those of this moment.
+
+    Args:
+        model: A Functional or Sequential model; its score-masked layers may lie in models nested in it.
+
+    Raises:
+        ValueError: If the model is neither, has no score-masked layer or one inside a layer that is no model, or a
+            score is NaN.
+    """
+    require_masked_layers(model)
+    folded: dict[int, keras.layers.Layer] = {}
+
+    def replace(layer):
+        if isinstance(layer, keras.Model) and masked_layers(layer):
+            return fold(layer)
+        if isinstance(layer, ScoreMasked):
+            return folded.setdefault(id(layer), _ordinary(layer))
+        if masked_layers(layer):
+            raise ValueError(f"`model` must have its masked layers in models, not inside other layers: {layer.name!r}")
+        return layer
+
+    return keras.models.clone_model(bare(model), clone_function=replace)  # a compiled clone would be compiled, too
+
+
+def folded_kernel(layer: ScoreMasked) -> np.ndarray:
+    """Weight times mask of a layer, float32; pruned weights are 0."""
+    mask = topk_mask_numpy(ops.convert_to_numpy(layer.scores), layer.sparsity, layer.score_transform)
+    return np.where(mask, ops.convert_to_numpy(layer.kernel), np.float32(0))
+
+
+def _ordinary(layer: ScoreMasked) -> keras.layers.Layer:
+    common = {
+        "activation": layer.activation,
+        "use_bias": False,
+        "dtype": layer.dtype_policy,
+        "name": layer.name,
+        "trainable": False,
+        "kernel_initializer": "zeros",
+    }
+    if isinstance(layer, ScoreMaskedConv):
+        ordinary = keras.layers.Conv2D(layer.filters, layer.kernel_size, layer.strides, layer.padding, **common)
+    else:
+        ordinary = keras.layers.Dense(layer.units, **common)
+    ordinary.build((*[None] * (layer.scores.ndim - 1), layer.scores.shape[-2]))
+    ordinary.set_weights([folded_kernel(layer)])
+    return ordinary

@@ -1,0 +1,187 @@
+"""Pretrained weights: manifest row -> file -> sha256 -> load -> check against a stored output."""
+
+import json
+import os
+import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from zoo.files import atomic, sha256
+from zoo.graph import bare
+
+# Inside zoo/ in an installed wheel, beside it in a checkout.
+_FOLDERS = tuple(parent / "saved_models" for parent in Path(__file__).parents[1:3])
+_SUPERMASK = ".supermask"
+_TOLERANCE = 1e-3  # of a probability: backends and machines round differently
+
+
+class Weights(NamedTuple):
+    """A weights file and, for pretrained ones, its manifest row."""
+
+    path: Path
+    row: dict[str, Any] | None = None
+
+    def merge(self, options: dict[str, Any]) -> dict[str, Any]:
+        """The builder's options with those that the weights were trained with.
+
+        Raises:
+            ValueError: If an option contradicts the weights.
+        """
+        if self.row is None:
+            return options
+        for option, trained in self.row["options"].items():
+            if option in options and _plain(options[option]) != trained:
+                raise ValueError(
+                    f"weights={self.row['weights']!r} of {self.row['model']!r} need {option}={trained!r}. "
+                    f"Received: {option}={options[option]!r}"
+                )
+        return {**self.row["defaults"], **self.row["options"], **options}
+
+    def load(self, model: keras.Model) -> None:
+        """Load into `model` after checking the file; the model's coins keep their own seeds.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If the file is altered, truncated, of another configuration, or does not give the stored output.
+        """
+        if not self.path.is_file():
+            raise FileNotFoundError(f"`weights` must be a name from list_weights() or a file. Received: {self.path}")
+        if self.row is not None and sha256(self.path) != self.row["sha256"]:
+            raise ValueError(f"{self.path} is not the file that was published (its sha256 differs): reinstall it")
+        if self.path.name.endswith(_SUPERMASK):
+            from zoo.weights.supermask import load_into
+
+            load_into(model, self.path)
+        else:
+            self._load_h5(model)
+        if self.row is not None:
+            _check_output(model, self.row, self.path)
+
+    def _load_h5(self, model: keras.Model) -> None:
+        _check_size(self.path, model)
+        coins = {id(v): keras.ops.convert_to_numpy(v.value) for v in _random_state(model)}
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # Keras only warns of layers that it leaves as they are
+                model.load_weights(self.path)
+        except (ValueError, OSError, KeyError, Warning) as error:
+            reason = str(error).splitlines()[0]
+            raise ValueError(f"{self.path} does not fit the model; was it saved from another one? {reason}") from error
+        for variable in _random_state(model):
+            variable.assign(coins[id(variable)])
+
+
+def list_weights() -> list[tuple[str, str]]:
+    """Pairs (model name, weights name) of the pretrained weights that `build(..., weights=)` takes."""
+    return sorted((row["model"], row["weights"]) for row in manifest())
+
+
+def manifest() -> list[dict[str, Any]]:
+    """The rows of the manifest, one per set of weights."""
+    path = folder() / "manifest.json"
+    return json.loads(path.read_text()) if path.is_file() else []
+
+
+def folder() -> Path:
+    """Where the weights lie: inside the installed package, or at the top of a checkout."""
+    return next((path for path in _FOLDERS if path.is_dir()), _FOLDERS[-1])
+
+
+def find(model_name: str, weights: str | os.PathLike) -> Weights:
+    """The weights called `weights` for a model, or the file at that path.
+
+    Raises:
+        ValueError: If it is neither a known name nor a path ending in `.weights.h5` or `.supermask`.
+    """
+    rows = {row["weights"]: row for row in manifest() if row["model"] == model_name}
+    if isinstance(weights, str) and weights in rows:
+        return Weights(folder() / rows[weights]["file"], rows[weights])
+    if str(weights).endswith((".weights.h5", _SUPERMASK)):
+        return Weights(Path(weights))
+    import difflib
+
+    nearest = difflib.get_close_matches(str(weights), rows, n=1)
+    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    known = ", ".join(map(repr, rows)) or "none"
+    raise ValueError(
+        f"`weights` must be one of those published for {model_name!r} ({known}) or a path ending in .weights.h5 or "
+        f".supermask.{hint} Received: weights={str(weights)!r}"
+    )
+
+
+def describe(row: dict[str, Any]) -> str:
+    """One line on a manifest row: score, how it was measured, and the command that trained it."""
+    score = row["score"]
+    vote = "" if score["vote"] == "none" else f" ({score['vote']} of {score['samples']})"
+    return (
+        f"{100 * score['accuracy']:.2f} % of {score['n']} {score['split']} examples{vote}, "
+        f"{row['parameters']:,} parameters, seed {row['seed']}, `{row['command']}`"
+    )
+
+
+def save_weights(model: keras.Model, path: str | os.PathLike) -> None:
+    """Write a model's weights, without its optimizer, to a `.weights.h5` file that is either whole or not there.
+
+    Raises:
+        ValueError: If `path` does not end in `.weights.h5`, or the model is neither Functional nor Sequential.
+    """
+    path = Path(path)
+    if not path.name.endswith(".weights.h5"):
+        raise ValueError(f"`path` must end in .weights.h5. Received: path={str(path)!r}")
+    plain = bare(model)  # no optimizer in the file
+    with atomic(path) as part:
+        plain.save_weights(part)
+
+
+def reference_images(input_shape: tuple[int, ...]) -> np.ndarray:
+    """Two fixed uint8 images `(2, *input_shape)` on which the published output is stored."""
+    n = 2 * int(np.prod(input_shape))
+    return (np.arange(n) * 37 % 251).astype("uint8").reshape(2, *input_shape)
+
+
+def reference_output(model: keras.Model) -> np.ndarray:
+    """Class probabilities `(2, classes)` of `reference_images`, coins off: the same on every run and backend."""
+    from zoo.amplification.amplified import coins_off
+
+    images = reference_images(model.input_shape[1:])
+    return keras.ops.convert_to_numpy(coins_off(model)(images, training=False))
+
+
+def _check_size(path: Path, model: keras.Model) -> None:
+    import h5py
+
+    found = 0
+
+    def count(name, item):
+        nonlocal found
+        if isinstance(item, h5py.Dataset) and name.startswith("layers/") and not name.endswith("seed_state"):
+            found += item.size
+
+    try:
+        with h5py.File(path) as file:
+            file.visititems(count)
+    except (OSError, RuntimeError, KeyError) as error:
+        raise ValueError(f"{path} is not a readable .weights.h5 file; it may be truncated") from error
+    if found != model.count_params():
+        raise ValueError(
+            f"{path} holds {found:,} parameters and the model has {model.count_params():,}: it was saved for another "
+            "configuration (classes, depth, input_shape, ...)"
+        )
+
+
+def _check_output(model: keras.Model, row: dict[str, Any], path: Path) -> None:
+    difference = np.abs(reference_output(model) - np.asarray(row["reference"])).max()
+    if not difference <= _TOLERANCE:
+        raise ValueError(f"{path} does not give its stored output: it differs by {difference:.2g} on {row['model']!r}")
+
+
+def _random_state(model: keras.Model) -> list:
+    weights = {id(weight) for weight in model.weights}
+    return [v for v in model.variables if id(v) not in weights and "seed" in v.path]
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(json.dumps(value))
