@@ -16,7 +16,7 @@ def positive_int(name: str, value: Any) -> int:
     return int(value)
 
 
-def unit_interval(name: str, value: Any) -> float:
+def proper_fraction(name: str, value: Any) -> float:
     """Return `value` as a float, or raise a `ValueError` that names the argument if it is outside [0, 1)."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= float(value) < 1:
         raise ValueError(f"`{name}` must be in [0, 1). Received: {name}={value!r}")
@@ -72,7 +72,7 @@ def row_size(layer: str, takes: str, shape: Any, multiple_of: int = 1) -> int:
     return shape[1]
 
 
-def natural(name: str, value: Any, minimum: int = 0) -> int:
+def int_at_least(name: str, value: Any, minimum: int = 0) -> int:
     """`value` as an int that is one word of a `SeedSequence`, or a `ValueError` that names the argument."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not minimum <= int(value) < 2**32:
         raise ValueError(f"`{name}` must be an int in [{minimum}, 2**32). Received: {name}={value!r}")

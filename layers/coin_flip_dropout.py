@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.layers.arguments import unit_interval
+from zoo.layers.arguments import proper_fraction
 from zoo.layers.coins import CoinLayer, drawn_in
 
 
@@ -32,7 +32,7 @@ class CoinFlipDropout(CoinLayer):
 
     def __init__(self, rate: float, flip_at_inference: bool = True, seed: int | None = None, **kwargs) -> None:
         super().__init__(flip_at_inference, seed, **kwargs)
-        self.rate = unit_interval("rate", rate)
+        self.rate = proper_fraction("rate", rate)
         self.supports_masking = True
 
     def build(self, input_shape) -> None:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.layers.arguments import one_of, unit_interval
+from zoo.layers.arguments import one_of, proper_fraction
 
 SCORE_TRANSFORMS = ("none", "abs")
 _SAMPLE = 4096  # scores that are sorted for a first guess
@@ -44,7 +44,7 @@ def topk_mask(scores: Any, sparsity: float, score_transform: str = "none"):
 
     Reference: IteRand, Algorithm 2 (CalculateMask); What's Hidden in a Randomly Weighted Neural Network?, section 3.
     """
-    sparsity = unit_interval("sparsity", sparsity)
+    sparsity = proper_fraction("sparsity", sparsity)
     one_of("score_transform", score_transform, SCORE_TRANSFORMS)
     scores = ops.convert_to_tensor(scores)
     size = 0 if None in scores.shape else math.prod(scores.shape)
@@ -66,7 +66,7 @@ def topk_mask_numpy(scores: np.ndarray, sparsity: float, score_transform: str = 
     Raises:
         ValueError: If an argument is out of range, or a score is NaN.
     """
-    sparsity = unit_interval("sparsity", sparsity)
+    sparsity = proper_fraction("sparsity", sparsity)
     flat = np.asarray(scores).reshape(-1)
     flat = np.abs(flat) if one_of("score_transform", score_transform, SCORE_TRANSFORMS) == "abs" else flat
     _refuse_nan(bool(np.isnan(flat).any()))

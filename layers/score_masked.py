@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from zoo.layers import initializers
-from zoo.layers.arguments import one_of, positive_int, unit_interval
+from zoo.layers.arguments import one_of, positive_int, proper_fraction
 from zoo.layers.masks import SCORE_TRANSFORMS, topk_mask
 from zoo.layers.seeds import optional_seed
 
@@ -30,7 +30,7 @@ class ScoreMasked(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.activation = keras.activations.get(activation)
-        self.sparsity = unit_interval("sparsity", sparsity)
+        self.sparsity = proper_fraction("sparsity", sparsity)
         self.score_transform = one_of("score_transform", score_transform, SCORE_TRANSFORMS)
         self.seed = optional_seed("seed", seed)
         kernel_seed, score_seed = np.random.SeedSequence(self.seed).generate_state(2)

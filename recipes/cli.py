@@ -71,7 +71,7 @@ def train(
 ) -> None:
     """Train a recipe; Ctrl-C and SIGTERM save the state, --resume goes on from it."""
     from zoo.recipes.reporting.votes import report
-    from zoo.recipes.training.recipe import find
+    from zoo.recipes.training.recipe import find, parse_settings
     from zoo.recipes.training.train import train as run
 
     given = {key: value for key, value in {"epochs": epochs, "seed": seed}.items() if value is not None}
@@ -100,11 +100,11 @@ def evaluate(
     from zoo.recipes.reporting.results import append_results
     from zoo.recipes.reporting.votes import report
     from zoo.recipes.training.evaluate import evaluate as run
-    from zoo.recipes.training.trained import trained
+    from zoo.recipes.training.trained import load_trained
 
     one_of("vote", vote, (*VOTES, "all"))
     one_of("split", split, ("train", "val", "test"))
-    built = trained(model, weights, seed)
+    built = load_trained(model, weights, seed)
     chosen = data or built.data
     loaded = load(chosen, data_dir)
     rows = run(
@@ -138,6 +138,7 @@ def probe(
     from zoo.recipes.probe import probe as run
     from zoo.recipes.probe import table
     from zoo.recipes.reporting.results import append_results
+    from zoo.recipes.training.recipe import parse_settings
 
     rows = run(model, weights, parse_settings(settings), seed=seed, points=points, curve=curve)
     if out:
@@ -155,9 +156,9 @@ def export(
 ) -> None:
     """Export a trained model as a SavedModel; where it flips coins, with endpoints vote, mean, single and reseed."""
     import zoo
-    from zoo.recipes.training.trained import trained
+    from zoo.recipes.training.trained import load_trained
 
-    zoo.export(trained(model, weights, seed).model, path, overwrite=overwrite)
+    zoo.export(load_trained(model, weights, seed).model, path, overwrite=overwrite)
     print(f"Written to {path}")
 
 
@@ -174,6 +175,7 @@ def tune(
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Fix an option.")] = None,
 ) -> None:
     """Search a model's options and its optimiser's; the best is written as a recipe for `zoo train`."""
+    from zoo.recipes.training.recipe import parse_settings
     from zoo.recipes.tuning.tune import tune as run
 
     options = parse_settings(settings)
@@ -198,6 +200,7 @@ def reproduce(
     from zoo.recipes.experiments.catalogue import catalogue
     from zoo.recipes.experiments.coverage import coverage as covered
     from zoo.recipes.experiments.reproduce import reproduce as run
+    from zoo.recipes.training.recipe import parse_settings
 
     if list_ or coverage:
         print(catalogue() if list_ else covered())
@@ -233,20 +236,6 @@ def _stoppable(again: str) -> Iterator[None]:
     except Stopped as stopped:
         print(f"Stopped ({stopped.reason}); the state is saved. Go on with {again}.")
         raise typer.Exit(EXIT_CODES[stopped.reason]) from None
-
-
-def parse_settings(settings: list[str] | None) -> dict:
-    """KEY=VALUE pairs, values read as JSON where they are JSON and as text elsewhere."""
-    parsed = {}
-    for setting in settings or []:
-        key, equals, value = setting.partition("=")
-        if not equals:
-            raise ValueError(f"`--set` must be KEY=VALUE. Received: --set {setting}")
-        try:
-            parsed[key] = json.loads(value)
-        except json.JSONDecodeError:
-            parsed[key] = value
-    return parsed
 
 
 def _ints(name: str, text: str) -> list[int]:

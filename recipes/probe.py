@@ -10,13 +10,13 @@ import numpy as np
 
 import zoo
 from zoo.amplification.amplified import coins_off
-from zoo.graph import bare
+from zoo.graph import uncompiled
 from zoo.layers import PopulationDense
-from zoo.layers.arguments import natural, one_of
+from zoo.layers.arguments import int_at_least, one_of
 from zoo.probes.layer_outputs import called_once, probed_layers
 from zoo.recipes.experiments.experiment import Row
 from zoo.recipes.reporting.results import environment
-from zoo.recipes.training.trained import trained
+from zoo.recipes.training.trained import load_trained
 
 _MOST = 2**25  # numbers in the layers' outputs that are made at once
 CURVES = {"great_circle": zoo.probes.great_circle, "line": zoo.probes.line}
@@ -49,8 +49,8 @@ def probe(
     Raises:
         ValueError: If an argument is out of range, or a coin of the model has no mean.
     """
-    natural("seed", seed)
-    natural("points", points, minimum=2)
+    int_at_least("seed", seed)
+    int_at_least("points", points, minimum=2)
     one_of("curve", curve, tuple(CURVES))
     model = _coins_off(_built(name, weights, dict(options or {}), seed))
     way = trajectory(model, seed, points, curve)
@@ -99,7 +99,7 @@ def _built(name: str, weights: str | None, options: dict[str, Any], seed: int) -
         return zoo.build(name, weights=weights, seed=seed, **options)
     if options:
         raise ValueError(f"`options` must be those of the run in {name!r}. Received: options={options}")
-    return trained(name, weights, seed).model
+    return load_trained(name, weights, seed).model
 
 
 def _coins_off(model: keras.Model) -> keras.Model:
@@ -113,7 +113,7 @@ def _coins_off(model: keras.Model) -> keras.Model:
 
 
 def _batch_size(model: keras.Model) -> int:
-    graph = bare(model)
+    graph = uncompiled(model)
     outputs = [called_once(graph, name).outputs[0] for name in probed_layers(model, None)]
     return min(max(_MOST // sum(math.prod(y.shape[1:]) for y in outputs), 1), 1024)
 

@@ -3,7 +3,7 @@
 import keras
 
 
-def bare(model: keras.Model) -> keras.Model:
+def uncompiled(model: keras.Model) -> keras.Model:
     """The same layers, variables and name as an uncompiled Functional model.
 
     Raises:

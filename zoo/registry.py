@@ -86,7 +86,7 @@ def build(
         ValueError: If the name, an option or the weights' name is unknown, or the weights do not fit or are damaged.
         FileNotFoundError: If `weights` is a path and there is no such file.
     """
-    found = entry(name)
+    found = find(name)
     for option in options:
         check_known("option", option, found.options)
     if weights is None:
@@ -114,7 +114,7 @@ def card(name: str) -> str:
     """
     from zoo.weights import pretrained
 
-    found = entry(name)
+    found = find(name)
     lines = [f"# {name}", "", inspect.cleandoc(found.builder.__doc__ or ""), ""]
     lines += [f"Paper: {found.paper}, {found.section}", "", "## Options", ""]
     lines += [f"- `{option}` = `{default!r}`" for option, default in found.options.items()]
@@ -124,7 +124,7 @@ def card(name: str) -> str:
     return "\n".join(lines)
 
 
-def entry(name: str) -> Entry:
+def find(name: str) -> Entry:
     """The registered builder, its paper and its search space; `ValueError` with a hint if there is none."""
     check_known("name", name, _MODELS)
     return _MODELS[name]

@@ -43,7 +43,7 @@ def hypermodel(
             is neither a list of choices of one type nor a pair `(low, high)` of ints or floats.
         FileNotFoundError: If the data set is not there.
     """
-    entry = registry.entry(name)
+    entry = registry.find(name)
     for option in options:
         check_known("option", option, entry.options)
     space = {option: spec for option, spec in entry.search.items() if option not in options}
@@ -88,7 +88,7 @@ class RegisteredHyperModel(keras_tuner.HyperModel):
         Raises:
             keras_tuner.errors.FailedTrialError: If the loss is no longer finite.
         """
-        if needed := registry.entry(str(self.name)).callback:
+        if needed := registry.find(str(self.name)).callback:
             kwargs["callbacks"] = [needed(seed=self.seed), *(kwargs.get("callbacks") or [])]
         if args or kwargs.get("x") is not None:
             return model.fit(*args, **kwargs)

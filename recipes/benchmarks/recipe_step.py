@@ -15,8 +15,7 @@ import numpy as np
 from zoo.data.batches import Batches, fit_input
 from zoo.data.datasets import Dataset
 from zoo.data.split import Split
-from zoo.recipes.cli import parse_settings
-from zoo.recipes.training.recipe import find
+from zoo.recipes.training.recipe import find, parse_settings
 from zoo.recipes.training.train import build
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from zoo.layers.arguments import check_known, natural
+from zoo.layers.arguments import check_known, int_at_least
 from zoo.recipes.experiments.measured_minutes import MINUTES
 
 Row = dict[str, Any]
@@ -47,7 +47,7 @@ class Experiment(NamedTuple):
 _EXPERIMENTS: dict[str, Experiment] = {}
 
 
-def add(name: str, experiment: Experiment) -> None:
+def register(name: str, experiment: Experiment) -> None:
     """Register an experiment; `ValueError` if the name is taken."""
     if name in _EXPERIMENTS:
         raise ValueError(f"An experiment is already registered under this name. Received: name={name!r}")
@@ -98,7 +98,7 @@ def _check_one(key: str, value: Any, defaults: list, allowed: tuple | None) -> N
     if allowed is not None and value not in allowed:
         raise ValueError(f"`{key}` must be one of {', '.join(map(repr, allowed))}. Received: {key}={value!r}")
     if kind is int:
-        natural(key, value, minimum=0 if 0 in defaults else 1)
+        int_at_least(key, value, minimum=0 if 0 in defaults else 1)
     elif kind is float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
             raise ValueError(f"`{key}` must be a number >= 0. Received: {key}={value!r}")

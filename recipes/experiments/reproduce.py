@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.layers.arguments import natural
+from zoo.layers.arguments import int_at_least
 from zoo.recipes.experiments.experiment import Row, find, resolve
 from zoo.recipes.reporting.markdown import write
 from zoo.recipes.reporting.results import append_results, environment, read_results
@@ -57,7 +57,7 @@ def reproduce(
     experiment, path = find(name), Path(out) / "results.jsonl"
     given = dict(settings or {}) | ({} if repetitions is None else {"repetitions": repetitions})
     chosen = resolve(experiment, budget, given)
-    fixed = {"recipe": name, "seed": natural("seed", seed), "settings": _fixed(chosen), **environment()}
+    fixed = {"recipe": name, "seed": int_at_least("seed", seed), "settings": _fixed(chosen), **environment()}
     done = _finished(path)
     _check_same(done, fixed, path)
     prepared = experiment.prepare(chosen, data_dir)

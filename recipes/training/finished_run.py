@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import zoo
 from zoo.recipes.reporting.results import read_results
 from zoo.recipes.training.recipe import Recipe
-from zoo.recipes.training.trained import Trained, trained
+from zoo.recipes.training.trained import Trained, load_trained
 
 
 class FinishedRun(NamedTuple):
@@ -100,6 +100,6 @@ def trained_model(setting: str, name: str, seed: int | None = None) -> Trained:
     """
     trained_options(setting, name)
     if not is_published(name):
-        return trained(name, None, seed)
+        return load_trained(name, None, seed)
     model, _, weights = name.partition(":")
-    return trained(model, weights or None, seed)
+    return load_trained(model, weights or None, seed)

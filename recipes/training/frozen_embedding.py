@@ -2,7 +2,7 @@
 
 import keras
 
-from zoo.recipes.training.trained import trained
+from zoo.recipes.training.trained import load_trained
 
 _LAYER = "embedding"
 
@@ -20,7 +20,7 @@ def take_frozen_embedding(model: keras.Model, run: str) -> None:
 
     Reference: Coin-Flipping Neural Networks, appendix E.
     """
-    source, target = (_up_to_embedding(one) for one in (trained(run).model, model))
+    source, target = (_up_to_embedding(one) for one in (load_trained(run).model, model))
     shapes = [[tuple(weight.shape) for weight in half.weights] for half in (source, target)]
     if shapes[0] != shapes[1]:
         raise ValueError(

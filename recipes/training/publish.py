@@ -14,7 +14,7 @@ from zoo.recipes.reporting.results import read_results
 from zoo.recipes.reporting.votes import coins_sentence, vote_table
 from zoo.recipes.training.checkpoint import write_json
 from zoo.recipes.training.recipe import Recipe, find, names
-from zoo.recipes.training.trained import trained
+from zoo.recipes.training.trained import load_trained
 from zoo.weights import pretrained
 
 # Options that may differ from training without contradicting the weights.
@@ -39,7 +39,7 @@ def publish(run: Path, name: str, folder: Path, note: str = "") -> dict[str, Any
     config = json.loads((run / "config.json").read_text())
     results = read_results(run / "results.jsonl")
     recipe = Recipe.from_dict(config["recipe"])
-    model = trained(str(run), seed=recipe.seed).model
+    model = load_trained(str(run), seed=recipe.seed).model
     target = f"{recipe.model}-{name}/model" + (".supermask" if masked_layers(model) else ".weights.h5")
     (folder / target).parent.mkdir(parents=True, exist_ok=True)
     (zoo.save_supermask if masked_layers(model) else zoo.save_weights)(model, folder / target)

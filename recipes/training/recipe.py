@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.layers.arguments import check_known
-from zoo.registry import entry
+from zoo.registry import find as find_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Recipe:
         for key in ("frozen_from", "start_from"):
             if getattr(self, key) is not None and not isinstance(getattr(self, key), str):
                 self._refuse(key, "None or a text")
-        if not {"input_shape", "classes"} <= set(entry(self.model).options):
+        if not {"input_shape", "classes"} <= set(find_model(self.model).options):
             self._refuse("model", "a model of images, with the options input_shape and classes")
         if isinstance(self.samples, list):
             object.__setattr__(self, "samples", tuple(self.samples))
@@ -113,7 +113,7 @@ class Recipe:
         if not _is_number(self.momentum) or not 0 <= self.momentum < 1:
             self._refuse("momentum", "in [0, 1)")
         for option in self.options:
-            check_known("key", option, entry(self.model).options)
+            check_known("key", option, find_model(self.model).options)
 
     def replace(self, settings: dict[str, Any]) -> "Recipe":
         """The recipe with other values; a key is one of the recipe's fields or of the model's options.
@@ -124,7 +124,7 @@ class Recipe:
             ValueError: If a key does not exist (the nearest match is shown) or a value is outside its range.
         """
         fields = {field.name for field in dataclasses.fields(self)}
-        options = set(entry(settings.get("model", self.model)).options)
+        options = set(find_model(settings.get("model", self.model)).options)
         changes: dict[str, Any] = {"options": dict(self.options)}
         for key, value in settings.items():
             check_known("key", key, fields | options | {f"options.{option}" for option in options})
@@ -165,7 +165,7 @@ _CHOICES: dict[str, tuple] = {
 _RECIPES: dict[str, Recipe] = {}
 
 
-def add(recipe: Recipe) -> Recipe:
+def register(recipe: Recipe) -> Recipe:
     """Register a recipe under its name; `ValueError` if the name is taken."""
     if recipe.name in _RECIPES:
         raise ValueError(f"A recipe is already registered under this name. Received: name={recipe.name!r}")
@@ -206,3 +206,17 @@ def _is_int(value: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def parse_settings(settings: list[str] | None) -> dict:
+    """KEY=VALUE pairs, values read as JSON where they are JSON and as text elsewhere."""
+    parsed = {}
+    for setting in settings or []:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise ValueError(f"`--set` must be KEY=VALUE. Received: --set {setting}")
+        try:
+            parsed[key] = json.loads(value)
+        except json.JSONDecodeError:
+            parsed[key] = value
+    return parsed

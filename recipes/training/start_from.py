@@ -6,7 +6,7 @@ import keras
 
 import zoo
 from zoo.recipes.training.recipe import Recipe
-from zoo.recipes.training.trained import trained
+from zoo.recipes.training.trained import load_trained
 
 
 def start_from(model: keras.Model, recipe: Recipe, weights: str) -> None:
@@ -35,6 +35,6 @@ def start_from(model: keras.Model, recipe: Recipe, weights: str) -> None:
 
 def _source(model: keras.Model, recipe: Recipe, weights: str) -> keras.Model:
     if (Path(weights) / "config.json").is_file():
-        return trained(weights).model
+        return load_trained(weights).model
     options = {"input_shape": model.input_shape[1:], "classes": model.output_shape[-1], **recipe.options}
     return zoo.build(recipe.model, weights=weights, **options)

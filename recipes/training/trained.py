@@ -18,7 +18,7 @@ class Trained(NamedTuple):
     recipe: str
 
 
-def trained(name: str, weights: str | None = None, seed: int | None = None) -> Trained:
+def load_trained(name: str, weights: str | None = None, seed: int | None = None) -> Trained:
     """Build a model with its weights.
 
     Args:
@@ -39,7 +39,7 @@ def trained(name: str, weights: str | None = None, seed: int | None = None) -> T
             "`name` must be a model's name or the folder of a run; there is no config.json in this one. "
             f"Received: name={name!r}"
         )
-    zoo.registry.entry(name)
+    zoo.registry.find(name)
     published = [row for row in zoo.weights.pretrained.manifest() if row["model"] == name]
     known = [row["weights"] for row in published]
     if weights is None and len(known) != 1:

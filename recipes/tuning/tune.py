@@ -71,7 +71,7 @@ def tune(
 
 def _prepared(name: str, data: str, data_dir: str | None, options: dict[str, Any], **settings: Any):
     """The recipe that the search completes, and the hypermodel; what is wrong with them is said here."""
-    zoo.registry.entry(name)
+    zoo.registry.find(name)
     if data.lower().endswith(".npz"):
         data = str(Path(data).expanduser().resolve())  # the best recipe can be trained from any folder
     recipe = Recipe(name=f"{name}_tuned", model=name, data=data, options=options, schedule="constant", **settings)

@@ -79,10 +79,10 @@ def test_unknown_option_gets_a_hint():
 
 
 def test_a_name_is_registered_once(models):
-    first = registry.entry("c").builder
+    first = registry.find("c").builder
     with pytest.raises(ValueError, match="name='c'"):
         models(_named("c"))
-    assert registry.entry("c").builder is first
+    assert registry.find("c").builder is first
 
 
 def test_search_must_name_an_option(models):
@@ -96,7 +96,7 @@ def _toy_with_units(units=1, seed=None):
 
 
 def test_entry_remembers_what_was_registered(models):
-    entry = registry.entry("b_net")
+    entry = registry.find("b_net")
     assert (entry.paper, entry.section, entry.search) == ("Of Toys", "section 9", {"units": [1, 2]})
     assert entry.options == {"units": 2, "rate": 0.5}
 

@@ -77,7 +77,7 @@ def test_the_zoo_still_refuses_what_it_does_not_have():
 @pytest.mark.parametrize("name", zoo.list_models())
 def test_the_space_is_what_stands_beside_the_builder(name):
     found = declared(zoo.tuning.hypermodel(name, dataset((32, 32, 3))))
-    search = registry.entry(name).search
+    search = registry.find(name).search
     assert set(found) == {*search, *OPTIMIZER}
     for option, spec in search.items():
         entry = found[option]
@@ -101,7 +101,7 @@ def test_sampled_configurations_build(name, seed):
     model = hypermodel.build(sampled(hypermodel, seed))
     assert model.compiled
     assert model.name == name
-    if "input_shape" in registry.entry(name).options:
+    if "input_shape" in registry.find(name).options:
         assert (model.input_shape, model.output_shape) == ((None, 32, 32, 3), (None, 4))
 
 
@@ -276,5 +276,5 @@ def test_fit_adds_the_callback_that_a_model_needs(register):
 
 
 def test_iterand_is_tuned_with_its_redraws():
-    assert zoo.registry.entry("conv6_iterand").callback is RandomizePruned
-    assert zoo.registry.entry("conv6_edge_popup").callback is None
+    assert zoo.registry.find("conv6_iterand").callback is RandomizePruned
+    assert zoo.registry.find("conv6_edge_popup").callback is None

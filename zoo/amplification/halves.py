@@ -6,7 +6,7 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
-from zoo.graph import bare, describe
+from zoo.graph import describe, uncompiled
 from zoo.layers import Amplify, HyperDense, MajorityVote, SharedDraws
 from zoo.layers.coins import is_coin
 from zoo.layers.random_input import FIXED_ROWS
@@ -69,7 +69,9 @@ def with_coins(model: keras.Model, samples: int, vote: str, flip_at_inference: b
         return replaced[layer]
 
     _split(model)  # refuses what is not a coin-flipping model
-    return keras.models.clone_model(bare(model), clone_function=replace)  # a compiled clone would be compiled, too
+    return keras.models.clone_model(
+        uncompiled(model), clone_function=replace
+    )  # a compiled clone would be compiled, too
 
 
 def flipping_graph(model: keras.Model) -> CoinGraph:
@@ -97,7 +99,7 @@ def _replacement(layer, samples: int, vote: str, flip_at_inference: bool) -> ker
 
 
 def _split(model: keras.Model) -> CoinGraph:
-    model = bare(model)
+    model = uncompiled(model)
     if any(isinstance(layer, SharedDraws) for layer in model.layers):
         # A model from its input and from the middle gives the input another history: the first could not be saved.
         model = keras.models.clone_model(model, clone_function=lambda layer: layer)

@@ -20,13 +20,13 @@ def features(x, blocks: Sequence[int], weight_decay: float, seeds: Iterator[int]
         weight_decay: Coupled L2 of every kernel.
         seeds: One is taken for every convolution.
     """
-    x = keras.layers.ReLU()(conv(x, 16, 3, 1, weight_decay, seeds))
+    x = keras.layers.ReLU()(conv_norm(x, 16, 3, 1, weight_decay, seeds))
     for stage, count in enumerate(blocks):
         for block in range(count):
             filters, strides = 16 * 2**stage, 2 if stage and not block else 1
             skipped = shortcut(x, filters, strides, weight_decay, seeds)
-            y = keras.layers.ReLU()(conv(x, filters, 3, strides, weight_decay, seeds))
-            y = conv(y, filters, 3, 1, weight_decay, seeds)
+            y = keras.layers.ReLU()(conv_norm(x, filters, 3, strides, weight_decay, seeds))
+            y = conv_norm(y, filters, 3, 1, weight_decay, seeds)
             x = keras.layers.ReLU()(keras.layers.Add()([y, skipped]))
     pooling = keras.layers.GlobalAveragePooling2D if len(x.shape) == 4 else keras.layers.GlobalAveragePooling1D
     return pooling()(x)
@@ -44,7 +44,7 @@ def blocks_of(depth: int) -> tuple[int, int, int]:
     return (each + (more > 0), each + (more > 1), each)
 
 
-def conv(x, filters: int, size: int, strides: int, weight_decay: float, seeds: Iterator[int]):
+def conv_norm(x, filters: int, size: int, strides: int, weight_decay: float, seeds: Iterator[int]):
     """Convolution without bias, then batch normalisation (which sees every flip's rows in training)."""
     kind = keras.layers.Conv2D if len(x.shape) == 4 else keras.layers.Conv1D
     x = kind(
@@ -59,7 +59,7 @@ def conv(x, filters: int, size: int, strides: int, weight_decay: float, seeds: I
     return BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
 
 
-def dense(units: int, weight_decay: float, seeds: Iterator[int], name: str | None = None) -> keras.layers.Dense:
+def linear(units: int, weight_decay: float, seeds: Iterator[int], name: str | None = None) -> keras.layers.Dense:
     """A linear layer with a bias."""
     return keras.layers.Dense(
         units,
@@ -71,4 +71,4 @@ def dense(units: int, weight_decay: float, seeds: Iterator[int], name: str | Non
 
 def shortcut(x, filters: int, strides: int, weight_decay: float, seeds: Iterator[int]):
     """`x` itself, or its 1x1 projection where the number of channels changes."""
-    return x if x.shape[-1] == filters else conv(x, filters, 1, strides, weight_decay, seeds)
+    return x if x.shape[-1] == filters else conv_norm(x, filters, 1, strides, weight_decay, seeds)

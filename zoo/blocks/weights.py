@@ -9,7 +9,7 @@ from zoo.layers import BatchNormalization, KaimingUniform, ScoreMaskedConv, Scor
 from zoo.layers.arguments import non_negative_float, positive_float
 
 
-class Method(NamedTuple):
+class LayerMakers(NamedTuple):
     """The layers with weights that a builder uses; none has a bias."""
 
     conv: Callable[..., keras.layers.Layer]
@@ -17,7 +17,7 @@ class Method(NamedTuple):
     normalization: Callable[[], keras.layers.Layer]
 
 
-def dense(weight_decay: float, seeds: Iterator[int]) -> Method:
+def trained(weight_decay: float, seeds: Iterator[int]) -> LayerMakers:
     """Ordinary trained weights, drawn from KU; batch normalisation with trained scale and offset."""
 
     def options() -> dict[str, Any]:
@@ -27,7 +27,7 @@ def dense(weight_decay: float, seeds: Iterator[int]) -> Method:
             "kernel_regularizer": coupled(weight_decay),
         }
 
-    return Method(
+    return LayerMakers(
         lambda *args, **kwargs: keras.layers.Conv2D(*args, **kwargs, **options()),
         lambda *args, **kwargs: keras.layers.Dense(*args, **kwargs, **options()),
         lambda: BatchNormalization(momentum=0.9, epsilon=1e-5),
@@ -36,7 +36,7 @@ def dense(weight_decay: float, seeds: Iterator[int]) -> Method:
 
 def masked(
     sparsity: float, kernel_initializer: Any, score_transform: str, weight_decay: float, seeds: Iterator[int]
-) -> Method:
+) -> LayerMakers:
     """Frozen random weights under a trained mask; batch normalisation has nothing to train."""
 
     def options() -> dict[str, Any]:
@@ -48,7 +48,7 @@ def masked(
             "seed": next(seeds),
         }
 
-    return Method(
+    return LayerMakers(
         lambda *args, **kwargs: ScoreMaskedConv(*args, **kwargs, **options()),
         lambda *args, **kwargs: ScoreMaskedDense(*args, **kwargs, **options()),
         lambda: BatchNormalization(momentum=0.9, epsilon=1e-5, center=False, scale=False),

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.layers.arguments import natural
+from zoo.layers.arguments import int_at_least
 
 _AREA = (0.08, 1.0)
 _RATIO = (3 / 4, 4 / 3)
@@ -67,7 +67,7 @@ def resized_crop_and_flip(images: np.ndarray, rng: np.random.Generator, padding:
     check_batch(images)
     if images.dtype.kind not in "uif":
         raise ValueError(f"`images` must be ints or floats. Received: images.dtype={images.dtype}")
-    padding = natural("padding", padding)
+    padding = int_at_least("padding", padding)
     n, height, width, channels = images.shape
     high, broad = height + 2 * padding, width + 2 * padding
     draws = rng.random((n, DRAWS))
@@ -115,7 +115,7 @@ def crop_and_flip(images: np.ndarray, rng: np.random.Generator, padding: int = 4
         ValueError: If `images` has no four axes or `padding` is negative.
     """
     check_batch(images)
-    padding = natural("padding", padding)
+    padding = int_at_least("padding", padding)
     n, height, width, _ = images.shape
     rows = rng.integers(0, 2 * padding, size=(n, 1), endpoint=True) + np.arange(height)
     columns = rng.integers(0, 2 * padding, size=(n, 1), endpoint=True) + np.arange(width)

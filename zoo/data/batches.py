@@ -7,7 +7,7 @@ import numpy as np
 
 from zoo.data.augmentation import crop_and_flip, resized_crop_and_flip
 from zoo.data.lazy_images import LazyImages, as_images
-from zoo.layers.arguments import natural
+from zoo.layers.arguments import int_at_least
 
 _AUGMENT = (None, "crop", "crop_flip", "resized_crop_flip")
 
@@ -59,16 +59,16 @@ class Batches(keras.utils.PyDataset):
             )
         if augment is not None and self.x.ndim != 4:
             raise ValueError(f"`x` must have shape (n, h, w, c) to augment it. Received: x.shape={self.x.shape}")
-        self.batch_size = natural("batch_size", batch_size, minimum=1)
+        self.batch_size = int_at_least("batch_size", batch_size, minimum=1)
         self.shuffle, self.augment = bool(shuffle), augment
         self._cuts_stored = augment == "resized_crop_flip" and isinstance(self.x, LazyImages)
         if padding is None:
             padding = max(1, self.x.shape[1] // 8) if augment and not self._cuts_stored else 0
-        self.padding = natural("padding", padding)
+        self.padding = int_at_least("padding", padding)
         if self.padding and self._cuts_stored:
             raise ValueError(f"`padding` must be None or 0 where stored images are cut. Received: padding={padding!r}")
-        self.seed, self.epoch = natural("seed", seed), natural("epoch", epoch)
-        self.start = natural("start", start)
+        self.seed, self.epoch = int_at_least("seed", seed), int_at_least("epoch", epoch)
+        self.start = int_at_least("start", start)
         if self.start >= self._batches:
             raise ValueError(f"`start` must be below {self._batches}, the batches of an epoch. Received: start={start}")
         rng = np.random.default_rng(np.random.SeedSequence([self.seed, self.epoch]))

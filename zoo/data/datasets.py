@@ -12,7 +12,7 @@ from zoo.data.lazy_images import LazyImages
 from zoo.data.npz import read_npz
 from zoo.data.split import Split
 from zoo.data.tfds import read_tfds
-from zoo.layers.arguments import check_known, natural
+from zoo.layers.arguments import check_known, int_at_least
 
 _NAMES = ("digits", "cifar10", "cifar100", "fashion_mnist", "imagenet2012", "mnist")
 
@@ -75,7 +75,7 @@ def load(
     _check_validation(validation)
     if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or seed < 0:
         raise ValueError(f"`seed` must be an int >= 0. Received: seed={seed!r}")
-    train, val, test = _read(name, data_dir, download, natural("image_size", image_size, minimum=1))
+    train, val, test = _read(name, data_dir, download, int_at_least("image_size", image_size, minimum=1))
     if val is None:
         train, val = _hold_out(train, validation, int(seed))
     return Dataset(train, val, test)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.augmentation import DRAWS, mirrored, random_windows
-from zoo.layers.arguments import natural
+from zoo.layers.arguments import int_at_least
 
 _RESIZED = 256 / 224  # shorter side of an image before its centre is cut out, over the size of what is cut
 
@@ -39,7 +39,7 @@ class LazyImages:
     ndim = 4
 
     def __init__(self, files: Sequence[str], where: np.ndarray, size: int = 224) -> None:
-        self.files, self.where, self.size = files, where, natural("size", size, minimum=1)
+        self.files, self.where, self.size = files, where, int_at_least("size", size, minimum=1)
 
     def __len__(self) -> int:
         """Number of images."""

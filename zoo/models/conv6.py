@@ -2,7 +2,7 @@
 
 import keras
 
-from zoo.blocks import weights as methods
+from zoo.blocks import weights
 from zoo.blocks.images import check_images
 from zoo.layers import NormalizePixels, RandomizePruned
 from zoo.layers.seeds import layer_seeds
@@ -29,7 +29,7 @@ def conv6(
     `weight_decay` is coupled: weight_decay/2 times the squared norm of every kernel is added to the loss.
     Paper: 87.69 +- 0.36 % on CIFAR-10, 79.51 +- 0.88 % at width 0.25.
     """
-    return _conv6(input_shape, classes, width, mean, variance, methods.dense(weight_decay, layer_seeds(seed)))
+    return _conv6(input_shape, classes, width, mean, variance, weights.trained(weight_decay, layer_seeds(seed)))
 
 
 @register(paper=_PAPER, section=_SECTION, search=_MASKED_SEARCH)
@@ -53,7 +53,7 @@ def conv6_edge_popup(
     Paper: 87.60 +- 0.11 % on CIFAR-10 with SC, 70.35 +- 1.16 % at width 0.25.
     """
     seeds = layer_seeds(seed)
-    method = methods.masked(sparsity, kernel_initializer, score_transform, weight_decay, seeds)
+    method = weights.masked(sparsity, kernel_initializer, score_transform, weight_decay, seeds)
     return _conv6(input_shape, classes, width, mean, variance, method)
 
 
@@ -74,20 +74,20 @@ def conv6_iterand(
     The network is that of `conv6_edge_popup`: the callback makes the difference.
     Paper: 88.80 +- 0.20 % on CIFAR-10 with SC, 75.16 +- 0.23 % at width 0.25.
     """
-    method = methods.masked(sparsity, kernel_initializer, "none", weight_decay, layer_seeds(seed))
+    method = weights.masked(sparsity, kernel_initializer, "none", weight_decay, layer_seeds(seed))
     return _conv6(input_shape, classes, width, mean, variance, method)
 
 
-def _conv6(input_shape, classes, width, mean, variance, method: methods.Method) -> keras.Model:
+def _conv6(input_shape, classes, width, mean, variance, method: weights.LayerMakers) -> keras.Model:
     check_images(input_shape, classes)
     inputs = keras.Input(input_shape)
     x = NormalizePixels(mean, variance)(inputs)
     for base in (64, 128, 256):
         for _ in range(2):
-            x = method.conv(methods.channels(base, width), 3, padding="same", activation="relu")(x)
+            x = method.conv(weights.channels(base, width), 3, padding="same", activation="relu")(x)
         x = keras.layers.MaxPooling2D()(x)
     x = keras.layers.Flatten()(x)
     for _ in range(2):
-        x = method.linear(methods.channels(256, width), activation="relu")(x)
+        x = method.linear(weights.channels(256, width), activation="relu")(x)
     logits = method.linear(classes, name="logits")(x)
     return keras.Model(inputs, keras.layers.Softmax(dtype="float32")(logits))

@@ -3,7 +3,7 @@
 import keras
 
 from zoo.blocks.images import check_images
-from zoo.blocks.residual import conv, dense, shortcut
+from zoo.blocks.residual import conv_norm, linear, shortcut
 from zoo.layers import Amplify, CoinFlipDropout, MajorityVote, NormalizePixels
 from zoo.layers.arguments import one_of
 from zoo.layers.seeds import layer_seeds
@@ -91,23 +91,23 @@ def _dropout_resnet(
 
     inputs = keras.Input(input_shape)
     x = NormalizePixels(mean, variance)(inputs)
-    x = _activate(conv(x, 16, 3, 1, weight_decay, seeds))
+    x = _activate(conv_norm(x, 16, 3, 1, weight_decay, seeds))
     for stage, filters in enumerate((16, 32, 64)):
         for block in range(blocks):
             strides = 2 if stage and not block else 1
             first = not stage and not block
             skipped = shortcut(x, filters, strides, weight_decay, seeds)
-            x = _activate(conv(x, filters, 3, strides, weight_decay, seeds))
+            x = _activate(conv_norm(x, filters, 3, strides, weight_decay, seeds))
             if inner:
                 if first:  # the first coin: whatever meets it is repeated from here on
                     x, skipped = amplify(x), amplify(skipped)
                 x = flip(x)
-            x = conv(x, filters, 3, 1, weight_decay, seeds)
+            x = conv_norm(x, filters, 3, 1, weight_decay, seeds)
             x = _activate(keras.layers.Add()([x, skipped]))
             if not inner:
                 x = flip(amplify(x) if first else x)
     x = flip(keras.layers.GlobalAveragePooling2D()(x))
-    logits = dense(classes, weight_decay, seeds, name="logits")(x)
+    logits = linear(classes, weight_decay, seeds, name="logits")(x)
     vote = "majority" if flip_at_inference else "mean"  # without coins the mean is the plain softmax
     return keras.Model(inputs, MajorityVote(samples, vote)(logits))
 

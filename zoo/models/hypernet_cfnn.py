@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import keras
 
 from zoo.blocks.images import check_images
-from zoo.blocks.residual import blocks_of, dense, features
+from zoo.blocks.residual import blocks_of, features, linear
 from zoo.blocks.weights import coupled
 from zoo.layers import HyperDense, Hyperfan, MajorityVote, NormalizePixels, RandomInput, SharedDraws
 from zoo.layers.arguments import positive_int
@@ -45,7 +45,7 @@ def hypernet_cfnn(
     draws = SharedDraws(samples)(embedding)
     label = RandomInput(classes, "categorical", seed=next(seeds))(draws)
     drawn = _generated(draws, label, embedding_dim, weight_decay, seeds)
-    candidate = dense(embedding_dim, weight_decay, seeds, name="candidate")(drawn)
+    candidate = linear(embedding_dim, weight_decay, seeds, name="candidate")(drawn)
     drawn = _generated(draws, label, embedding_dim, weight_decay, seeds, candidate)
     theta = keras.layers.Dense(  # the two linear heads, of w and of -b, as one
         HyperDense.parameter_count(embedding_dim, classes),
@@ -74,7 +74,7 @@ def hypernet_deterministic(
     """
     seeds = layer_seeds(seed)
     inputs, embedding = _embedding(input_shape, classes, depth, embedding_dim, weight_decay, mean, variance, seeds)
-    logits = dense(classes, weight_decay, seeds, name="logits")(embedding)
+    logits = linear(classes, weight_decay, seeds, name="logits")(embedding)
     return keras.Model(inputs, keras.layers.Softmax(dtype="float32")(logits))
 
 
@@ -84,12 +84,12 @@ def _embedding(input_shape, classes, depth, embedding_dim, weight_decay, mean, v
     positive_int("embedding_dim", embedding_dim)
     inputs = keras.Input(input_shape)
     x = features(NormalizePixels(mean, variance)(inputs), blocks_of(depth), weight_decay, seeds)
-    return inputs, dense(embedding_dim, weight_decay, seeds, name="embedding")(x)
+    return inputs, linear(embedding_dim, weight_decay, seeds, name="embedding")(x)
 
 
 def _generated(draws, label, length: int, weight_decay: float, seeds: Iterator[int], candidate=None):
     """Features of a generator's one-dimensional ResNet of noise, the class's embedding and perhaps a candidate."""
     noise = RandomInput(length, seed=next(seeds))(draws)
-    channels = [noise, dense(length, weight_decay, seeds)(label), *([] if candidate is None else [candidate])]
+    channels = [noise, linear(length, weight_decay, seeds)(label), *([] if candidate is None else [candidate])]
     stacked = keras.layers.Concatenate()([keras.layers.Reshape((length, 1))(channel) for channel in channels])
     return features(stacked, _GENERATOR, weight_decay, seeds)

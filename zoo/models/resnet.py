@@ -2,7 +2,7 @@
 
 import keras
 
-from zoo.blocks import weights as methods
+from zoo.blocks import weights
 from zoo.blocks.images import check_images
 from zoo.blocks.weights import Method, channels
 from zoo.layers import NormalizePixels, RandomizePruned
@@ -41,7 +41,7 @@ def _dense(depth: int) -> None:
     def builder(
         input_shape=(32, 32, 3), classes=10, width=1.0, weight_decay=0.0, mean=0.5, variance=0.0625, seed=None
     ) -> keras.Model:
-        method = methods.dense(weight_decay, layer_seeds(seed))
+        method = weights.trained(weight_decay, layer_seeds(seed))
         return _resnet(depth, input_shape, classes, width, mean, variance, method)
 
     builder.__name__ = f"resnet{depth}"
@@ -62,7 +62,7 @@ def _masked(depth: int, name: str, how: str) -> None:
         variance=0.0625,
         seed=None,
     ) -> keras.Model:
-        method = methods.masked(sparsity, kernel_initializer, score_transform, weight_decay, layer_seeds(seed))
+        method = weights.masked(sparsity, kernel_initializer, score_transform, weight_decay, layer_seeds(seed))
         return _resnet(depth, input_shape, classes, width, mean, variance, method)
 
     builder.__name__ = f"resnet{depth}_{name}"

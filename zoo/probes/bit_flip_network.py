@@ -15,7 +15,7 @@ from zoo.graph import describe
 from zoo.layers import PopulationDense
 from zoo.layers.arguments import boolean
 from zoo.probes.layer_outputs import called_once, single
-from zoo.probes.model_parts import after, ends_with_sigmoid, linear_part
+from zoo.probes.model_parts import ends_with_sigmoid, linear_part, part_after
 
 _MOST = 2**27  # numbers in the rows of a first layer, 512 MB
 _ROWS = 256  # of them that are made at once
@@ -38,7 +38,7 @@ class Second(NamedTuple):
     outputs: Outputs
 
 
-class Network(NamedTuple):
+class BitFlipNetwork(NamedTuple):
     """What it takes to flip bits of strings of one network, in NumPy.
 
     `zero` are the first pre-activations `(*units)` of the string 0, `rows` `(bits, *units)` what each bit adds to them;
@@ -65,7 +65,7 @@ class Network(NamedTuple):
         return self.outputs(h.reshape(-1, *self.zero.shape)).reshape(h.shape[:2])
 
 
-def flipped(model: keras.Model, networks: bool = False) -> list[Network]:
+def bit_flip_networks(model: keras.Model, networks: bool = False) -> list[BitFlipNetwork]:
     """The network of a model, or all networks of a population.
 
     Where everything passes through one layer with a kernel whose pre-activations are affine in the input, only what
@@ -119,7 +119,7 @@ def _chain(graph: keras.Model, kind: type) -> list[Any]:
     return chain if plain and all(len(layer.input.shape) == 2 for layer in chain[:1]) else []
 
 
-def _dense(chain: list[Any], weights: list[tuple[np.ndarray, np.ndarray]]) -> Network:
+def _dense(chain: list[Any], weights: list[tuple[np.ndarray, np.ndarray]]) -> BitFlipNetwork:
     activations = [_NUMPY[layer.activation.__name__] for layer in chain]
 
     def above(number: int) -> Outputs:
@@ -134,16 +134,16 @@ def _dense(chain: list[Any], weights: list[tuple[np.ndarray, np.ndarray]]) -> Ne
 
     kernel, bias = weights[0]
     with_second = len(chain) > 1 and chain[0].activation.__name__ == "relu"
-    return Network(bias, kernel, above(0), Second(*weights[1], above(1)) if with_second else None)
+    return BitFlipNetwork(bias, kernel, above(0), Second(*weights[1], above(1)) if with_second else None)
 
 
-def _through(graph: keras.Model, first: keras.layers.Layer) -> Network | None:
+def _through(graph: keras.Model, first: keras.layers.Layer) -> BitFlipNetwork | None:
     """By the first layer; None if not everything passes through it or it is not affine in the input."""
     shape = graph.input_shape[1:]
     count = int(np.prod(shape))
     try:
         node = called_once(graph, first.name)
-        rest = after(graph, node)
+        rest = part_after(graph, node)
         linear = linear_part(node, use_bias=True)
     except ValueError:
         return None
@@ -166,10 +166,10 @@ def _through(graph: keras.Model, first: keras.layers.Layer) -> Network | None:
         z = first.activation(ops.convert_to_tensor(h))
         return _numbers(z if rest is None else rest(z, training=False))[:, 0]
 
-    return Network(zero, rows, outputs)
+    return BitFlipNetwork(zero, rows, outputs)
 
 
-def _whole(graph: keras.Model) -> Network:
+def _whole(graph: keras.Model) -> BitFlipNetwork:
     """The strings themselves in place of pre-activations."""
     shape = graph.input_shape[1:]
     count = int(np.prod(shape))
@@ -177,7 +177,7 @@ def _whole(graph: keras.Model) -> Network:
     def outputs(strings: np.ndarray) -> np.ndarray:
         return _numbers(graph(strings.reshape(-1, *shape), training=False))[:, 0]
 
-    return Network(np.zeros(count, "float32"), np.eye(count, dtype="float32"), outputs)
+    return BitFlipNetwork(np.zeros(count, "float32"), np.eye(count, dtype="float32"), outputs)
 
 
 def _bias(layer: Any) -> np.ndarray:

@@ -10,7 +10,7 @@ from keras import ops
 from zoo.layers.arguments import boolean, positive_int
 from zoo.layers.seeds import optional_seed
 from zoo.probes.layer_outputs import called_once, fitting, single
-from zoo.probes.model_parts import after, linear_part
+from zoo.probes.model_parts import linear_part, part_after
 
 
 def dichotomies(
@@ -81,7 +81,7 @@ def labelings(
     if graph.output_shape[-1] != 1 or len(graph.output_shape) != 2 + networks:
         raise ValueError(f"`model` must have one output unit. Received: outputs of shape {graph.output_shape}")
     node = called_once(graph, layer)
-    own, rest = _products(graph, node, x, seed), after(graph, node)
+    own, rest = _products(graph, node, x, seed), part_after(graph, node)
     angles = 2 * np.pi * np.arange(points) / points
     step = max(positive_int("batch_size", batch_size) // len(x), 1)
     outputs = (_outputs(rest, node.operation, own, angles[i : i + step]) for i in range(0, points, step))

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike
 
-from zoo.graph import bare, describe
+from zoo.graph import describe, uncompiled
 from zoo.layers.arguments import check_known, finite_numbers
 
 
@@ -25,7 +25,7 @@ def hold(model: keras.Model, values: Mapping[str, ArrayLike]) -> keras.Model:
     Raises:
         ValueError: If a name is unknown, a value is not of its input's shape or not finite, or no input is left.
     """
-    graph = bare(model)
+    graph = uncompiled(model)
     graph = keras.Model(graph.inputs, graph.output, name=graph.name)  # inputs as a list, also where they are a dict
     for name in values:
         check_known("input", name, [x.name for x in graph.inputs])

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import keras
 import numpy as np
 
-from zoo.graph import bare, check_one_input, describe
+from zoo.graph import check_one_input, describe, uncompiled
 from zoo.layers import HyperDense, NormalDraw, StochasticDense
 from zoo.layers.arguments import check_known, positive_int
 from zoo.layers.coins import flips_coins
@@ -34,7 +34,7 @@ def probed_layers(model: keras.Model, layers: Sequence[str] | None) -> list[str]
         drawn = _rows_of_their_own(model)
         layers = [name for name in layers if name not in drawn]
     if not layers:
-        bare(model)  # what has no graph is refused as such
+        uncompiled(model)  # what has no graph is refused as such
         raise ValueError(
             f"`layers` must name a layer, {describe(model)} has none with a kernel in its own graph. "
             f"Received: {layers!r}"
@@ -77,7 +77,7 @@ def _probe(model: keras.Model, layers: tuple[str, ...]) -> keras.Model:
     """The model with the layers' outputs for outputs, made once: it is compiled when it is first used."""
     probes = _PROBES.setdefault(model, {})
     if layers not in probes:
-        graph = bare(model)
+        graph = uncompiled(model)
         nodes = [called_once(graph, name) for name in layers]
         for name, node in zip(layers, nodes, strict=True):
             if len(node.outputs) != 1:
@@ -107,7 +107,7 @@ def deterministic(model: keras.Model) -> keras.Model:
 def single(model: keras.Model) -> keras.Model:
     """The graph of a model of one input, out of whatever structures hold input and outputs; errors as of the probes."""
     check_one_input(model)
-    graph = deterministic(bare(model))
+    graph = deterministic(uncompiled(model))
     outputs = graph.outputs[0] if len(graph.outputs) == 1 else graph.outputs
     return keras.Model(graph.inputs[0], outputs, name=graph.name)
 

@@ -36,7 +36,7 @@ def linear_part(node, use_bias: bool) -> keras.layers.Layer:
     return linear
 
 
-def after(graph: keras.Model, node) -> keras.Model | None:
+def part_after(graph: keras.Model, node) -> keras.Model | None:
     """The model from the output of a layer, given by its node in the graph, to the graph's output; None where they are
     one.
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from zoo.layers.arguments import one_of, positive_int
-from zoo.probes.bit_flip_network import Network, flipped
+from zoo.probes.bit_flip_network import BitFlipNetwork, bit_flip_networks
 from zoo.probes.bits import check_bits
 from zoo.probes.in_threads import in_threads
 
@@ -50,7 +50,7 @@ def nearest_flip(
     one_of("method", method, ("greedy", "exact"))
     given = None if max_distance is None else positive_int("max_distance", max_distance)
     positive_int("batch_size", batch_size)
-    machines = flipped(model, networks)
+    machines = bit_flip_networks(model, networks)
     bits = check_bits(x, model.input_shape[1:], len(machines) if networks else None)
     count = bits.shape[-1]
     most = min(given or count, count)
@@ -61,7 +61,7 @@ def nearest_flip(
             f"each string, at most {_MOST} are allowed. Received: max_distance={max_distance!r}"
         )
 
-    def search(pair: tuple[Network, np.ndarray]) -> np.ndarray:
+    def search(pair: tuple[BitFlipNetwork, np.ndarray]) -> np.ndarray:
         machine, strings = pair
         together = max(batch_size // count, 1)
         groups = [strings[start : start + together] for start in range(0, len(strings), together)]
@@ -76,7 +76,7 @@ def nearest_flip(
     return np.stack(in_threads(search, zip(machines, bits.swapaxes(0, 1), strict=True)), axis=1)
 
 
-def _greedy(machine: Network, x: np.ndarray, most: int, batch_size: int) -> np.ndarray:
+def _greedy(machine: BitFlipNetwork, x: np.ndarray, most: int, batch_size: int) -> np.ndarray:
     h, x = machine.start(x), x.copy()
     positive = machine.outputs(h) > 0
     distances, left = np.full(len(x), -1), np.arange(len(x))
@@ -98,7 +98,7 @@ def _greedy(machine: Network, x: np.ndarray, most: int, batch_size: int) -> np.n
     return distances
 
 
-def _greedy_relu(machine: Network, string: np.ndarray, most: int) -> int:
+def _greedy_relu(machine: BitFlipNetwork, string: np.ndarray, most: int) -> int:
     """The same for one string, with the second layer's products only of units that some candidate turns on or off.
 
     A unit that is on for all candidates is linear: what a bit adds through all of these to the second layer is kept,
@@ -128,7 +128,7 @@ def _greedy_relu(machine: Network, string: np.ndarray, most: int) -> int:
     return -1
 
 
-def _exact(machine: Network, x: np.ndarray, most: int, batch_size: int) -> np.ndarray:
+def _exact(machine: BitFlipNetwork, x: np.ndarray, most: int, batch_size: int) -> np.ndarray:
     h = machine.start(x)
     positive = machine.outputs(h) > 0
     distances = np.full(len(x), -1)

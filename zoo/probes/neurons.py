@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import keras
 
-from zoo.graph import bare
+from zoo.graph import uncompiled
 from zoo.layers import HyperDense, NormalDraw, RandomInput, SharedDraws, StochasticDense
 from zoo.layers.coins import flips_coins
 
@@ -46,7 +46,7 @@ def complexity(model: keras.Model) -> Complexity:
 
 def _walk(model: keras.Model, given: _Seen) -> tuple[Complexity, _Seen]:
     """Counts, and what the outputs depend on, if the inputs depend on `given`."""
-    model = bare(model)
+    model = uncompiled(model)
     seen = {id(tensor): given for tensor in model.inputs}
     data = random = 0
     for node in [node for _, level in sorted(model._nodes_by_depth.items(), reverse=True) for node in level]:

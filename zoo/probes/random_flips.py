@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 
 from zoo.layers.arguments import positive_int
 from zoo.layers.seeds import optional_seed
-from zoo.probes.bit_flip_network import Network, flipped
+from zoo.probes.bit_flip_network import BitFlipNetwork, bit_flip_networks
 from zoo.probes.bits import check_bits
 from zoo.probes.in_threads import in_threads
 
@@ -33,7 +33,7 @@ def random_flips(
     """
     rng = np.random.default_rng(optional_seed("seed", seed))
     positive_int("batch_size", batch_size)
-    machines = flipped(model, networks)
+    machines = bit_flip_networks(model, networks)
     bits = check_bits(x, model.input_shape[1:], len(machines) if networks else None)
     orders = rng.permuted(np.broadcast_to(np.arange(bits.shape[-1]), bits.shape), axis=-1)
     if networks:
@@ -44,7 +44,7 @@ def random_flips(
     return np.concatenate([_walk(machines[0], bits[group], orders[group], batch_size) for group in groups])
 
 
-def _walk(machine: Network, x: np.ndarray, orders: np.ndarray, batch_size: int) -> np.ndarray:
+def _walk(machine: BitFlipNetwork, x: np.ndarray, orders: np.ndarray, batch_size: int) -> np.ndarray:
     h, count = machine.start(x), x.shape[1]
     positive = machine.outputs(h) > 0
     flips, left, start = np.full(len(x), count), np.arange(len(x)), 0

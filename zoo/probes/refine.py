@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.graph import bare
+from zoo.graph import uncompiled
 from zoo.layers.arguments import one_of, positive_float, positive_int
 from zoo.probes.layer_outputs import Inputs, called_once, deterministic, fitting, probed_layers
 from zoo.probes.model_parts import linear_part
@@ -71,7 +71,7 @@ def refine(
         )
     names = probed_layers(model, layers)
     levels = [thresholds(model.get_layer(name), one_of("kind", kind, KINDS)) for name in names]
-    graph = bare(deterministic(model))
+    graph = uncompiled(deterministic(model))
     probe = keras.Model(graph.inputs, [_before_activation(called_once(graph, name), kind) for name in names])
     t = np.linspace(0, 1, points)
     while True:

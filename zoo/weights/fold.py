@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.graph import bare
+from zoo.graph import uncompiled
 from zoo.layers import ScoreMaskedConv
 from zoo.layers.masks import topk_mask_numpy
 from zoo.layers.score_masked import ScoreMasked, masked_layers, require_masked_layers
@@ -35,7 +35,9 @@ def fold(model: keras.Model) -> keras.Model:
             raise ValueError(f"`model` must have its masked layers in models, not inside other layers: {layer.name!r}")
         return layer
 
-    return keras.models.clone_model(bare(model), clone_function=replace)  # a compiled clone would be compiled, too
+    return keras.models.clone_model(
+        uncompiled(model), clone_function=replace
+    )  # a compiled clone would be compiled, too
 
 
 def folded_kernel(layer: ScoreMasked) -> np.ndarray:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from zoo.files import atomic, sha256
-from zoo.graph import bare
+from zoo.graph import uncompiled
 
 # Inside zoo/ in an installed wheel, beside it in a checkout.
 _FOLDERS = tuple(parent / "saved_models" for parent in Path(__file__).parents[1:3])
@@ -131,7 +131,7 @@ def save_weights(model: keras.Model, path: str | os.PathLike) -> None:
     path = Path(path)
     if not path.name.endswith(".weights.h5"):
         raise ValueError(f"`path` must end in .weights.h5. Received: path={str(path)!r}")
-    plain = bare(model)  # no optimizer in the file
+    plain = uncompiled(model)  # no optimizer in the file
     with atomic(path) as part:
         plain.save_weights(part)
 

@@ -13,7 +13,7 @@ import numpy as np
 from keras import ops
 
 from zoo.files import atomic
-from zoo.graph import bare
+from zoo.graph import uncompiled
 from zoo.layers import SignedKaimingConstant, initializers
 from zoo.layers.masks import kept, topk_mask_numpy
 from zoo.layers.score_masked import ScoreMasked, masked_layers, require_masked_layers
@@ -41,7 +41,7 @@ def save_supermask(model: keras.Model, path: str | os.PathLike, *, values: str =
     """
     if values not in _VALUES:
         raise ValueError(f"`values` must be one of {', '.join(map(repr, _VALUES))}. Received: values={values!r}")
-    masked, plain = require_masked_layers(model), bare(model)
+    masked, plain = require_masked_layers(model), uncompiled(model)
     packed = [_pack(layer, values) for layer in masked]
     others = [ops.convert_to_numpy(variable) for variable in _others(model)]
     text = {
@@ -176,7 +176,7 @@ def _chunks(body: memoryview) -> Iterator[memoryview]:
 def _others(model: keras.Model) -> list:
     """Variables that no mask describes, in the model's order."""
     described = {id(variable) for layer in masked_layers(model) for variable in (layer.kernel, layer.scores)}
-    return [variable for variable in bare(model).variables if id(variable) not in described]
+    return [variable for variable in uncompiled(model).variables if id(variable) not in described]
 
 
 def _little(array: np.ndarray) -> np.ndarray:

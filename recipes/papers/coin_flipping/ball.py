@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import zoo
-from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.experiments.experiment import Experiment, Row, register
 from zoo.recipes.reporting.sweep import write_report
 
 _PAPER = "Coin-Flipping Neural Networks"
@@ -77,7 +77,7 @@ def _add(name: str, section: str, settings: dict, smoke: dict, swept: tuple[str,
         return [dict(zip(swept, pair, strict=True)) for pair in itertools.product(*lists)]
 
     budgets = {"smoke": {**settings, **smoke}, "standard": settings, "paper": settings}
-    add(name, Experiment(f"{_PAPER}, {section}", budgets, points, choices={"model": tuple(_MODELS)}, **functions))
+    register(name, Experiment(f"{_PAPER}, {section}", budgets, points, choices={"model": tuple(_MODELS)}, **functions))
 
 
 _add(

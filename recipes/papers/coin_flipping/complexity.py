@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import zoo
-from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.experiments.experiment import Experiment, Row, register
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
 
@@ -27,7 +27,7 @@ _SETTINGS: dict[str, Any] = {
 
 def _points(s: dict[str, Any]) -> list[Row]:
     """Every model, at every dimension if it has one."""
-    sized = {name: "dim" in zoo.registry.entry(name).options for name in s["models"]}
+    sized = {name: "dim" in zoo.registry.find(name).options for name in s["models"]}
     return [{"model": name, "dim": dim} for name in s["models"] for dim in (s["dims"] if sized[name] else [None])]
 
 
@@ -51,7 +51,7 @@ def _report(rows: list[Row], out: Path) -> None:
         axes.legend(title="model")
 
 
-add(
+register(
     "complexity",
     Experiment(
         "Coin-Flipping Neural Networks, section 4.1, Fig. 3",

@@ -12,7 +12,7 @@ import numpy as np
 from keras import ops
 
 import zoo
-from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.experiments.experiment import Experiment, Row, register
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.sweep import write_report
 
@@ -82,7 +82,7 @@ def _map_key() -> list:
     return [*classes, lines.Line2D([], [], color="black", label="f' = 0")]
 
 
-add(
+register(
     "cones",
     Experiment(
         "Coin-Flipping Neural Networks, section 4, Theorems 4.1, C.2 and C.3",

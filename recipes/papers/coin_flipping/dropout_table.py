@@ -5,7 +5,7 @@ from typing import Any
 
 import zoo
 from zoo.data.datasets import load
-from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.experiments.experiment import Experiment, Row, register
 from zoo.recipes.papers.coin_flipping.dropout_report import write_report
 from zoo.recipes.training import recipe as registered
 from zoo.recipes.training.evaluate import evaluate
@@ -108,7 +108,7 @@ def _accuracy(row: Row) -> Row:
 
 _SMALL = {"data": "digits", "depth": 8}
 
-add(
+register(
     "cfnn-table3",
     Experiment(
         "Coin-Flipping Neural Networks, section 5.2, Table 3",

@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.experiments.experiment import Experiment, Row, register
 from zoo.recipes.reporting.sweep import write_report
 from zoo.recipes.training import recipe as registered
 from zoo.recipes.training.train import train
@@ -53,7 +53,7 @@ def _accuracy(row: Row) -> Row:
     return {**found, "accuracy": 100 * row["accuracy"], "error": 1 - row["accuracy"]}
 
 
-add(
+register(
     "hypernet-depth",
     Experiment(
         "Coin-Flipping Neural Networks, Tables 1, 2 and 4",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.experiments.experiment import Experiment, Row, register
 from zoo.recipes.papers.coin_flipping.coin_models import (
     SETTINGS,
     SPLITS,
@@ -73,7 +73,7 @@ def _cell(row: Row, number: int) -> str:
     return f"{row['accuracy'][place]:.2f} ± {row['deviation'][place]:.2f}"
 
 
-add(
+register(
     "cfnn-flips",
     Experiment(
         "Coin-Flipping Neural Networks, section 5.3 and appendix G, Fig. 10",

@@ -12,7 +12,7 @@ import numpy as np
 
 import zoo
 from zoo.layers.seeds import layer_seeds
-from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.experiments.experiment import Experiment, Row, register
 from zoo.recipes.experiments.fit_epochs import compiled, fit_epochs
 from zoo.recipes.reporting.sweep import plot_sweep, write_report
 
@@ -78,7 +78,7 @@ def _report(rows: list[Row], out: Path) -> None:
         plot_sweep(drawn, out / "flips.png", "flips", "error", ("units",), panels="dim", log="xy")
 
 
-add(
+register(
     "ball-trained",
     Experiment(
         "Coin-Flipping Neural Networks, section 3 against a trained counterpart",

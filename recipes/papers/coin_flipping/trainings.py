@@ -1,6 +1,6 @@
 """Recipes of Coin-Flipping Neural Networks: dropout (Table 3) and hypernetwork (Tables 1, 2, 4), also on small data."""
 
-from zoo.recipes.training.recipe import Recipe, add
+from zoo.recipes.training.recipe import Recipe, register
 
 # Channel means and variances of the training pixels divided by 255.
 _STATISTICS = {
@@ -19,7 +19,7 @@ for _data, _statistics in _STATISTICS.items():
     for _model in _MODELS:
         # Section 5.2, appendices E and F: SGD, momentum 0.9, L2 5e-3, cosine from 0.1, 200 epochs of batch 128.
         _family = _model.split("_")[0]
-        add(
+        register(
             Recipe(
                 name=f"{_model}_{_data}",
                 model=_model,
@@ -33,7 +33,7 @@ for _data, _statistics in _STATISTICS.items():
 
 for _model in _MODELS:
     # Our own setting: 1,257 images of 8x8 need fewer epochs, and a digit has no mirror image.
-    add(
+    register(
         Recipe(
             name=f"{_model}_digits",
             model=_model,

@@ -9,7 +9,7 @@ from scipy.stats import binomtest
 
 from zoo.amplification.amplified import coins_off
 from zoo.amplification.halves import has_coins
-from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.experiments.experiment import Experiment, Row, register
 from zoo.recipes.papers.coin_flipping.coin_models import (
     SETTINGS,
     SPLITS,
@@ -100,7 +100,7 @@ def _draw(axes, rows: Sequence[Row]) -> None:
     axes.legend()
 
 
-add(
+register(
     "cfnn-delta",
     Experiment(
         "Coin-Flipping Neural Networks, appendices D to F, Figs. 7 to 9",

@@ -18,7 +18,7 @@ import numpy as np
 import zoo
 from zoo import probes
 from zoo.layers.arguments import positive_float
-from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.experiments.experiment import Experiment, Row, register
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
 from zoo.recipes.reporting.sweep import sweep_table
@@ -204,7 +204,7 @@ def _add(number: int, section: str, settings: dict, smoke: dict, paper: dict, po
     standard = {**_COMMON, **settings}
     budgets = {"smoke": {**standard, **_SMOKE, **smoke}, "standard": standard, "paper": {**standard, **_PAPER, **paper}}
     source = f"On the Expressive Power of Deep Neural Networks, {section}, Fig. {number}"
-    add(f"expressivity-fig{number}", Experiment(source, budgets, points, _sweep, report, _check))
+    register(f"expressivity-fig{number}", Experiment(source, budgets, points, _sweep, report, _check))
 
 
 _add(

@@ -26,7 +26,7 @@ from zoo.data.split import Split
 from zoo.layers import NormalizePixels
 from zoo.layers.arguments import positive_float
 from zoo.layers.seeds import layer_seeds
-from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.experiments.experiment import Experiment, Row, register
 from zoo.recipes.experiments.fit_epochs import compiled, fit_epochs
 from zoo.recipes.experiments.images import PIXELS, Settings, load_splits
 from zoo.recipes.reporting.markdown import write
@@ -165,7 +165,7 @@ def _add(figure: int, section: str, settings: Settings, standard: Settings, smok
     more = {"depth": 8, "layers": list(range(2, 9)), "pixels": "unit", "samples": 0, "test_samples": 0}
     paper = {**more, "batch_size": 100, "learning_rate": 0.001, **settings}
     smoke = {"data": "digits", "depth": 3, "layers": [2, 3], "samples": 200, "test_samples": 100, "epochs": 2, **smoke}
-    add(
+    register(
         f"expressivity-fig{figure}",
         Experiment(
             f"On the Expressive Power of Deep Neural Networks, {section}, Fig. {figure}",

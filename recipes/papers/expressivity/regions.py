@@ -11,7 +11,7 @@ from keras import ops
 
 import zoo
 from zoo import probes
-from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.experiments.experiment import Experiment, Row, register
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
 
@@ -86,7 +86,7 @@ def _draw(rows: list[Row], path: Path) -> None:
             z = np.maximum(h, 0)
 
 
-add(
+register(
     "expressivity-fig3",
     Experiment(
         "On the Expressive Power of Deep Neural Networks, section 2.3, Fig. 3",

@@ -24,7 +24,7 @@ import numpy as np
 from zoo import probes
 from zoo.data.split import Split
 from zoo.layers.arguments import positive_float
-from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.experiments.experiment import Experiment, Row, register
 from zoo.recipes.experiments.fit_epochs import compiled, fit_epochs
 from zoo.recipes.experiments.images import PIXELS, Settings, load_splits
 from zoo.recipes.papers.expressivity.one_layer import perceptron
@@ -191,7 +191,7 @@ _SMOKE: Settings = {
 def _add(number: int, section: str, weight_variance: float, measure: str, **standard: Any) -> None:
     paper = {**_PAPER, "weight_variance": weight_variance}
     standard = {**paper, **_STANDARD, **standard}
-    add(
+    register(
         f"expressivity-fig{number}",
         Experiment(
             f"On the Expressive Power of Deep Neural Networks, {section}, Fig. {number}",

@@ -19,7 +19,7 @@ import numpy as np
 import zoo
 from zoo import probes
 from zoo.layers.arguments import positive_float
-from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.experiments.experiment import Experiment, Row, register
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
 
@@ -279,7 +279,7 @@ def _groups(rows: list[Row]) -> list[list[Row]]:
 
 def _add(name: str, section: str, settings: dict, paper: dict, **functions: Any) -> None:
     budgets = {"smoke": {**settings, **_SMOKE}, "standard": settings, "paper": {**settings, **_MILLION, **paper}}
-    add(name, Experiment(f"{_PAPER}, {section}", budgets, _points, prepare=_check, **functions))
+    register(name, Experiment(f"{_PAPER}, {section}", budgets, _points, prepare=_check, **functions))
 
 
 _add(

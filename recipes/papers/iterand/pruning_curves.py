@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.experiments.experiment import Experiment, Row, register
 from zoo.recipes.papers.iterand.pruning_runs import CHOICES, SETTINGS, check, run, with_finished
 from zoo.recipes.reporting.sweep import write_report
 
@@ -46,7 +46,7 @@ def _report(rows: list[Row], out: Path) -> None:
     write_report(rows, out, sweep="epoch", measure="curve", series=("method", "kernel", "examples"), panels="network")
 
 
-add(
+register(
     "iterand-curves",
     Experiment(
         "Pruning Randomly Initialized Neural Networks with Iterative Randomization, section 5.2, Fig. 3b",

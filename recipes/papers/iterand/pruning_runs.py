@@ -10,7 +10,7 @@ from zoo.recipes.training import recipe as registered
 from zoo.recipes.training.finished_run import finished_run, finished_runs
 from zoo.recipes.training.recipe import Recipe
 from zoo.recipes.training.train import train
-from zoo.registry import entry
+from zoo.registry import find as find_model
 
 NETWORKS = {
     "cifar10": ("conv6", "resnet18", "resnet34"),
@@ -102,7 +102,7 @@ def run(settings: dict[str, Any], point: Row, seed: int, data_dir: str | None) -
 
 def _decisive(recipe: Recipe) -> dict[str, Any]:
     """What decides a training but for its seed, the model's defaults filled in."""
-    values = {**dataclasses.asdict(recipe), "options": {**entry(recipe.model).options, **recipe.options}}
+    values = {**dataclasses.asdict(recipe), "options": {**find_model(recipe.model).options, **recipe.options}}
     for key in ("name", "paper", "samples", "seed"):
         values.pop(key)
     return values

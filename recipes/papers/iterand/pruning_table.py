@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.experiments.experiment import Experiment, Row, register
 from zoo.recipes.papers.iterand.pruning_paper import PARAMETERS, TABLE4
 from zoo.recipes.papers.iterand.pruning_report import accuracy_table, write_report
 from zoo.recipes.papers.iterand.pruning_runs import (
@@ -85,7 +85,7 @@ def _prepared(points):
 
 
 _PAPER = "Pruning Randomly Initialized Neural Networks with Iterative Randomization"
-add(
+register(
     "iterand-table3",
     Experiment(
         f"{_PAPER}, appendix B.3, Table 3, and section 5.1, Fig. 2",
@@ -101,7 +101,7 @@ add(
         choices=CHOICES,
     ),
 )
-add(
+register(
     "iterand-table4",
     Experiment(
         f"{_PAPER}, appendix B.3, Table 4, and section 5.2, Fig. 3a",

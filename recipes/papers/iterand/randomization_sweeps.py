@@ -7,7 +7,7 @@ is ours.
 from functools import partial
 from typing import Any
 
-from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.experiments.experiment import Experiment, Row, register
 from zoo.recipes.papers.iterand.pruning_runs import CHOICES, SETTINGS, check, run, with_finished
 from zoo.recipes.reporting.sweep import write_report
 
@@ -42,7 +42,7 @@ def _add(name: str, key: str, section: str, settings: dict[str, Any], smoke: dic
         check(chosen, points(chosen), by_epoch=True)
         return data_dir
 
-    add(
+    register(
         name,
         Experiment(
             f"{_PAPER}, {section}",

@@ -10,7 +10,7 @@ epoch, as in the paper.
 
 from typing import Any, NamedTuple
 
-from zoo.recipes.training.recipe import Recipe, add
+from zoo.recipes.training.recipe import Recipe, register
 
 # Means and squared deviations of ImageNet's pixels divided by 255, used for CIFAR-10 too.
 _PIXELS = {"mean": [0.485, 0.456, 0.406], "variance": [0.229**2, 0.224**2, 0.225**2]}
@@ -53,7 +53,7 @@ def _add_all(network: str, setting: _Setting, common: dict[str, Any]) -> None:
 
 
 def _add(model: str, suffix: str, learning_rate: float, options: dict, common: dict[str, Any]) -> None:
-    add(
+    register(
         Recipe(
             name=f"{model}{suffix}_{common['data']}",
             model=model,

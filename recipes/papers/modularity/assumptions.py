@@ -18,7 +18,7 @@ from keras import ops
 from zoo.layers import NormalizePixels
 from zoo.layers.seeds import layer_seeds
 from zoo.models.conditioned_mlp import check_activation, plain_initializers
-from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.experiments.experiment import Experiment, Row, register
 from zoo.recipes.experiments.fit_epochs import Examples, compiled, fit_epochs
 from zoo.recipes.experiments.images import PIXELS, Images, Settings, load_images, load_splits
 from zoo.recipes.reporting.sweep import write_report
@@ -154,7 +154,7 @@ _NEURONS = {
     "epochs": 2,
 }
 
-add(
+register(
     "modularity-assumption1",
     Experiment(
         f"{_PAPER}, section 5, Fig. 2",
@@ -169,7 +169,7 @@ add(
         prepare=_space,
     ),
 )
-add(
+register(
     "modularity-assumption2",
     Experiment(
         f"{_PAPER}, appendix 7.5, Fig. 8",

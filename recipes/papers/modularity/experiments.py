@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from zoo.layers.hyperfan import MODES
-from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.experiments.experiment import Experiment, Row, register
 from zoo.recipes.papers.modularity import runs
 from zoo.recipes.papers.modularity.rotation import READINGS
 from zoo.recipes.papers.modularity.synthetic_targets import TYPES
@@ -73,7 +73,7 @@ def _add(
     }
     report = partial(write_report, sweep=sweep, measure=measure, log=log)
     functions = {"points": points, "report": report, "choices": _CHOICES, **more}
-    add(name, Experiment(f"{_PAPER}, {section}", budgets, **functions))
+    register(name, Experiment(f"{_PAPER}, {section}", budgets, **functions))
 
 
 def _once_for_the_hypernetwork(s: dict[str, Any]) -> list[Row]:

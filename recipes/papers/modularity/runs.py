@@ -97,7 +97,7 @@ def _network(s: Settings, seed: int, **sizes: int) -> keras.Model:
     """The model of a method; it takes what its builder knows."""
     keys = ("depth", "width", "activation", "primary_activation", "embedding_dim", "primary_bias", "init")
     name = f"mlp_{s['method']}"
-    known = zoo.registry.entry(name).options
+    known = zoo.registry.find(name).options
     options: dict[str, Any] = {key: s[key] for key in keys if key in known} | sizes
     return zoo.build(name, seed=seed, hidden=(s["hidden"],), **options)
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from zoo.layers import KaimingUniform
-from zoo.layers.arguments import natural, positive_int
+from zoo.layers.arguments import int_at_least, positive_int
 
 TYPES = (1, 2, 3, 4)
 
@@ -70,7 +70,7 @@ def synthetic_target(type: int, x_size: int, condition_size: int, seed: int) -> 
         3: (condition_size, 100, 100, 50, 1),
         4: (condition_size, 300, 300, x_size),
     }[type]
-    seeds = np.random.SeedSequence(natural("seed", seed)).generate_state(len(sizes) - 1)
+    seeds = np.random.SeedSequence(int_at_least("seed", seed)).generate_state(len(sizes) - 1)
     shapes = itertools.pairwise(sizes)
     kernels = [KaimingUniform(int(s)).draw(shape) for s, shape in zip(seeds, shapes, strict=True)]
     return Target(type, x_size, condition_size, kernels)

@@ -16,7 +16,7 @@ import numpy as np
 import zoo
 from zoo import probes
 from zoo.probes import gaussian_process
-from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.experiments.experiment import Experiment, Row, register
 from zoo.recipes.experiments.fit_epochs import compiled, fit_epochs
 from zoo.recipes.experiments.images import load_splits
 from zoo.recipes.papers.simplicity.binned import binned
@@ -165,7 +165,7 @@ def _add(number: int, epochs: int, networks: int, run: Callable, report: Callabl
     smoke = {"data": "digits", "threshold": 4.0, "width": 20, "strings": 20, "epochs": 2, "repetitions": 1}
     budgets = {"smoke": {**paper, **smoke}, "standard": {**paper, **less}, "paper": paper}
     source = f"Random deep neural networks are biased towards simple functions, section 4.3, Fig. {number}"
-    add(f"simplicity-fig{number}", Experiment(source, budgets, lambda s: [{}], run, report, _strings))
+    register(f"simplicity-fig{number}", Experiment(source, budgets, lambda s: [{}], run, report, _strings))
 
 
 _add(3, 20, 400, _three_kinds, _report_kinds, 1000, {"epochs": 5, "strings": 100, "repetitions": 3})

@@ -14,7 +14,7 @@ from keras import ops
 import zoo
 from zoo import probes
 from zoo.probes import gaussian_process
-from zoo.recipes.experiments.experiment import Experiment, Row, add
+from zoo.recipes.experiments.experiment import Experiment, Row, register
 from zoo.recipes.papers.simplicity.binned import binned
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
@@ -250,7 +250,7 @@ def _add(
     paper = {**_NETWORKS, **settings}
     budgets = {"smoke": {**paper, "networks": 6, "together": 4, **smoke}, "standard": paper, "paper": paper}
     source = f"Random deep neural networks are biased towards simple functions, {section}"
-    add(name, Experiment(source, budgets, _points, run, report, _check))
+    register(name, Experiment(source, budgets, _points, run, report, _check))
 
 
 _SIZES = {"bits": _BITS, "fit_from": 100}

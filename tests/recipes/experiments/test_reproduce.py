@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from zoo.recipes import papers
 from zoo.recipes.experiments import experiment as registry
 from zoo.recipes.experiments.experiment import Experiment, find, names, resolve
 from zoo.recipes.experiments.reproduce import reproduce
@@ -48,7 +49,7 @@ def runs(monkeypatch):
         variants={"data": {"large": {"width": 7}}},
     )
     monkeypatch.setattr(registry, "_EXPERIMENTS", {"toy": toy})
-    monkeypatch.setattr(registry, "_PAPERS", ())
+    monkeypatch.setattr(papers, "EXPERIMENTS", ())
     monkeypatch.setattr("gc.collect", int)  # after every run it takes longer than these runs
     return done
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from zoo.recipes import papers
 from zoo.recipes.experiments import experiment as registry
 from zoo.recipes.experiments import reproduce as module
 from zoo.recipes.experiments.experiment import Experiment
@@ -40,7 +41,7 @@ def toy(monkeypatch):
         report=lambda rows, out: write(out / "table.md", f"{len(rows)} rows"),
     )
     monkeypatch.setattr(registry, "_EXPERIMENTS", {"toy": experiment})
-    monkeypatch.setattr(registry, "_PAPERS", ())
+    monkeypatch.setattr(papers, "EXPERIMENTS", ())
 
 
 def test_a_table_says_that_its_rows_are_of_several_versions(toy, tmp_path, monkeypatch, capsys):

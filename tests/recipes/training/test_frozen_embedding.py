@@ -8,7 +8,7 @@ import zoo
 from zoo.recipes.training.frozen_embedding import take_frozen_embedding
 from zoo.recipes.training.recipe import Recipe
 from zoo.recipes.training.train import build, train
-from zoo.recipes.training.trained import trained
+from zoo.recipes.training.trained import load_trained
 
 pytestmark = pytest.mark.usefixtures("fast_compile")
 
@@ -44,7 +44,7 @@ def test_only_the_new_layer_is_trained(run, digits, tmp_path):
     assert [weight.name for weight in first.trainable_weights] == ["kernel", "bias"]
     rows = train(recipe, tmp_path / "frozen", verbose=0)
     assert [row["vote"] for row in rows] == ["none"]
-    source, after = trained(str(run)).model, trained(str(tmp_path / "frozen")).model
+    source, after = load_trained(str(run)).model, load_trained(str(tmp_path / "frozen")).model
     frozen, kept = (keras.Model(m.input, m.get_layer("embedding").output).get_weights() for m in (after, source))
     for a, b in zip(frozen, kept, strict=True):
         np.testing.assert_array_equal(a, b)

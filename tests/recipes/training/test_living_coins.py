@@ -13,7 +13,7 @@ from zoo.layers.coins import is_coin
 from zoo.recipes.training.evaluate import evaluate
 from zoo.recipes.training.recipe import find
 from zoo.recipes.training.train import train
-from zoo.recipes.training.trained import trained
+from zoo.recipes.training.trained import load_trained
 
 pytestmark = pytest.mark.usefixtures("fast_compile")
 
@@ -50,7 +50,7 @@ def test_flips_differ_after_training(name, tmp_path):
     else:
         settings = {f"options.{key}": value for key, value in options.items()} | {"epochs": 6, "samples": [1]}
         train(find(recipe).replace(settings), tmp_path / "run", verbose=0)
-        model = trained(str(tmp_path / "run"), seed=0).model
+        model = load_trained(str(tmp_path / "run"), seed=0).model
         x = rng.integers(0, 256, (1000, 8, 8, 1)).astype("uint8")
         if name == "resnet20_dropout":  # its coins are off at inference until somebody asks for them
             model = zoo.amplify(model, 25)

@@ -6,7 +6,7 @@ import pytest
 import zoo
 from zoo.recipes.training.recipe import Recipe
 from zoo.recipes.training.train import build, train
-from zoo.recipes.training.trained import trained
+from zoo.recipes.training.trained import load_trained
 
 SMALL = {"depth": 8, "samples": 1}
 pytestmark = pytest.mark.usefixtures("fast_compile")
@@ -35,7 +35,7 @@ def test_all_weights_are_taken_and_the_coins_are_its_own(run, digits, kind):
     source = str(run if kind == "run" else run / "last.weights.h5")
     recipe = Recipe("more", "resnet20_cfnn", digits, options={"depth": 8, "samples": 3, "rate": 0.2}, seed=5)
     model = build(recipe.replace({"start_from": source}), zoo.data.load(digits))
-    for a, b in zip(model.get_weights(), trained(str(run)).model.get_weights(), strict=True):
+    for a, b in zip(model.get_weights(), load_trained(str(run)).model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     fresh = build(recipe, zoo.data.load(digits))
     coins = [

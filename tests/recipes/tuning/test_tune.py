@@ -263,7 +263,7 @@ def test_a_folder_with_another_search_is_refused(search, monkeypatch, changes):
 @pytest.mark.usefixtures("untrained")
 def test_a_changed_search_space_is_refused(search, tmp_path, monkeypatch):
     search(trials=1)
-    monkeypatch.setitem(registry.entry("net").search, "units", [4, 8])
+    monkeypatch.setitem(registry.find("net").search, "units", [4, 8])
     with pytest.raises(ValueError, match=r"has space=.*4, 8, 16.* Received: space=.*4, 8\]"):
         search(trials=2)
 

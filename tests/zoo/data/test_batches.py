@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-import layers
+from zoo import layers
 from zoo.data.augmentation import crop_and_flip, random_windows, resized_crop_and_flip
 from zoo.data.batches import Batches, fit_input
 

@@ -7,7 +7,7 @@ import pytest
 import zoo
 from zoo.amplification.amplified import coins_off
 from zoo.layers.score_masked import masked_layers
-from zoo.registry import entry
+from zoo.registry import find as find_model
 
 pytestmark = pytest.mark.usefixtures("fast_compile")
 
@@ -43,7 +43,9 @@ def takes_images(model):
 
 
 def small(name, seed=1):
-    options = OPTIONS.get(name, {option: value for option, value in SMALL.items() if option in entry(name).options})
+    options = OPTIONS.get(
+        name, {option: value for option, value in SMALL.items() if option in find_model(name).options}
+    )
     return zoo.build(name, seed=seed, **options)
 
 

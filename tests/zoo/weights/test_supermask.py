@@ -20,7 +20,7 @@ Y = np.arange(32) % 4
 SMALL = {"input_shape": (8, 8, 3), "classes": 4, "width": 0.25, "seed": 3}
 
 
-def trained(name="conv6_iterand", rate=0.5, **options):
+def load_trained(name="conv6_iterand", rate=0.5, **options):
     """A model with scores as training might leave them, re-randomised at `rate`."""
     model = zoo.build(name, **SMALL, **options)
     rng = np.random.default_rng(7)
@@ -37,7 +37,7 @@ def trained(name="conv6_iterand", rate=0.5, **options):
 @pytest.fixture(scope="module")
 def model():
     """Not to be changed by a test."""
-    return trained()
+    return load_trained()
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def predictions(model):
     ],
 )
 def test_a_loaded_model_predicts_the_same(name, kernel, rate, kind, tmp_path):
-    model = trained(name, rate, kernel_initializer=kernel)
+    model = load_trained(name, rate, kernel_initializer=kernel)
     zoo.save_supermask(model, tmp_path / "a.supermask")
     loaded = zoo.load_supermask(tmp_path / "a.supermask")
     np.testing.assert_array_equal(predictions(loaded), predictions(model))
@@ -108,7 +108,7 @@ def test_conv6_takes_less_than_450_kilobytes(tmp_path):
 
 
 def test_half_precision_values_round_the_kept_weights(tmp_path):
-    model = trained(kernel_initializer="kaiming_uniform")
+    model = load_trained(kernel_initializer="kaiming_uniform")
     zoo.save_supermask(model, tmp_path / "half", values="float16")
     zoo.save_supermask(model, tmp_path / "full")
     assert (tmp_path / "half").stat().st_size < 0.65 * (tmp_path / "full").stat().st_size
