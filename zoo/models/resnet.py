@@ -4,7 +4,7 @@ import keras
 
 from zoo.blocks import weights
 from zoo.blocks.images import check_images
-from zoo.blocks.weights import Method, channels
+from zoo.blocks.weights import LayerMakers, channels
 from zoo.layers import NormalizePixels, RandomizePruned
 from zoo.layers.seeds import layer_seeds
 from zoo.registry import register
@@ -77,7 +77,7 @@ for _depth in _BLOCKS:
     _masked(_depth, "iterand", ", to be trained with `layers.RandomizePruned`, which redraws what is pruned")
 
 
-def _resnet(depth: int, input_shape, classes, width, mean, variance, method: Method) -> keras.Model:
+def _resnet(depth: int, input_shape, classes, width, mean, variance, method: LayerMakers) -> keras.Model:
     check_images(input_shape, classes)
     block = _bottleneck if depth in _BOTTLENECK else _basic
     inputs = keras.Input(input_shape)
@@ -90,31 +90,31 @@ def _resnet(depth: int, input_shape, classes, width, mean, variance, method: Met
     return keras.Model(inputs, keras.layers.Softmax(dtype="float32")(logits))
 
 
-def _stem(x, large: bool, method: Method):
+def _stem(x, large: bool, method: LayerMakers):
     if not large:
         return keras.layers.ReLU()(_conv(x, 64, 3, 1, method))
     x = keras.layers.ReLU()(_conv(x, 64, 7, 2, method))
     return keras.layers.MaxPooling2D(3, 2)(keras.layers.ZeroPadding2D(1)(x))  # zeros are below no output of a ReLU
 
 
-def _basic(x, filters: int, strides: int, method: Method):
+def _basic(x, filters: int, strides: int, method: LayerMakers):
     y = keras.layers.ReLU()(_conv(x, filters, 3, strides, method))
     return _join(x, _conv(y, filters, 3, 1, method), strides, method)
 
 
-def _bottleneck(x, filters: int, strides: int, method: Method):
+def _bottleneck(x, filters: int, strides: int, method: LayerMakers):
     y = keras.layers.ReLU()(_conv(x, filters, 1, 1, method))
     y = keras.layers.ReLU()(_conv(y, filters, 3, strides, method))
     return _join(x, _conv(y, 4 * filters, 1, 1, method), strides, method)
 
 
-def _join(x, y, strides: int, method: Method):
+def _join(x, y, strides: int, method: LayerMakers):
     if strides > 1 or x.shape[-1] != y.shape[-1]:
         x = _conv(x, y.shape[-1], 1, strides, method)
     return keras.layers.ReLU()(keras.layers.Add()([y, x]))
 
 
-def _conv(x, filters: int, size: int, strides: int, method: Method):
+def _conv(x, filters: int, size: int, strides: int, method: LayerMakers):
     """Convolution and batch normalisation; padded alike on all sides, which "same" is not for strides."""
     if strides == 1:
         return method.normalization()(method.conv(filters, size, padding="same")(x))
