@@ -62,3 +62,9 @@ def is_coin(layer: keras.layers.Layer) -> bool:
 def flips_coins(layer) -> bool:
     """Whether a layer flips coins at inference."""
     return is_coin(layer) and layer.flip_at_inference
+
+
+def coin_states(model: keras.Model) -> list[keras.Variable]:
+    """List the variables of a model's random state: those of its seed generators, in the order of its layers."""
+    weights = {id(weight) for weight in model.weights}
+    return [v for v in model.variables if id(v) not in weights and "seed" in v.path]

@@ -53,10 +53,9 @@ class MajorityVote(keras.layers.Layer):
         """Vote over each run of `samples` rows."""
         self.compute_output_shape(inputs.shape)
         flips = ops.reshape(inputs, (-1, self.samples, inputs.shape[-1]))
-        soft = ops.mean(ops.softmax(flips / self.temperature, axis=-1), axis=1)
-        if training or self.vote == "mean":
-            return soft
-        return break_ties(ops.mean(votes(flips), axis=1), soft)
+        if training or self.vote == "mean":  # the histogram would be computed for nothing
+            return ops.mean(ops.softmax(flips / self.temperature, axis=-1), axis=1)
+        return elect(*tally(flips, self.temperature), self.samples, self.vote)
 
     def compute_output_shape(self, input_shape):
         """`(batch, classes)`, with an unknown batch left unknown."""
@@ -90,6 +89,23 @@ class MajorityVote(keras.layers.Layer):
         """The constructor's arguments."""
         config = {"samples": self.samples, "vote": self.vote, "temperature": self.temperature}
         return {**super().get_config(), **config}
+
+
+def tally(flips, temperature: float):
+    """Count the votes of flips: `(batch, flips, classes)` to two sums `(batch, classes)`, of votes and of softmaxes."""
+    hard, soft = ballots(flips, temperature)
+    return ops.sum(hard, axis=1), ops.sum(soft, axis=1)
+
+
+def elect(histogram, soft, flips, vote: str):
+    """Turn the two sums of a tally of that many flips into the result of the vote `(batch, classes)`."""
+    histogram, soft = histogram / flips, soft / flips
+    return soft if vote == "mean" else break_ties(histogram, soft)
+
+
+def ballots(logits, temperature: float):
+    """Votes and class probabilities of every flip, both of the shape of `logits`, `(..., classes)`."""
+    return votes(logits), ops.softmax(logits / temperature, axis=-1)
 
 
 def votes(logits):

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.files import atomic
+from zoo.files import atomic, write_json
 from zoo.weights.pretrained import save_weights
 
 SAVE_EVERY_S = 300  # within an epoch; what kill -9 can cost
@@ -100,12 +100,6 @@ def restore(model: keras.Model, folder: Path, state: dict[str, Any]) -> None:
         # Metrics have no variables to put the saved values into before they have seen an example.
         model.compute_metrics(None, np.zeros(1, int), np.full((1, model.output_shape[-1]), 0.5, "float32"))
         model.load_weights(folder / state["weights"])
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON to a file that is either whole or as it was."""
-    with atomic(path) as part:
-        part.write_text(json.dumps(value, indent=1) + "\n")
 
 
 def _write_csv(path: Path, history: list[dict[str, Any]]) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import zoo
+from zoo.files import write_json
 from zoo.layers.score_masked import masked_layers
 from zoo.recipes.reporting.results import read_results
 from zoo.recipes.reporting.votes import coins_sentence, vote_table
-from zoo.recipes.training.checkpoint import write_json
 from zoo.recipes.training.recipe import Recipe, find, names
 from zoo.recipes.training.trained import load_trained
 from zoo.weights import pretrained

@@ -1,6 +1,5 @@
 """Train a recipe in a folder: `fit`, logs, best and last weights, exact resume, results."""
 
-import json
 import signal
 import sys
 import threading
@@ -15,8 +14,9 @@ import zoo
 from zoo.data.batches import Batches, fit_input
 from zoo.data.datasets import Dataset, load
 from zoo.layers import RandomizePruned
+from zoo.recipes.reporting.folders import claim
 from zoo.recipes.reporting.results import append_results, environment, read_results
-from zoo.recipes.training.checkpoint import Checkpoint, Stopped, read_state, restore, write_json
+from zoo.recipes.training.checkpoint import Checkpoint, Stopped, read_state, restore
 from zoo.recipes.training.cosine_per_epoch import CosinePerEpoch
 from zoo.recipes.training.evaluate import evaluate
 from zoo.recipes.training.frozen_embedding import take_frozen_embedding
@@ -151,17 +151,11 @@ class _TensorBoard(keras.callbacks.Callback):
 def _claim(out: Path, recipe: Recipe, data: Dataset, resume: bool) -> None:
     """Write `config.json`, or check that the run in `out` is this one."""
     path = out / "config.json"
-    if not path.is_file():
-        sizes = {"input_shape": data.input_shape, "classes": data.classes}
-        write_json(path, {"recipe": recipe.to_dict(), **sizes, **environment()})
-        return
-    if not resume:
+    if path.is_file() and not resume:
         raise ValueError(f"`out` holds a run already: pass --resume to go on with it. Received: out={str(out)!r}")
-    saved = json.loads(path.read_text())
-    for key, value in {**recipe.to_dict(), "backend": environment()["backend"]}.items():
-        before = saved["backend"] if key == "backend" else saved["recipe"].get(key)
-        if before != value:
-            raise ValueError(f"The run in {str(out)!r} has {key}={before!r}. Received: {key}={value!r}")
+    sizes = {"input_shape": data.input_shape, "classes": data.classes}
+    record = {"recipe": recipe.to_dict(), **sizes, **environment()}
+    claim(path, record, lambda one: {**one["recipe"], "backend": one["backend"]}, f"The run in {str(out)!r}")
 
 
 @contextmanager

@@ -8,10 +8,10 @@ from typing import Any
 
 import zoo
 from zoo.data.datasets import load
-from zoo.files import atomic
-from zoo.layers.arguments import check_known
+from zoo.files import atomic, write_json
+from zoo.layers.arguments import check_known, positive_int
+from zoo.recipes.reporting.folders import claim
 from zoo.recipes.reporting.results import environment
-from zoo.recipes.training.checkpoint import write_json
 from zoo.recipes.training.recipe import Recipe
 from zoo.recipes.tuning.trials import Progress, Rows, describe, leaderboard, ranked, trial_row
 
@@ -60,11 +60,12 @@ def tune(
     from zoo.recipes.tuning import tuners  # keras-tuner and scikit-learn only for who searches
 
     check_known("tuner", tuner, tuners.TUNERS)
-    if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
-        raise ValueError(f"`trials` must be an int >= 1. Received: trials={trials!r}")
+    positive_int("trials", trials)
     recipe, model = _prepared(name, data, data_dir, options or {}, epochs=epochs, batch_size=batch_size, seed=seed)
     out = Path(out)
-    _claim(out, {"tuner": tuner, **recipe.to_dict(), "space": model.space})
+    settings = {"tuner": tuner, **recipe.to_dict(), "space": model.space}
+    record = {"settings": settings, **environment()}
+    claim(out / "settings.json", record, lambda one: one["settings"], f"The search in {str(out)!r}")
     search: Any = tuners.make_tuner(tuner, model, out, trials=trials, epochs=epochs, seed=seed)
     return _finish(search, _run(search, trials, recipe), recipe, out)
 
@@ -78,18 +79,6 @@ def _prepared(name: str, data: str, data_dir: str | None, options: dict[str, Any
     model = zoo.tuning.hypermodel(name, load(data, data_dir), seed=recipe.seed, **options)
     zoo.build(name, seed=recipe.seed, **model.fixed)  # or every trial would fail by the same fixed option
     return recipe, model
-
-
-def _claim(out: Path, settings: dict[str, Any]) -> None:
-    """Write `settings.json`, or check that the search in `out` is this one."""
-    path, settings = out / "settings.json", json.loads(json.dumps(settings))
-    if not path.is_file():
-        write_json(path, {"settings": settings, **environment()})
-        return
-    saved = json.loads(path.read_text())["settings"]
-    for key, value in settings.items():
-        if saved.get(key) != value:
-            raise ValueError(f"The search in {str(out)!r} has {key}={saved.get(key)!r}. Received: {key}={value!r}")
 
 
 def _run(search: Any, trials: int, recipe: Recipe) -> KeyboardInterrupt | None:

@@ -12,7 +12,7 @@ from zoo.data.batches import Batches, fit_input
 from zoo.data.lazy_images import LazyImages, as_images
 from zoo.graph import check_one_input
 from zoo.layers.arguments import one_of, positive_int
-from zoo.layers.majority_vote import break_ties, votes
+from zoo.layers.majority_vote import ballots, elect
 
 
 class RandomAccuracy(NamedTuple):
@@ -109,15 +109,12 @@ def _predicted(model, x, wanted: list[int], vote: str, batch_size: int, chunk: i
 
 def voted(logits: np.ndarray, wanted: Sequence[int], vote: str, temperature: float) -> np.ndarray:
     """Voted classes `(len(wanted), batch)` of the first n flips of `(batch, samples, classes)`, for each n."""
-    last = np.asarray(wanted) - 1
-    soft = np.cumsum(_numpy(keras.ops.softmax(logits / temperature, axis=-1)), axis=1)[:, last]
-    if vote == "majority":
-        histogram = np.cumsum(_numpy(votes(keras.ops.convert_to_tensor(logits))), axis=1)[:, last]
-        counts = (histogram / (last[:, None] + 1)).reshape(-1, soft.shape[-1])
-        means = (soft / (last[:, None] + 1)).reshape(counts.shape)
-        tie_free = break_ties(keras.ops.convert_to_tensor(counts), keras.ops.convert_to_tensor(means))
-        soft = _numpy(tie_free).reshape(soft.shape)
-    return soft.argmax(-1).T
+    flips = np.asarray(wanted)
+    each = ballots(keras.ops.convert_to_tensor(logits), temperature)
+    sums = [np.cumsum(_numpy(one), axis=1)[:, flips - 1].reshape(-1, logits.shape[-1]) for one in each]
+    counts = np.tile(flips, len(logits))[:, None].astype(sums[0].dtype)
+    elected = elect(*map(keras.ops.convert_to_tensor, sums), keras.ops.convert_to_tensor(counts), vote)
+    return _numpy(elected).reshape(len(logits), len(flips), -1).argmax(-1).T
 
 
 def flip_logits(

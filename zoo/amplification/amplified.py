@@ -5,7 +5,7 @@ from keras import ops
 
 from zoo.amplification.halves import CoinGraph, coin_graph, has_coins, with_coins
 from zoo.layers.arguments import one_of, positive_int
-from zoo.layers.majority_vote import break_ties, votes
+from zoo.layers.majority_vote import elect, tally
 
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")
@@ -57,9 +57,8 @@ def _chunked_vote(graph, inputs, chunk: int):
             with keras.StatelessScope(state_mapping=frozen + list(zip(coins, states, strict=True))) as scope:
                 logits = suffix(rows, training=False)
             logits = ops.reshape(ops.cast(logits, majority.compute_dtype), (-1, flips, classes))
-            histogram = histogram + ops.sum(votes(logits), axis=1)
-            soft = soft + ops.sum(ops.softmax(logits / majority.temperature, axis=-1), axis=1)
-            return histogram, soft, [scope.get_current_value(coin) for coin in coins], hidden
+            more_votes, more_soft = tally(logits, majority.temperature)
+            return histogram + more_votes, soft + more_soft, [scope.get_current_value(coin) for coin in coins], hidden
 
         return body
 
@@ -71,8 +70,7 @@ def _chunked_vote(graph, inputs, chunk: int):
     histogram, soft, states, _ = count(rest)(0, carry) if rest else carry
     for coin, state in zip(coins, states, strict=True):
         coin.assign(state)
-    histogram, soft = histogram / majority.samples, soft / majority.samples
-    return soft if majority.vote == "mean" else break_ties(histogram, soft)
+    return elect(histogram, soft, majority.samples, majority.vote)
 
 
 def _loop(times: int, body, carry):

@@ -1,18 +1,18 @@
 """Export a model as a SavedModel; of a coin-flipping one, the number of flips is chosen at run time."""
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
-import uuid
 from pathlib import Path
 
 import keras
 
 from zoo.amplification.halves import flipping_graph, has_coins
+from zoo.files import atomic
 from zoo.graph import check_one_input
-from zoo.layers.majority_vote import break_ties, votes
+from zoo.layers.coins import coin_states
+from zoo.layers.majority_vote import elect, tally
 from zoo.layers.score_masked import masked_layers
 from zoo.weights.fold import fold
 
@@ -52,15 +52,8 @@ def export(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = Fal
         flipping_graph(model)  # refuses what cannot be taken apart before anything is written
     elif masked_layers(model):
         model = fold(model)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{uuid.uuid4().hex[:8]}.{path.name}")
-    try:
+    with atomic(path) as part:
         _write(model, part)
-        if path.exists():
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-        os.replace(part, path)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _write(model: keras.Model, folder: Path) -> None:
@@ -121,7 +114,7 @@ def _endpoints(model: keras.Model, fresh) -> list[tuple]:
         return [("serve", serve_one if len(model.inputs) == 1 else serve_several, False)]
     graph = flipping_graph(model)
     suffix, majority = graph.suffix, graph.majority
-    coins = _coins(model)
+    coins = coin_states(model)
 
     def wake() -> None:
         """Draw the coins' states from the system's entropy at the first call after loading."""
@@ -132,12 +125,12 @@ def _endpoints(model: keras.Model, fresh) -> list[tuple]:
                 state = tf.raw_ops.RandomUniformInt(
                     shape=[2], minval=tf.int64.min, maxval=tf.int64.max, seed=0, seed2=0
                 )
-                coin.assign(tf.cast(state, coin.dtype))
+                coin.value.assign(tf.cast(state, coin.dtype))
             fresh.assign(False)
 
         tf.cond(fresh, draw, lambda: None)
 
-    def tally(images, samples):
+    def count(images, samples, vote):
         tf.debugging.assert_positive(samples, "`samples` must be a positive int")
         wake()
         hidden = keras.tree.flatten(graph.prefix(tf.cast(images, "float32"), training=False))
@@ -147,14 +140,13 @@ def _endpoints(model: keras.Model, fresh) -> list[tuple]:
             flips = tf.minimum(graph.chunk, samples - done)
             logits = tf.cast(suffix(graph.rows(hidden, flips), training=False), "float32")
             logits = tf.reshape(logits, (-1, flips, logits.shape[-1]))
-            histogram += tf.reduce_sum(votes(logits), axis=1)
-            soft += tf.reduce_sum(tf.nn.softmax(logits / majority.temperature), axis=1)
-            return done + flips, histogram, soft
+            more_votes, more_soft = tally(logits, majority.temperature)
+            return done + flips, histogram + more_votes, soft + more_soft
 
         _, histogram, soft = tf.while_loop(
             lambda done, *_: done < samples, body, (0, empty, empty), parallel_iterations=1
         )
-        return histogram / tf.cast(samples, "float32"), soft / tf.cast(samples, "float32")
+        return elect(histogram, soft, tf.cast(samples, "float32"), vote)
 
     @tf.function
     def serve(images):
@@ -163,15 +155,15 @@ def _endpoints(model: keras.Model, fresh) -> list[tuple]:
 
     @tf.function
     def vote(images, samples):
-        return break_ties(*tally(images, samples))
+        return count(images, samples, "majority")
 
     @tf.function
     def mean(images, samples):
-        return tally(images, samples)[1]
+        return count(images, samples, "mean")
 
     @tf.function
     def single(images):
-        return tally(images, tf.constant(1))[1]
+        return count(images, tf.constant(1), "mean")
 
     return [("serve", serve, False), ("vote", vote, True), ("mean", mean, True), ("single", single, False)]
 
@@ -180,19 +172,14 @@ def _reseed(model: keras.Model, fresh):
     import tensorflow as tf
 
     def reseed(seed):
-        for index, coin in enumerate(_coins(model)):
+        for index, coin in enumerate(coin_states(model)):
             key = tf.stack([seed, tf.constant(index, "int64")])
             bits = tf.random.stateless_uniform([2], key, None, None, coin.dtype)  # pyright: ignore[reportArgumentType]
-            coin.assign(bits)
+            coin.value.assign(bits)
         fresh.assign(False)
         return seed
 
     return reseed
-
-
-def _coins(model: keras.Model) -> list:
-    weights = {id(weight) for weight in model.weights}
-    return [v.value for v in model.variables if id(v) not in weights and "seed" in v.path]
 
 
 if __name__ == "__main__":

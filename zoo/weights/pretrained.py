@@ -11,6 +11,7 @@ import numpy as np
 
 from zoo.files import atomic, sha256
 from zoo.graph import uncompiled
+from zoo.layers.coins import coin_states
 
 # Inside zoo/ in an installed wheel, beside it in a checkout.
 _FOLDERS = tuple(parent / "saved_models" for parent in Path(__file__).parents[1:3])
@@ -62,7 +63,7 @@ class Weights(NamedTuple):
 
     def _load_h5(self, model: keras.Model) -> None:
         _check_size(self.path, model)
-        coins = {id(v): keras.ops.convert_to_numpy(v.value) for v in _random_state(model)}
+        coins = {id(v): keras.ops.convert_to_numpy(v.value) for v in coin_states(model)}
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")  # Keras only warns of layers that it leaves as they are
@@ -70,7 +71,7 @@ class Weights(NamedTuple):
         except (ValueError, OSError, KeyError, Warning) as error:
             reason = str(error).splitlines()[0]
             raise ValueError(f"{self.path} does not fit the model; was it saved from another one? {reason}") from error
-        for variable in _random_state(model):
+        for variable in coin_states(model):
             variable.assign(coins[id(variable)])
 
 
@@ -176,11 +177,6 @@ def _check_output(model: keras.Model, row: dict[str, Any], path: Path) -> None:
     difference = np.abs(reference_output(model) - np.asarray(row["reference"])).max()
     if not difference <= _TOLERANCE:
         raise ValueError(f"{path} does not give its stored output: it differs by {difference:.2g} on {row['model']!r}")
-
-
-def _random_state(model: keras.Model) -> list:
-    weights = {id(weight) for weight in model.weights}
-    return [v for v in model.variables if id(v) not in weights and "seed" in v.path]
 
 
 def _plain(value: Any) -> Any:

@@ -89,9 +89,9 @@ def test_a_file_that_is_no_recipe(tmp_path, content, message):
 
 def test_a_name_is_taken_once(recipe, monkeypatch):
     monkeypatch.setattr(registry, "_RECIPES", {})
-    registry.add(recipe)
+    registry.register(recipe)
     with pytest.raises(ValueError, match="already registered"):
-        registry.add(recipe)
+        registry.register(recipe)
 
 
 @pytest.mark.parametrize("name", ["resnet20_cfnn_cifar10", "resnet20_cfnn_cifar100", "resnet20_dropout_cifar10"])

@@ -214,7 +214,7 @@ def test_the_command_passes_everything_on(zoo_tune, tmp_path):
         ({"options": {"unit": 3}}, r"Did you mean 'units'\?"),
         ({"options": {"rate": 7}}, "`rate` must be"),
         ({"data": "digit"}, r"Did you mean 'digits'\?"),
-        ({"trials": 0}, "`trials` must be an int >= 1. Received: trials=0"),
+        ({"trials": 0}, "`trials` must be a positive int. Received: trials=0"),
         ({"trials": 1.5}, "`trials` must be"),
         ({"epochs": 0}, "`epochs` must be"),
         ({"batch_size": 0}, "`batch_size` must be"),
