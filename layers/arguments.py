@@ -88,7 +88,7 @@ def as_numbers(name: str, value: ArrayLike) -> np.ndarray:
 
 
 def finite_numbers(name: str, value: ArrayLike) -> np.ndarray:
-    """As `as_numbers`, without infinities and NaN."""
+    """Return `value` as a float array, or raise a `ValueError` if it holds other than finite numbers."""
     array = as_numbers(name, value)
     if not np.isfinite(array).all():
         raise ValueError(f"`{name}` must be finite. Received: infinities or NaN in an array of shape {array.shape}")

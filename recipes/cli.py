@@ -1,7 +1,6 @@
 """The `zoo` command: it parses and calls importable functions."""
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+import zoo
+
 app = typer.Typer(
     name="zoo",
     help="Networks that use randomness as a resource: build, train, amplify, evaluate, export.",
@@ -17,6 +18,22 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"coinflip-zoo {zoo.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Networks that use randomness as a resource: build, train, amplify, evaluate, export."""
+
 
 DataDir = Annotated[str | None, typer.Option(help="Folder of the TensorFlow datasets.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A recipe key or model option.")]
@@ -27,7 +44,6 @@ EXIT_CODES = {"max_minutes": 0, "SIGINT": 130, "SIGTERM": 143}
 @app.command("list")
 def list_(pattern: Annotated[str, typer.Argument(help="Shell-style pattern of model names.")] = "*") -> None:
     """List models, pretrained weights, recipes and experiments."""
-    import zoo
     from zoo.recipes.experiments.experiment import names as experiments
     from zoo.recipes.training.recipe import names
 
@@ -42,7 +58,6 @@ def list_(pattern: Annotated[str, typer.Argument(help="Shell-style pattern of mo
 @app.command()
 def show(name: Annotated[str, typer.Argument(help="A model, a recipe (name or .json file) or an experiment.")]) -> None:
     """Describe a model (paper, options, weights), print a recipe or the settings of an experiment as JSON."""
-    import zoo
     from zoo.layers.arguments import check_known
     from zoo.recipes.experiments import experiment
     from zoo.recipes.training.recipe import find, names
@@ -155,7 +170,6 @@ def export(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace PATH if it exists.")] = False,
 ) -> None:
     """Export a trained model as a SavedModel; where it flips coins, with endpoints vote, mean, single and reseed."""
-    import zoo
     from zoo.recipes.training.trained import load_trained
 
     zoo.export(load_trained(model, weights, seed).model, path, overwrite=overwrite)
@@ -247,7 +261,6 @@ def _ints(name: str, text: str) -> list[int]:
 
 def main() -> None:
     """Run the command; an expected error is one line on stderr and exit code 1."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         app()
     except (ValueError, OSError, ImportError, RuntimeError) as error:

@@ -1,9 +1,14 @@
 """Models that use randomness as a resource: build them by name, amplify, measure, export."""
 
 import importlib
+import os
+import sys
 from pathlib import Path
 
 __version__ = "0.1.0"
+
+if Path(sys.argv[0]).stem == "zoo":  # the command: TensorFlow reads this when it is imported below
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 # A checkout keeps layers/ and recipes/ beside zoo/; an installed wheel has them inside.
 if not (Path(__file__).parent / "layers").is_dir():

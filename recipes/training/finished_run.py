@@ -20,7 +20,7 @@ class FinishedRun(NamedTuple):
 
     @property
     def origin(self) -> dict[str, Any]:
-        """How it was trained, for the rows that take it over."""
+        """Describe the training, for the rows that take it over."""
         known = {f"run_{key}": self.environment.get(key) for key in ("versions", "machine", "command")}
         return {"epochs": self.recipe.epochs, "run_seed": self.recipe.seed, **known}
 
@@ -83,7 +83,7 @@ def trained_options(setting: str, name: str) -> tuple[str, str, dict[str, Any]]:
 
 
 def is_published(name: str) -> bool:
-    """Whether a text is a model's name, or one and its weights, and no folder: `NAME` or `NAME:WEIGHTS`."""
+    """Tell whether a text is a model's name, or one and its weights, and no folder: `NAME` or `NAME:WEIGHTS`."""
     return not Path(name).exists() and name.partition(":")[0] in zoo.list_models()
 
 

@@ -3,10 +3,19 @@
 import dataclasses
 import importlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from zoo.layers.arguments import check_known
+from zoo.layers.arguments import (
+    check_known,
+    int_at_least,
+    non_negative_float,
+    positive_float,
+    positive_int,
+    probability,
+    proper_fraction,
+)
 from zoo.registry import find as find_model
 
 
@@ -85,38 +94,23 @@ class Recipe:
         for key, allowed in _CHOICES.items():
             if getattr(self, key) not in allowed:
                 self._refuse(key, f"one of {', '.join(map(repr, allowed))}")
-        for key in ("batch_size", "epochs"):
-            if not _is_int(getattr(self, key)) or getattr(self, key) < 1:
-                self._refuse(key, "an int >= 1")
-        if (
-            not isinstance(self.samples, tuple)
-            or not self.samples
-            or any(not _is_int(n) or n < 1 for n in self.samples)
-        ):
-            self._refuse("samples", "a list of ints >= 1")
-        if not _is_int(self.seed) or not 0 <= self.seed < 2**32:
-            self._refuse("seed", "an int in [0, 2**32)")
-        if not _is_number(self.learning_rate) or not 0 < self.learning_rate < float("inf"):
-            self._refuse("learning_rate", "a number > 0")
-        if not _is_number(self.randomize_rate) or not 0 <= self.randomize_rate <= 1:
-            self._refuse("randomize_rate", "in [0, 1]")
-        if self.randomize_period is not None and (not _is_int(self.randomize_period) or self.randomize_period < 1):
-            self._refuse("randomize_period", "None or an int >= 1")
-        if not _is_number(self.warmup_epochs) or not 0 <= self.warmup_epochs < float("inf"):
-            self._refuse("warmup_epochs", "a number >= 0")
-        if not _is_int(self.final_epochs) or self.final_epochs < 0:
-            self._refuse("final_epochs", "an int >= 0")
+        for key, check in _CHECKS.items():
+            check(key, getattr(self, key))
+        if not isinstance(self.samples, tuple) or not self.samples:
+            self._refuse("samples", "a list of positive ints")
+        for flips in self.samples:
+            positive_int("samples", flips)
+        if self.randomize_period is not None:
+            positive_int("randomize_period", self.randomize_period)
         if self.final_epochs and self.schedule != "cosine_per_epoch":
             self._refuse("schedule", "'cosine_per_epoch' where there are final_epochs")
         if self.warmup_epochs + self.final_epochs >= self.epochs:
             self._refuse("epochs", "more than warmup_epochs and final_epochs together")
-        if not _is_number(self.momentum) or not 0 <= self.momentum < 1:
-            self._refuse("momentum", "in [0, 1)")
         for option in self.options:
             check_known("key", option, find_model(self.model).options)
 
     def replace(self, settings: dict[str, Any]) -> "Recipe":
-        """The recipe with other values; a key is one of the recipe's fields or of the model's options.
+        """Return the recipe with other values; a key is one of the recipe's fields or of the model's options.
 
         Where both have a key (`samples`), `options.KEY` is the model's.
 
@@ -135,12 +129,12 @@ class Recipe:
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """The recipe as JSON's types."""
+        """Return the recipe as a dict of JSON's types."""
         return json.loads(json.dumps(dataclasses.asdict(self)))
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Recipe":
-        """The recipe of such a dict.
+        """Build the recipe of such a dict.
 
         Raises:
             ValueError: If a key is unknown or missing, or a value is outside its range.
@@ -162,6 +156,16 @@ _CHOICES: dict[str, tuple] = {
     "schedule": ("cosine", "cosine_per_epoch", "constant"),
     "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
 }
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "batch_size": positive_int,
+    "epochs": positive_int,
+    "final_epochs": int_at_least,
+    "seed": int_at_least,
+    "learning_rate": positive_float,
+    "warmup_epochs": non_negative_float,
+    "momentum": proper_fraction,
+    "randomize_rate": probability,
+}
 _RECIPES: dict[str, Recipe] = {}
 
 
@@ -182,7 +186,7 @@ def names() -> list[str]:
 
 
 def find(name_or_path: str) -> Recipe:
-    """The recipe of that name, or the one in that `.json` file.
+    """Return the recipe of that name, or the one in that `.json` file.
 
     Raises:
         ValueError: If the name is unknown or the file is not a recipe.
@@ -198,14 +202,6 @@ def find(name_or_path: str) -> Recipe:
     if not isinstance(values, dict):
         raise ValueError(f"{name_or_path} must hold one JSON object, a recipe")
     return Recipe.from_dict(values)
-
-
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def parse_settings(settings: list[str] | None) -> dict:

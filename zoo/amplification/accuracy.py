@@ -16,7 +16,20 @@ from zoo.layers.majority_vote import ballots, elect
 
 
 class RandomAccuracy(NamedTuple):
-    """Share of examples whose vote is right, with its Wilson interval (both ends in [0, 1])."""
+    """Share of examples whose vote is right, with its Wilson interval.
+
+    Attributes:
+        accuracy: In [0, 1], `correct / n`.
+        low: Lower end of the interval, in [0, 1].
+        high: Upper end, in [0, 1].
+        correct: Int, examples whose vote is their label.
+        n: Int, examples.
+
+    Example:
+        >>> found = zoo.RandomAccuracy(0.9, 0.8256, 0.9448, 90, 100)
+        >>> found.low < found.accuracy < found.high
+        True
+    """
 
     accuracy: float
     low: float
@@ -26,7 +39,7 @@ class RandomAccuracy(NamedTuple):
 
 
 def flips(model: keras.Model, x, samples: int = 100, *, batch_size: int = 32, chunk: int | None = None) -> np.ndarray:
-    """The class index of every flip, coins on.
+    """Return the class of every flip, coins on.
 
     Args:
         model: A coin-flipping model.
@@ -40,6 +53,11 @@ def flips(model: keras.Model, x, samples: int = 100, *, batch_size: int = 32, ch
 
     Raises:
         ValueError: If an argument is outside its range, `model` has several inputs, or `x` is empty or has NaN.
+
+    Example:
+        >>> model = zoo.build("resnet20_cfnn", depth=8, input_shape=(8, 8, 1), samples=5, seed=0)
+        >>> zoo.flips(model, np.ones((2, 8, 8, 1)), samples=7).shape
+        (2, 7)
     """
     check_one_input(model)
     return np.concatenate([logits.argmax(-1) for logits in flip_logits(model, x, samples, batch_size, chunk)])
@@ -56,7 +74,7 @@ def random_accuracy(
     batch_size: int = 32,
     chunk: int | None = None,
 ) -> RandomAccuracy | list[RandomAccuracy]:
-    """The empirical random accuracy of Definition 2.1: the share of examples whose vote is the label.
+    """Measure the empirical random accuracy: the share of examples whose vote is the label.
 
     Args:
         model: A coin-flipping model; with `vote="expected"` any model that gives class scores.
@@ -74,6 +92,15 @@ def random_accuracy(
     Raises:
         ValueError: If an argument is outside its range, `model` has several inputs, `x` has NaN, or `x` and `y` differ
             in length.
+
+    Reference: Coin-Flipping Neural Networks, Definition 2.1.
+
+    Example:
+        >>> model = zoo.build("resnet20_cfnn", weights="digits", seed=0)
+        >>> test = zoo.data.load("digits").test
+        >>> one, five = zoo.random_accuracy(model, test.x[:50], test.y[:50], samples=[1, 5])
+        >>> one.n, five.accuracy > 0.9
+        (50, True)
     """
     check_one_input(model)
     one_of("vote", vote, VOTES)
@@ -149,8 +176,8 @@ def _numpy(tensor) -> np.ndarray:
 
 
 def wilson(correct: int, n: int, confidence: float = 0.95) -> RandomAccuracy:
-    """Accuracy of `correct` of `n` examples with its Wilson interval."""
-    from scipy.stats import binomtest  # only who asks for an interval waits for SciPy
+    """Return the accuracy of `correct` of `n` examples with its Wilson interval."""
+    from scipy.stats import binomtest  # SciPy is slow to import and only needed here
 
     low, high = binomtest(correct, n).proportion_ci(confidence, method="wilson")
     return RandomAccuracy(correct / n, float(low), float(high), correct, n)

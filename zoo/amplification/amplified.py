@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from zoo.amplification.halves import CoinGraph, coin_graph, has_coins, with_coins
+from zoo.graph import compile_arguments
 from zoo.layers.arguments import one_of, positive_int
 from zoo.layers.majority_vote import elect, tally
 
@@ -30,14 +31,14 @@ class AmplifiedModel(keras.Model):
         self.chunk = positive_int("chunk", chunk)
 
     def call(self, inputs, training=None, mask=None):
-        """The graph itself in training or where one chunk is enough, else the same votes counted chunk by chunk."""
+        """Call the graph in training or if one chunk is enough; else count the same votes chunk by chunk."""
         graph = coin_graph(self)
         if training or graph.majority.samples <= self.chunk:
             return super().call(inputs, training=training, mask=mask)
         return _chunked_vote(graph, inputs, self.chunk)
 
     def get_config(self) -> dict:
-        """The graph and `chunk`."""
+        """Return the graph and `chunk`."""
         return {**super().get_config(), "chunk": self.chunk}
 
 
@@ -89,7 +90,7 @@ VOTES = ("majority", "mean", "expected")
 
 
 def amplify(model: keras.Model, samples: int, vote: str = "majority", *, chunk: int | None = None) -> AmplifiedModel:
-    """The same weights under another amplification.
+    """Return the same weights under another amplification.
 
     Args:
         model: A coin-flipping model; it is left as it is and every variable is shared.
@@ -106,6 +107,13 @@ def amplify(model: keras.Model, samples: int, vote: str = "majority", *, chunk: 
         ValueError: If an argument is outside its range or `model` has no Amplify and MajorityVote layers.
 
     Reference: Coin-Flipping Neural Networks, Table 3 (train by 1 or n samples, test by each vote).
+
+    Example:
+        >>> model = zoo.build("resnet20_cfnn", depth=8, input_shape=(8, 8, 1), samples=5, seed=0)
+        >>> ten = zoo.amplify(model, 10)
+        >>> votes = ten.predict(np.ones((1, 8, 8, 1)), verbose=0)
+        >>> bool(np.allclose(votes * 10, np.round(votes * 10), atol=1e-3))
+        True
     """
     positive_int("samples", samples)
     expected = one_of("vote", vote, VOTES) == "expected"
@@ -116,16 +124,18 @@ def amplify(model: keras.Model, samples: int, vote: str = "majority", *, chunk: 
         graph.input, graph.output, name=model.name, chunk=chunk_or_default(chunk, coin_graph(graph))
     )
     if model.compiled:
-        config = dict(model._compile_config.config)  # the objects themselves: they need not be serializable
         optimizer = model.optimizer
-        amplified.compile(**{**config, "optimizer": type(optimizer).from_config(optimizer.get_config())})
+        amplified.compile(
+            **{**compile_arguments(model), "optimizer": type(optimizer).from_config(optimizer.get_config())}
+        )
     return amplified
 
 
 def coins_off(model: keras.Model) -> keras.Model:
-    """The model with every coin replaced by its mean; a model without coins as it is."""
+    """Return the model with every coin replaced by its mean; a model without coins is returned as it is."""
     return amplify(model, 1, "expected") if has_coins(model) else model
 
 
 def chunk_or_default(chunk: int | None, graph: CoinGraph) -> int:
+    """Return `chunk`, checked, or the graph's default for None."""
     return graph.chunk if chunk is None else positive_int("chunk", chunk)

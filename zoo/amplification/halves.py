@@ -6,7 +6,7 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
-from zoo.graph import describe, uncompiled
+from zoo.graph import describe, nodes, uncompiled
 from zoo.layers import Amplify, HyperDense, MajorityVote, SharedDraws
 from zoo.layers.coins import is_coin
 from zoo.layers.random_input import FIXED_ROWS
@@ -27,11 +27,11 @@ class CoinGraph(NamedTuple):
 
     @property
     def chunk(self) -> int:
-        """Flips of a batch evaluated at once where nobody asks for another number; draws take little memory."""
+        """Default number of flips evaluated at once; shared draws take little memory."""
         return 250 if self.branches else 25
 
     def rows(self, hidden: list, flips) -> list:
-        """The inputs of `suffix` for a number of flips, an int or an int tensor, of every example."""
+        """Repeat `hidden` for a number of flips (an int or an int tensor) of every example: the inputs of `suffix`."""
         if self.branches:
             return [*hidden, *[ops.zeros((flips, 1))] * self.branches]
         return [ops.repeat(h, flips, axis=0) for h in hidden]
@@ -55,7 +55,7 @@ def coin_graph(model: keras.Model) -> CoinGraph:
 
 
 def has_coins(model: keras.Model) -> bool:
-    """Whether a model votes: all others are deterministic at inference."""
+    """Tell whether a model votes; all others are deterministic at inference."""
     return any(isinstance(layer, MajorityVote) for layer in model.layers)
 
 
@@ -75,7 +75,7 @@ def with_coins(model: keras.Model, samples: int, vote: str, flip_at_inference: b
 
 
 def flipping_graph(model: keras.Model) -> CoinGraph:
-    """The halves of a model with its coins on, also where they are off at inference."""
+    """Return the halves of a model with its coins on, even if they are off at inference."""
     if all(layer.flip_at_inference for layer in model.layers if is_coin(layer)):
         return coin_graph(model)
     if model not in _FLIPPING:
@@ -103,15 +103,15 @@ def _split(model: keras.Model) -> CoinGraph:
     if any(isinstance(layer, SharedDraws) for layer in model.layers):
         # A model from its input and from the middle gives the input another history: the first could not be saved.
         model = keras.models.clone_model(model, clone_function=lambda layer: layer)
-    nodes = [node for _, level in sorted(model._nodes_by_depth.items(), reverse=True) for node in level]
-    cuts = [node for node in nodes if isinstance(node.operation, Amplify | SharedDraws)]
-    majorities = [node for node in nodes if isinstance(node.operation, MajorityVote)]
+    ordered = nodes(model)
+    cuts = [node for node in ordered if isinstance(node.operation, Amplify | SharedDraws)]
+    majorities = [node for node in ordered if isinstance(node.operation, MajorityVote)]
     _check_cuts(model, cuts, majorities)
     majority = majorities[0]
     if isinstance(cuts[0].operation, Amplify):
         met, branches = [node.input_tensors[0] for node in cuts], []
     else:
-        met, branches = _met_by(cuts, nodes), [node.outputs[0] for node in cuts]
+        met, branches = _met_by(cuts, ordered), [node.outputs[0] for node in cuts]
     return CoinGraph(
         prefix=keras.Model(model.input, met),
         suffix=keras.Model([*met, *branches] if branches else [c.outputs[0] for c in cuts], majority.input_tensors[0]),

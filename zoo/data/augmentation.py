@@ -1,4 +1,4 @@
-"""RandomResizedCrop: a random window of every image, resized to the image's size and mirrored half the time."""
+"""Augmentation of image batches: random shifts, random windows, mirroring."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ def random_windows(draws: np.ndarray, height: int, width: int) -> tuple[np.ndarr
 
 
 def mirrored(draws: np.ndarray) -> np.ndarray:
-    """Which images are mirrored left and right, `(n,)` bool: those whose last draw is below 1/2."""
+    """Tell which images are mirrored left and right, `(n,)` bool: those whose last draw is below 1/2."""
     return draws[:, -1] < 0.5
 
 

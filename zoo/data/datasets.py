@@ -57,7 +57,8 @@ def load(
         validation: Number (int) or fraction (float) of the training examples held out. None means 5,000 where there
             are at least 50,000, else a tenth; 0 means none. A fraction leaves at least one example on each side.
             An .npz file with x_val and y_val has its validation split already.
-        seed: Int >= 0, chooses the examples held out: the same ones on every machine. Test never depends on it.
+        seed: Int in [0, 2**32), chooses the examples held out, the same ones on every machine. Test never depends on
+            it.
         download: Whether a set that is not prepared in `data_dir` may be downloaded. A prepared set is read offline.
         image_size: Int >= 1, height and width of the images of "imagenet2012" and of a folder.
 
@@ -71,10 +72,14 @@ def load(
         FileNotFoundError: If the .npz file or a part of the folder does not exist, or the set is not prepared in
             `data_dir`.
         ModuleNotFoundError: If the set needs tensorflow or tensorflow_datasets and it is not installed.
+
+    Example:
+        >>> train, val, test = zoo.data.load("digits")
+        >>> train.x.shape, len(val.y), len(test.y)
+        ((1293, 8, 8, 1), 144, 360)
     """
     _check_validation(validation)
-    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or seed < 0:
-        raise ValueError(f"`seed` must be an int >= 0. Received: seed={seed!r}")
+    int_at_least("seed", seed)
     train, val, test = _read(name, data_dir, download, int_at_least("image_size", image_size, minimum=1))
     if val is None:
         train, val = _hold_out(train, validation, int(seed))

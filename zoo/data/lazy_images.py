@@ -56,7 +56,7 @@ class LazyImages:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """What the shape of all the images would be."""
+        """Shape of the array of all images."""
         return len(self), self.size, self.size, 3
 
     def take(self, rows: Any) -> "LazyImages":

@@ -44,7 +44,7 @@ def read_tfds(name: str, data_dir: Any, download: bool, image_size: int) -> tupl
 
 
 def _prepared(root: Path, name: str) -> Path | None:
-    """The folder of the newest prepared version, or None; what was left half written has no such name."""
+    """Return the folder of the newest prepared version, or None; an unfinished one has another kind of name."""
     folders = [info.parent for info in (root / name).glob("*/dataset_info.json")]
     folders = [folder for folder in folders if re.fullmatch(r"\d+\.\d+\.\d+", folder.name)]
     return max(folders, key=lambda folder: tuple(map(int, folder.name.split("."))), default=None)

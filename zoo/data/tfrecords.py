@@ -11,7 +11,7 @@ from zoo.data.split import Split
 
 
 def read_tfrecords(files: Sequence[str], counts: Sequence[int], size: int) -> Split:
-    """The examples of a split's files in stored order, images left where they are.
+    """List the examples of a split's files in stored order, images left where they are.
 
     Every file is gone through once for labels and for where the images lie, 40 bytes in memory for each; checksums are
     not compared. An example has an encoded `image` and an int `label`; what else it has is passed over.
@@ -53,7 +53,7 @@ def _examples(file: str) -> Iterator[tuple[int, int, int]]:
 
 
 def _image_and_label(data: mmap.mmap, start: int, stop: int) -> list[tuple[int, int]]:
-    """Where the values of `image` and `label` begin and end in a serialized tf.train.Example."""
+    """Find the first and last byte of `image` and `label` in a serialized tf.train.Example."""
     values = {}
     [features] = _fields(data, start, stop)
     for feature in _fields(data, *features):  # entries of a map, a key and a value each
@@ -66,7 +66,7 @@ def _image_and_label(data: mmap.mmap, start: int, stop: int) -> list[tuple[int, 
 
 
 def _fields(data: mmap.mmap, start: int, stop: int) -> Iterator[tuple[int, int]]:
-    """Where the fields of a protocol buffer begin and end; all that is read here has length-delimited ones only."""
+    """List the bytes at which the fields of a protocol buffer begin and end; all of them are length-delimited here."""
     while start < stop:
         tag, start = _varint(data, start)
         length, start = _varint(data, start)

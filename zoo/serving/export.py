@@ -43,6 +43,12 @@ def export(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = Fal
         FileExistsError: If `path` exists and `overwrite` is False.
         ValueError: If the model is not Functional, votes without an `Amplify` layer, or votes and has several inputs.
         ModuleNotFoundError: If TensorFlow is not installed.
+
+    Example:
+        >>> model = zoo.build("stochastic_mlp", seed=0)
+        >>> zoo.export(model, "saved")
+        >>> import os; os.path.isfile("saved/saved_model.pb")
+        True
     """
     path = Path(path)
     if path.exists() and not overwrite:
@@ -93,7 +99,7 @@ def _write_archive(model: keras.Model, folder: Path) -> None:
 
 
 def _inputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
-    """The model's inputs by the names that the endpoints give them."""
+    """Map the endpoints' argument names to the model's inputs."""
     return {x.name: x for x in model.inputs} if len(model.inputs) > 1 else {"images": model.inputs[0]}
 
 

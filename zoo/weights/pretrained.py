@@ -26,7 +26,7 @@ class Weights(NamedTuple):
     row: dict[str, Any] | None = None
 
     def merge(self, options: dict[str, Any]) -> dict[str, Any]:
-        """The builder's options with those that the weights were trained with.
+        """Merge the builder's options with those that the weights were trained with.
 
         Raises:
             ValueError: If an option contradicts the weights.
@@ -76,23 +76,28 @@ class Weights(NamedTuple):
 
 
 def list_weights() -> list[tuple[str, str]]:
-    """Pairs (model name, weights name) of the pretrained weights that `build(..., weights=)` takes."""
+    """List the pairs (model name, weights name) of the pretrained weights that `build(..., weights=)` takes.
+
+    Example:
+        >>> ("resnet20_cfnn", "digits") in zoo.list_weights()
+        True
+    """
     return sorted((row["model"], row["weights"]) for row in manifest())
 
 
 def manifest() -> list[dict[str, Any]]:
-    """The rows of the manifest, one per set of weights."""
+    """Read the rows of the manifest, one per set of weights."""
     path = folder() / "manifest.json"
     return json.loads(path.read_text()) if path.is_file() else []
 
 
 def folder() -> Path:
-    """Where the weights lie: inside the installed package, or at the top of a checkout."""
+    """Return the folder of the weights: inside the installed package, or at the top of a checkout."""
     return next((path for path in _FOLDERS if path.is_dir()), _FOLDERS[-1])
 
 
 def find(model_name: str, weights: str | os.PathLike) -> Weights:
-    """The weights called `weights` for a model, or the file at that path.
+    """Find the weights called `weights` for a model, or the file at that path.
 
     Raises:
         ValueError: If it is neither a known name nor a path ending in `.weights.h5` or `.supermask`.
@@ -114,7 +119,7 @@ def find(model_name: str, weights: str | os.PathLike) -> Weights:
 
 
 def describe(row: dict[str, Any]) -> str:
-    """One line on a manifest row: score, how it was measured, and the command that trained it."""
+    """Describe a manifest row in one line: score, how it was measured, and the command that trained it."""
     score = row["score"]
     vote = "" if score["vote"] == "none" else f" ({score['vote']} of {score['samples']})"
     return (
@@ -128,6 +133,13 @@ def save_weights(model: keras.Model, path: str | os.PathLike) -> None:
 
     Raises:
         ValueError: If `path` does not end in `.weights.h5`, or the model is neither Functional nor Sequential.
+
+    Example:
+        >>> model = zoo.build("stochastic_mlp", seed=1)
+        >>> zoo.save_weights(model, "mine.weights.h5")
+        >>> again = zoo.build("stochastic_mlp", weights="mine.weights.h5")
+        >>> all(np.array_equal(a, b) for a, b in zip(model.get_weights(), again.get_weights()))
+        True
     """
     path = Path(path)
     if not path.name.endswith(".weights.h5"):

@@ -28,8 +28,8 @@ def save_supermask(model: keras.Model, path: str | os.PathLike, *, values: str =
 
     A layer whose kernel is still what its initializer drew (KU or SC, edge-popup) needs nothing else: the seed is in
     the model's config. Redrawn signed constants (SC, IteRand) take a sign bit per kept weight; other kernels take
-    their kept weights. Scores and pruned weights are not stored, so a loaded model predicts the same but would train
-    anew. Moving statistics and ordinary weights are stored as they are.
+    their kept weights. Scores and pruned weights are not stored, so a loaded model predicts the same but starts
+    training afresh. Moving statistics and ordinary weights are stored as they are.
 
     Args:
         model: A Functional or Sequential model with score-masked layers.
@@ -38,6 +38,14 @@ def save_supermask(model: keras.Model, path: str | os.PathLike, *, values: str =
 
     Raises:
         ValueError: If the model is neither or has no score-masked layer, a score is NaN, or `values` is unknown.
+
+    Example:
+        >>> model = zoo.build("conv6_iterand", width=0.1, input_shape=(8, 8, 1), seed=0)
+        >>> zoo.save_supermask(model, "net.supermask")
+        >>> again = zoo.load_supermask("net.supermask")
+        >>> x = np.ones((1, 8, 8, 1))
+        >>> bool(np.allclose(again(x), model(x), atol=1e-6))
+        True
     """
     if values not in _VALUES:
         raise ValueError(f"`values` must be one of {', '.join(map(repr, _VALUES))}. Received: values={values!r}")
@@ -56,7 +64,7 @@ def save_supermask(model: keras.Model, path: str | os.PathLike, *, values: str =
 
 
 def load_supermask(path: str | os.PathLike) -> keras.Model:
-    """The model of a supermask file, on any backend: the same predictions as the model that was saved.
+    """Load the model of a supermask file, on any backend; it predicts what the saved model did.
 
     Its scores are 1 for kept and 0 for pruned weights, and pruned weights are 0 where the file does not have them.
     `zoo.fold` makes an ordinary network of it.
@@ -64,6 +72,11 @@ def load_supermask(path: str | os.PathLike) -> keras.Model:
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is altered, truncated, of a newer version, or not a supermask file.
+
+    Example:
+        >>> zoo.save_supermask(zoo.build("conv6_edge_popup", width=0.1, input_shape=(8, 8, 1), seed=0), "net.supermask")
+        >>> zoo.load_supermask("net.supermask").output_shape
+        (None, 10)
     """
     text, body = _read(Path(path))
     try:
@@ -120,7 +133,10 @@ def _fill(model: keras.Model, text: dict[str, Any], body: memoryview, path) -> N
 
 
 def _pack(layer: ScoreMasked, values: str) -> tuple[dict[str, Any], bytes]:
-    """How a layer is stored, and the bytes: packed mask bits, then sign bits or kept weights in row-major order."""
+    """Describe how a layer is stored, and return its bytes.
+
+    The bytes are packed mask bits, then sign bits or kept weights in row-major order.
+    """
     kernel, scores = ops.convert_to_numpy(layer.kernel), ops.convert_to_numpy(layer.scores)
     mask = topk_mask_numpy(scores, layer.sparsity, layer.score_transform)
     drawn = layer.kernel_initializer

@@ -127,7 +127,7 @@ def test_bad_validation(tmp_path, validation):
 
 @pytest.mark.parametrize("seed", [-1, 0.5, True, None, "0"])
 def test_bad_seed(seed):
-    with pytest.raises(ValueError, match=r"`seed` must be an int >= 0. Received: seed="):
+    with pytest.raises(ValueError, match=r"`seed` must be an int in \[0, 2\*\*32\). Received: seed="):
         load("digits", seed=seed)
 
 
