@@ -1,7 +1,35 @@
-"""What tests of whole models share."""
+"""Fixtures of all tests; what needs no backend runs once, on TensorFlow."""
+
+import sys
 
 import keras
 import pytest
+
+from zoo import registry
+from zoo.recipes import cli
+
+
+def pytest_collection_modifyitems(items):
+    """Skip on other backends what does not touch them."""
+    if keras.backend.backend() != "tensorflow":
+        skip = pytest.mark.skip(reason="needs no backend: run on TensorFlow")
+        for item in items:
+            if item.get_closest_marker("backend_free"):
+                item.add_marker(skip)
+
+
+@pytest.fixture
+def own_registry(monkeypatch):
+    """`register` of a registry of models that has the real ones and forgets the others after the test."""
+    monkeypatch.setattr(registry, "_MODELS", dict(registry._MODELS))
+    return registry.register
+
+
+@pytest.fixture
+def empty_registry(monkeypatch):
+    """`register` of a registry of models that begins empty and ends with the test."""
+    monkeypatch.setattr(registry, "_MODELS", {})
+    return registry.register
 
 
 @pytest.fixture(scope="module")
@@ -15,3 +43,20 @@ def fast_compile():
     jax.config.update("jax_disable_most_optimizations", True)
     yield
     jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.fixture
+def zoo_command(monkeypatch, capsys):
+    """Run the command in this process: (exit code, stdout, stderr)."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["zoo", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as left:
+            code = left.code
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run

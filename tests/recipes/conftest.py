@@ -1,24 +1,20 @@
 """The tiny models, registered for one test, their data, and what tests of runs share."""
 
-import sys
-
 import h5py
 import numpy as np
 import pytest
 import tiny
 
 from zoo import registry
-from zoo.recipes import cli
 from zoo.recipes.reporting.results import read_results
 from zoo.recipes.training.checkpoint import Checkpoint
 from zoo.recipes.training.recipe import Recipe
 
 
 @pytest.fixture
-def recipe(tmp_path, monkeypatch):
+def recipe(tmp_path, own_registry):
     """A recipe of the tiny model on its own data: 63 training examples in 4 batches, 7 for validation."""
-    monkeypatch.setattr(registry, "_MODELS", dict(registry._MODELS))
-    registry.register(paper="A paper", section="1", search={"rate": (0.1, 0.5), "samples": [1, 3]})(tiny.tiny_cfnn)
+    own_registry(paper="A paper", section="1", search={"rate": (0.1, 0.5), "samples": [1, 3]})(tiny.tiny_cfnn)
     data = tiny.write_npz(tmp_path / "tiny.npz")
     return Recipe("tiny", "tiny_cfnn", data, epochs=3, batch_size=16, augment="crop", samples=(1, 5), seed=4)
 
@@ -94,20 +90,3 @@ def stop_after(monkeypatch):
         monkeypatch.setattr(Checkpoint, "on_train_batch_end", on_train_batch_end)
 
     return patch
-
-
-@pytest.fixture
-def zoo_command(monkeypatch, capsys):
-    """Run the command in this process: (exit code, stdout, stderr)."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["zoo", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as left:
-            code = left.code
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run

@@ -14,18 +14,17 @@ SMALL = {"input_shape": (8, 8, 1), "depth": 8}
 
 
 @pytest.fixture
-def models(monkeypatch):
-    """A registry of its own with three toys; the real one comes back afterwards."""
-    monkeypatch.setattr(registry, "_MODELS", {})
+def models(empty_registry):
+    """A registry of three toys."""
 
     def b_net(units=2, rate=0.5, seed=None):
         """Toy of a docstring."""
         return keras.Sequential([keras.Input((1,)), keras.layers.Dense(units)])
 
-    register = registry.register("Of Toys", "section 9", search={"units": [1, 2]})
+    register = empty_registry("Of Toys", "section 9", search={"units": [1, 2]})
     register(b_net)
     for name in ("a_net", "c"):
-        registry.register("Of Toys", "section 9")(_named(name))
+        empty_registry("Of Toys", "section 9")(_named(name))
     return register
 
 

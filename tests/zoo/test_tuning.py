@@ -39,9 +39,8 @@ def sampled(hypermodel, seed):
 
 
 @pytest.fixture
-def register(monkeypatch):
+def register(empty_registry):
     """Register a toy with a search space in a registry of its own."""
-    monkeypatch.setattr(registry, "_MODELS", {})
 
     def toy(input_shape=(8, 8, 1), classes=2, units=2, rate=0.5, bias=True, activation="relu", seed=None):
         """Toy."""
@@ -53,7 +52,7 @@ def register(monkeypatch):
         return keras.Model(inputs, keras.layers.Dense(classes, "softmax", kernel_initializer=last)(x))
 
     def declare(search, callback=None):
-        registry.register("Of Toys", "section 9", search, callback)(toy)
+        empty_registry("Of Toys", "section 9", search, callback)(toy)
         return toy
 
     return declare
@@ -146,13 +145,11 @@ def test_fixed_options_leave_the_space(register):
     assert [layer.units for layer in model.layers if isinstance(layer, keras.layers.Dense)] == [3, 7]
 
 
-def test_a_model_without_input_shape_or_search(monkeypatch):
-    monkeypatch.setattr(registry, "_MODELS", {})
-
+def test_a_model_without_input_shape_or_search(empty_registry):
     def points(units=2, seed=None):
         return keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(units, "softmax")])
 
-    registry.register("Of Toys", "section 9")(points)
+    empty_registry("Of Toys", "section 9")(points)
     hypermodel = tuning.hypermodel("points", dataset())
     assert set(declared(hypermodel)) == OPTIMIZER
     assert hypermodel.build(sampled(hypermodel, 0)).output_shape == (None, 2)
@@ -173,13 +170,11 @@ def test_ranges_that_keras_tuner_has_not_are_refused(register, spec):
     assert set(declared(tuning.hypermodel("toy", dataset(), units=2))) == OPTIMIZER  # fixed, it is not searched
 
 
-def test_the_optimisers_names_are_taken(monkeypatch):
-    monkeypatch.setattr(registry, "_MODELS", {})
-
+def test_the_optimisers_names_are_taken(empty_registry):
     def toy(momentum=0.9, seed=None):
         return keras.Sequential([keras.Input((1,))])
 
-    registry.register("Of Toys", "section 9", {"momentum": [0.9, 0.99]})(toy)
+    empty_registry("Of Toys", "section 9", {"momentum": [0.9, 0.99]})(toy)
     with pytest.raises(ValueError, match=r"the optimiser's\. Received: momentum="):
         tuning.hypermodel("toy", dataset())
 

@@ -120,14 +120,11 @@ def amplify(model: keras.Model, samples: int, vote: str = "majority", *, chunk: 
     if expected and samples != 1:
         raise ValueError(f'`samples` must be 1 where vote="expected": no coin is flipped. Received: samples={samples}')
     graph = with_coins(model, samples, "mean" if expected else vote, flip_at_inference=not expected)
-    amplified = AmplifiedModel(
-        graph.input, graph.output, name=model.name, chunk=chunk_or_default(chunk, coin_graph(graph))
-    )
+    chunk = chunk_or_default(chunk, coin_graph(graph))
+    amplified = AmplifiedModel(graph.input, graph.output, name=model.name, chunk=chunk)
     if model.compiled:
-        optimizer = model.optimizer
-        amplified.compile(
-            **{**compile_arguments(model), "optimizer": type(optimizer).from_config(optimizer.get_config())}
-        )
+        fresh = type(model.optimizer).from_config(model.optimizer.get_config())
+        amplified.compile(**{**compile_arguments(model), "optimizer": fresh})
     return amplified
 
 

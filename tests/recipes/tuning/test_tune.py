@@ -1,6 +1,7 @@
 """`tune`: every trial is accounted for, and the best one is a recipe that trains as it did in the search."""
 
 import csv
+import functools
 import gc
 import json
 import sys
@@ -50,33 +51,19 @@ def fast():
 
 
 @pytest.fixture
-def builds(monkeypatch):
+def builds(empty_registry):
     """A registry with `net` alone; `builds[n]` is what its n-th build raises, 0 being the check before the trials."""
-    monkeypatch.setattr(registry, "_MODELS", {})
     raising, count = {}, [0]
 
+    @functools.wraps(net)
     def builder(**options):
         count[0] += 1
         if count[0] - 1 in raising:
             raise raising[count[0] - 1]
         return net(**options)
 
-    registry.register("Of Nets", "section 9", SEARCH)(net)
-    registry._MODELS["net"] = _Counted(registry._MODELS["net"], builder)
+    empty_registry("Of Nets", "section 9", SEARCH)(builder)
     return raising
-
-
-class _Counted(registry.Entry):
-    """An entry whose builder is counted but described by the real one."""
-
-    def __new__(cls, described, counted):
-        entry = super().__new__(cls, *described._replace(builder=counted))
-        entry.described = described
-        return entry
-
-    @property
-    def options(self):
-        return self.described.options
 
 
 @pytest.fixture

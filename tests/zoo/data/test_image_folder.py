@@ -2,41 +2,25 @@
 
 import io
 import os
-import signal
 import subprocess
 import sys
 import warnings
 from pathlib import Path
 
-import h5py
 import keras
 import numpy as np
 import pytest
 import tiny
+from pictures import CLASSES, PER_CLASS, SIZES, ramp, write_pictures
 from PIL import Image
 
 import zoo
-from zoo import registry
 from zoo.data.augmentation import random_windows
 from zoo.data.batches import Batches, fit_input
 from zoo.data.datasets import load
 from zoo.data.lazy_images import LazyImages
-from zoo.recipes.training import train as training
-from zoo.recipes.training.checkpoint import Checkpoint, Stopped
-from zoo.recipes.training.recipe import Recipe
 
 pytestmark = pytest.mark.usefixtures("fast_compile")
-
-
-CLASSES = ("Zebra", "ant", "bee")  # in the order of their labels: capitals sort first
-SIZES = [(50, 37), (37, 50), (300, 211), (90, 90), (41, 160), (23, 17), (128, 96)]
-PER_CLASS = (7, 4)
-
-
-def ramp(width, height, blue=0):
-    """Red is the column's place in [0, 240], green the row's: a pixel tells where it came from."""
-    columns, rows = np.meshgrid((np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height)
-    return np.rint(np.stack([240 * columns, 240 * rows, np.full_like(rows, blue)], -1)).astype(np.uint8)
 
 
 def one(path, size):
@@ -46,20 +30,9 @@ def one(path, size):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """21 images to train on and 12 to test on, of seven sizes, of three classes; blue is the class."""
+    """21 images to train on and 12 to test on."""
     root = tmp_path_factory.mktemp("images")
-    for part, count in zip(("train", "val"), PER_CLASS, strict=True):
-        for label, name in enumerate(CLASSES):
-            (root / part / name).mkdir(parents=True)
-            for i in range(count):
-                image = Image.fromarray(ramp(*SIZES[i], blue=100 * label))
-                ending = (".JPEG", ".jpg", ".png", ".jpeg", ".PNG")[i % 5]
-                image.save(root / part / name / f"{i}{ending}", quality=95)
-    Image.fromarray(ramp(40, 30)).convert("L").save(root / "train" / "ant" / "2.png")
-    Image.fromarray(ramp(60, 40, blue=100)).convert("RGBA").save(root / "train" / "ant" / "4.PNG")
-    for name in ("notes.txt", ".hidden.jpg", "1.webp"):
-        (root / "train" / "bee" / name).write_text("not an image")
-    (root / "train" / ".cache").mkdir()
+    write_pictures(root)
     return root
 
 
@@ -240,47 +213,6 @@ def test_accuracy_is_that_of_the_same_images_in_memory(folder, model):
     assert votes.shape == (12, 4)
     with pytest.raises(ValueError, match="`x` must hold at least one example"):
         zoo.random_accuracy(model, x.take(slice(0, 0)), y[:0], vote="expected")
-
-
-def contents(path):
-    found = {}
-    with h5py.File(path) as file:
-        file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
-    return found
-
-
-def test_a_stopped_run_ends_as_the_uninterrupted_one_does(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "_MODELS", dict(registry._MODELS))
-    registry.register(paper="A paper", section="1")(tiny.tiny_cfnn)
-    # Smaller images than recipes have, which are 224 pixels a side. Four batches of one size: it is compiled once.
-    monkeypatch.setattr(training, "load", lambda *args, **kwargs: load(*args, **kwargs, image_size=24))
-    recipe = Recipe(
-        "tiny", "tiny_cfnn", str(folder), epochs=2, batch_size=3, augment="resized_crop_flip", samples=(1,),
-        validation=9, seed=4,
-    )  # fmt: skip
-    rows = training.train(recipe, tmp_path / "whole", verbose=0)
-    assert [(row["vote"], row["n"]) for row in rows] == [("majority", 12), ("mean", 12), ("expected", 12)]
-    monkeypatch.setattr(training, "evaluate", lambda *args, **kwargs: [])  # seen to work, and slow
-    count = 0
-    ended = Checkpoint.on_train_batch_end
-
-    def on_train_batch_end(self, batch, logs=None):
-        nonlocal count
-        count += 1
-        if count == 2:
-            signal.raise_signal(signal.SIGTERM)
-        ended(self, batch, logs)
-
-    monkeypatch.setattr(Checkpoint, "on_train_batch_end", on_train_batch_end)
-    with pytest.raises(Stopped):
-        training.train(recipe, tmp_path / "stopped", verbose=0)
-    training.train(recipe, tmp_path / "stopped", resume=True, verbose=0)
-    for name in ("last.weights.h5", "best.weights.h5"):
-        a, b = contents(tmp_path / "whole" / name), contents(tmp_path / "stopped" / name)
-        assert a.keys() == b.keys() != set()
-        for key in a:
-            np.testing.assert_array_equal(a[key], b[key])
-    assert (tmp_path / "whole/log.csv").read_text() == (tmp_path / "stopped/log.csv").read_text()
 
 
 def test_a_folder_needs_no_tensorflow(folder):

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import registry
 from zoo.weights import pretrained
 
 OPTIONS = {"input_shape": (8, 8, 1), "classes": 4}
@@ -28,10 +27,9 @@ def tiny(input_shape=(8, 8, 1), classes=4, samples=3, depth=1, seed=None):
 
 
 @pytest.fixture
-def published(tmp_path, monkeypatch):
+def published(tmp_path, monkeypatch, own_registry):
     """A folder with one set of weights, `small`, of the model `tiny`; gives the model and its manifest row."""
-    monkeypatch.setattr(registry, "_MODELS", dict(registry._MODELS))
-    registry.register(paper="A paper", section="1")(tiny)
+    own_registry(paper="A paper", section="1")(tiny)
     monkeypatch.setattr(pretrained, "_FOLDERS", (tmp_path / "saved_models",))
     model = zoo.build("tiny", seed=1, **OPTIONS)
     path = tmp_path / "saved_models/tiny-small/model.weights.h5"
