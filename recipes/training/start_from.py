@@ -36,5 +36,11 @@ def start_from(model: keras.Model, recipe: Recipe, weights: str) -> None:
 def _source(model: keras.Model, recipe: Recipe, weights: str) -> keras.Model:
     if (Path(weights) / "config.json").is_file():
         return load_trained(weights).model
+    known = [name for model_name, name in zoo.list_weights() if model_name == recipe.model]
+    if weights not in known and not weights.endswith(".weights.h5"):
+        raise ValueError(
+            f"`start_from` must be the folder of a run, published weights of {recipe.model!r} "
+            f"({', '.join(map(repr, known)) or 'none'}) or a path to a .weights.h5 file. Received: start_from={weights!r}"
+        )
     options = {"input_shape": model.input_shape[1:], "classes": model.output_shape[-1], **recipe.options}
     return zoo.build(recipe.model, weights=weights, **options)

@@ -26,9 +26,8 @@ def test_the_new_replaces_the_old(tmp_path, before, after):
 def test_a_failure_leaves_what_was_there(tmp_path, before, after):
     path = tmp_path / "x"
     write(path, before, "old")
-    with pytest.raises(KeyboardInterrupt), atomic(path) as part:
-        write(part, after, "new")
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(path, after)
     assert os.listdir(tmp_path) == ([] if before is None else ["x"])
     assert before is None or content(path) == "old"
 
@@ -54,6 +53,12 @@ def test_json_and_digest(tmp_path):
     assert (tmp_path / "a" / "b.json").read_text() == '{\n "x": 1\n}\n'
     (tmp_path / "abc").write_bytes(b"abc")  # FIPS 180-2, appendix B.1
     assert sha256(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def interrupted(path, kind):
+    with atomic(path) as part:
+        write(part, kind, "new")
+        raise KeyboardInterrupt
 
 
 def write(path, kind, text):

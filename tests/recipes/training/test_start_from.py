@@ -52,7 +52,7 @@ def test_all_weights_are_taken_and_the_coins_are_its_own(run, digits, kind):
     ("options", "source", "error", "message"),
     [
         ({"depth": 14}, "RUN", ValueError, "same architecture as 'resnet20_cfnn'"),
-        ({"depth": 8}, "nowhere", ValueError, "nowhere"),
+        ({"depth": 8}, "nowhere", ValueError, "`start_from` must be .*start_from='nowhere'"),
         ({"depth": 8}, "nowhere.weights.h5", FileNotFoundError, "nowhere.weights.h5"),
     ],
 )
