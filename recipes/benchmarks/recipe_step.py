@@ -3,7 +3,8 @@
     python -m zoo.recipes.benchmarks.recipe_step RECIPE [--steps 60] [--set KEY=VALUE ...]
 
 The steps are those of `fit` with the recipe's own batches, augmentation and precision, after three that compile. What
-a `fit` costs once, seconds on TensorFlow, cancels: it is the difference of a `fit` of twice the steps and one of the steps.
+a `fit` costs once, seconds on TensorFlow, cancels: the time is the difference of a `fit` of twice
+the steps and one of the steps.
 """
 
 import argparse

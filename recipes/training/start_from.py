@@ -40,7 +40,8 @@ def _source(model: keras.Model, recipe: Recipe, weights: str) -> keras.Model:
     if weights not in known and not weights.endswith(".weights.h5"):
         raise ValueError(
             f"`start_from` must be the folder of a run, published weights of {recipe.model!r} "
-            f"({', '.join(map(repr, known)) or 'none'}) or a path to a .weights.h5 file. Received: start_from={weights!r}"
+            f"({', '.join(map(repr, known)) or 'none'}) or a path to a .weights.h5 file. "
+            f"Received: start_from={weights!r}"
         )
     options = {"input_shape": model.input_shape[1:], "classes": model.output_shape[-1], **recipe.options}
     return zoo.build(recipe.model, weights=weights, **options)
