@@ -25,41 +25,47 @@ _LAW = {
 _MAJORITY = {**_COMMON, "alpha": 0.75, "norms": [0.5, 0.9, 1.1, 1.5], "samples": [1, 11, 101, 1001], "points": 2000}
 
 
-def _probability(s: dict[str, Any], norm: float, alpha: float) -> float:
+def _probability(settings: dict[str, Any], norm: float, alpha: float) -> float:
     """That a flip calls a point of that norm outside."""
-    more = {"dim": s["dim"]} if s["model"] == "tangent_cfnn" else {}
-    return float(_MODELS[s["model"]](norm, s["radius"], alpha, **more))
+    more = {"dim": settings["dim"]} if settings["model"] == "tangent_cfnn" else {}
+    return float(_MODELS[settings["model"]](norm, settings["radius"], alpha, **more))
 
 
-def _model(s: dict[str, Any], alpha: float, seed: int):
-    return zoo.build(s["model"], dim=s["dim"], radius=s["radius"], alpha=alpha, samples=1, seed=seed)
+def _model(settings: dict[str, Any], alpha: float, seed: int):
+    return zoo.build(
+        settings["model"], dim=settings["dim"], radius=settings["radius"], alpha=alpha, samples=1, seed=seed
+    )
 
 
-def _points_of(s: dict[str, Any], norm: float, count: int, seed: int) -> np.ndarray:
+def _points_of(settings: dict[str, Any], norm: float, count: int, seed: int) -> np.ndarray:
     """Points of that norm, in random directions."""
-    x = np.random.default_rng(seed).normal(size=(count, s["dim"]))
+    x = np.random.default_rng(seed).normal(size=(count, settings["dim"]))
     return (x / np.linalg.norm(x, axis=1, keepdims=True) * norm).astype("float32")
 
 
-def _law(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+def _law(settings: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
     """Share of flips that call a point outside."""
     norm, alpha = point["norm"], point["alpha"]
-    drawn = zoo.flips(_model(s, alpha, seed), _points_of(s, norm, 1, seed), s["flips"], chunk=5000).mean()
-    exact = _probability(s, norm, alpha)
+    drawn = zoo.flips(
+        _model(settings, alpha, seed), _points_of(settings, norm, 1, seed), settings["flips"], chunk=5000
+    ).mean()
+    exact = _probability(settings, norm, alpha)
     return [{"method": "drawn", "outside": float(drawn)}, {"method": "exact", "outside": exact}]
 
 
-def _majority(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+def _majority(settings: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
     """Share of equally distant points that the majority of their flips gets wrong."""
     norm, n = point["norm"], point["samples"]
-    if norm == s["radius"]:
-        raise ValueError(f"`norms` must not have the radius, where no answer is right. Received: norms={s['norms']!r}")
-    outside = norm > s["radius"]
-    x, y = _points_of(s, norm, s["points"], seed), np.full(s["points"], int(outside))
+    if norm == settings["radius"]:
+        raise ValueError(
+            f"`norms` must not have the radius, where no answer is right. Received: norms={settings['norms']!r}"
+        )
+    outside = norm > settings["radius"]
+    x, y = _points_of(settings, norm, settings["points"], seed), np.full(settings["points"], int(outside))
     # The tangents' directions are shared by a batch: points of one batch are not independent of each other.
-    batch = s["points"] if s["model"] == "ball_cfnn" else 1
-    drawn = zoo.random_accuracy(_model(s, s["alpha"], seed), x, y, n, batch_size=batch)
-    probability = _probability(s, norm, s["alpha"])
+    batch = settings["points"] if settings["model"] == "ball_cfnn" else 1
+    drawn = zoo.random_accuracy(_model(settings, settings["alpha"], seed), x, y, n, batch_size=batch)
+    probability = _probability(settings, norm, settings["alpha"])
     right = probability if outside else 1 - probability
     exact, bound = 1 - zoo.theory.majority_accuracy(right, n), zoo.theory.hoeffding_error(right, n)
     return [
@@ -72,8 +78,8 @@ def _majority(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[
 def _add(name: str, section: str, settings: dict, smoke: dict, swept: tuple[str, str], **functions: Any) -> None:
     """An experiment over all pairs of two settings, `swept` without their s."""
 
-    def points(s: dict[str, Any]) -> list[Row]:
-        lists = [s[key if key in s else key + "s"] for key in swept]
+    def points(settings: dict[str, Any]) -> list[Row]:
+        lists = [settings[key if key in settings else key + "s"] for key in swept]
         return [dict(zip(swept, pair, strict=True)) for pair in itertools.product(*lists)]
 
     budgets = {"smoke": {**settings, **smoke}, "standard": settings, "paper": settings}

@@ -25,10 +25,14 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
-def _points(s: dict[str, Any]) -> list[Row]:
+def _points(settings: dict[str, Any]) -> list[Row]:
     """Every model, at every dimension if it has one."""
-    sized = {name: "dim" in zoo.registry.find(name).options for name in s["models"]}
-    return [{"model": name, "dim": dim} for name in s["models"] for dim in (s["dims"] if sized[name] else [None])]
+    sized = {name: "dim" in zoo.registry.find(name).options for name in settings["models"]}
+    return [
+        {"model": name, "dim": dim}
+        for name in settings["models"]
+        for dim in (settings["dims"] if sized[name] else [None])
+    ]
 
 
 def _count(settings: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:

@@ -36,23 +36,23 @@ def _function(name: str) -> keras.layers.Layer:
     return keras.Model(x, x[:, 1:] - 0.5 * ops.sin(2 * x[:, :1]))
 
 
-def _grid(s: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+def _grid(settings: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Points of the map `(resolution ** 2, 2)`, row by row, and f' there."""
-    axis = np.linspace(-_SIDE, _SIDE, s["resolution"])
+    axis = np.linspace(-_SIDE, _SIDE, settings["resolution"])
     x = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2).astype("float32")
-    return x, ops.convert_to_numpy(_function(s["function"])(x))[:, 0]
+    return x, ops.convert_to_numpy(_function(settings["function"])(x))[:, 0]
 
 
-def _map(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+def _map(settings: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
     """Classes of a grid of points, a row of the map a text of 0 and 1, and the share of them that is right."""
-    x, height = _grid(s)
-    options = {key: s[key] for key in ("zeta", "spread", "lipschitz")}
-    model = zoo.build("cone_cfnn", dim=2, function=_function(s["function"]), **options, samples=1, seed=seed)
+    x, height = _grid(settings)
+    options = {key: settings[key] for key in ("zeta", "spread", "lipschitz")}
+    model = zoo.build("cone_cfnn", dim=2, function=_function(settings["function"]), **options, samples=1, seed=seed)
     amplified = zoo.amplify(model, point["samples"], chunk=100)
     found = amplified.predict(x, batch_size=256, verbose=0).argmax(axis=1)
     decided = np.abs(height) > 1e-6  # on the surface no answer is right
     error = float(np.mean((found != (height > 0))[decided]))
-    side = s["resolution"]
+    side = settings["resolution"]
     return [{"error": error, "map": ["".join(map(str, row)) for row in found.reshape(side, side)]}]
 
 
@@ -87,7 +87,7 @@ register(
     Experiment(
         "Coin-Flipping Neural Networks, section 4, Theorems 4.1, C.2 and C.3",
         {"smoke": {**_SETTINGS, "samples": [1, 11], "resolution": 5}, "standard": _SETTINGS, "paper": _SETTINGS},
-        lambda s: [{"samples": n} for n in s["samples"]],
+        lambda settings: [{"samples": n} for n in settings["samples"]],
         _map,
         _report,
         choices={"function": ("ball", "waves"), "zeta": ("normal", "uniform")},

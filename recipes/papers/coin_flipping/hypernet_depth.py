@@ -23,28 +23,28 @@ _PAPER: dict[str, Any] = {
 }
 
 
-def _points(s: dict[str, Any]) -> list[Row]:
-    return [{"depth": depth, "method": method} for depth in s["depths"] for method in s["methods"]]
+def _points(settings: dict[str, Any]) -> list[Row]:
+    return [{"depth": depth, "method": method} for depth in settings["depths"] for method in settings["methods"]]
 
 
-def _run(s: dict[str, Any], point: Row, seed: int, data_dir: str | None) -> list[Row]:
+def _run(settings: dict[str, Any], point: Row, seed: int, data_dir: str | None) -> list[Row]:
     """Accuracy of one training; of the CFNN also that of its mean weights ("average weight" in Table 4)."""
-    results = {row["vote"]: row for row in _train(s, point["depth"], point["method"], seed, data_dir)}
+    results = {row["vote"]: row for row in _train(settings, point["depth"], point["method"], seed, data_dir)}
     if point["method"] != "cfnn":
         return [_accuracy(results["none"])]
     return [_accuracy(results["majority"]), {"method": "average weight", **_accuracy(results["expected"])}]
 
 
-def _train(s: dict[str, Any], depth: int, method: str, seed: int, data_dir: str | None) -> list[Row]:
+def _train(settings: dict[str, Any], depth: int, method: str, seed: int, data_dir: str | None) -> list[Row]:
     """Result lines of a training in a folder of its own, where it also goes on after a stop."""
-    folder = Path(s["runs"]) / f"{s['data']}-depth{depth}-seed{seed}"
-    settings = {"depth": depth, "epochs": s["epochs"], "warmup_epochs": s["warmup_epochs"], "seed": seed}
+    folder = Path(settings["runs"]) / f"{settings['data']}-depth{depth}-seed{seed}"
+    changes = {"depth": depth, "seed": seed, **{key: settings[key] for key in ("epochs", "warmup_epochs")}}
     if method == "cfnn":
-        settings["samples"] = [s["flips"]]
+        changes["samples"] = [settings["flips"]]
     if method == "frozen":
-        _train(s, depth, "cfnn", seed, data_dir)  # whose embedding it takes
-        settings["frozen_from"] = str(folder / "cfnn")
-    recipe = registered.find(f"{_MODELS[method]}_{s['data']}").replace(settings)
+        _train(settings, depth, "cfnn", seed, data_dir)  # whose embedding it takes
+        changes["frozen_from"] = str(folder / "cfnn")
+    recipe = registered.find(f"{_MODELS[method]}_{settings['data']}").replace(changes)
     return train(recipe, folder / method, data_dir=data_dir, resume=True)
 
 

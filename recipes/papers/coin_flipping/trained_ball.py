@@ -41,32 +41,37 @@ def _ball(dim: int, count: int, *key: int) -> tuple[np.ndarray, np.ndarray]:
     return (x * (norm / np.linalg.norm(x, axis=1))[:, None]).astype("float32"), (norm > 1).astype("int64")
 
 
-def _network(s: dict[str, Any], seed: int) -> keras.Model:
-    if s["method"] == "stochastic":
-        options = {"hidden": (s["units"],), "scale": s["scale"], "samples": s["training_flips"]}
-        return zoo.build("stochastic_mlp", dim=s["dim"], **options, seed=seed)
+def _network(settings: dict[str, Any], seed: int) -> keras.Model:
+    if settings["method"] == "stochastic":
+        options = {"hidden": (settings["units"],), "scale": settings["scale"], "samples": settings["training_flips"]}
+        return zoo.build("stochastic_mlp", dim=settings["dim"], **options, seed=seed)
     seeds = layer_seeds(seed)
     glorot = keras.initializers.GlorotUniform
-    hidden = keras.layers.Dense(s["units"], "relu", kernel_initializer=glorot(next(seeds)))
+    hidden = keras.layers.Dense(settings["units"], "relu", kernel_initializer=glorot(next(seeds)))
     logits = keras.layers.Dense(2, "softmax", kernel_initializer=glorot(next(seeds)))
-    return keras.Sequential([keras.Input((s["dim"],)), hidden, logits])
+    return keras.Sequential([keras.Input((settings["dim"],)), hidden, logits])
 
 
 def _run(settings: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
     """Train one network; a row per number of flips, one of a deterministic network."""
-    s = {**settings, **point}
-    train, (x, y) = _ball(s["dim"], s["examples"], seed, 0), _ball(s["dim"], s["test_examples"], seed, 1)
-    model = compiled(_network(s, seed), keras.optimizers.Adam(s["learning_rate"]), "sparse_categorical_crossentropy")
-    batches = {"epochs": s["epochs"], "batch_size": s["batch_size"], "seed": seed}
+    settings = {**settings, **point}
+    train, (x, y) = (
+        _ball(settings["dim"], settings["examples"], seed, 0),
+        _ball(settings["dim"], settings["test_examples"], seed, 1),
+    )
+    model = compiled(
+        _network(settings, seed), keras.optimizers.Adam(settings["learning_rate"]), "sparse_categorical_crossentropy"
+    )
+    batches = {"epochs": settings["epochs"], "batch_size": settings["batch_size"], "seed": seed}
     loss = fit_epochs(model, lambda epoch: ((train[0],), train[1]), **batches)
     more = {"train_loss": loss, "parameters": model.count_params()}
-    if s["method"] == "deterministic":
+    if settings["method"] == "deterministic":
         accuracy = float(np.mean(model.predict(x, batch_size=1000, verbose=0).argmax(axis=1) == y))
         return [{"network": "deterministic", "flips": None, "error": 1 - accuracy, **more}]
-    found = zoo.random_accuracy(model, x, y, s["flips"], batch_size=100)
+    found = zoo.random_accuracy(model, x, y, settings["flips"], batch_size=100)
     return [
         {"network": f"flips {n}", "flips": n, "error": 1 - one.accuracy, **more}
-        for n, one in zip(s["flips"], found, strict=True)
+        for n, one in zip(settings["flips"], found, strict=True)
     ]
 
 
@@ -83,11 +88,11 @@ register(
     Experiment(
         "Coin-Flipping Neural Networks, section 3 against a trained counterpart",
         {"smoke": {**_SETTINGS, **_SMOKE, "repetitions": 1}, "standard": _SETTINGS, "paper": _SETTINGS},
-        lambda s: [
+        lambda settings: [
             {"dim": dim, "method": method, "units": units}
-            for dim in s["dims"]
-            for units in s["units"]
-            for method in s["methods"]
+            for dim in settings["dims"]
+            for units in settings["units"]
+            for method in settings["methods"]
         ],
         _run,
         _report,

@@ -31,37 +31,41 @@ _PAPER = {"points": 1_000_000, "networks": 10}
 _SMOKE = {"inputs": 5, "dim": 10, "points": 200, "networks": 2}
 
 
-def _first_layer(s: dict[str, Any]) -> list[Row]:
-    return [{"width": width, "depth": depth, "remaining": depth} for width in s["widths"] for depth in s["depths"]]
+def _first_layer(settings: dict[str, Any]) -> list[Row]:
+    return [
+        {"width": width, "depth": depth, "remaining": depth}
+        for width in settings["widths"]
+        for depth in settings["depths"]
+    ]
 
 
-def _every_layer(s: dict[str, Any]) -> list[Row]:
+def _every_layer(settings: dict[str, Any]) -> list[Row]:
     """Every hidden layer of the networks of each depth, the last one first."""
     return [
-        {"width": s["width"], "depth": depth, "remaining": remaining}
-        for depth in s["depths"]
+        {"width": settings["width"], "depth": depth, "remaining": remaining}
+        for depth in settings["depths"]
         for remaining in range(1, depth + 1)
     ]
 
 
-def _check(s: dict[str, Any], data_dir: str | None) -> None:
-    positive_float("sigma_w2", s["sigma_w2"])
-    if s["inputs"] > _MOST_INPUTS:
-        raise ValueError(f"`inputs` must be at most {_MOST_INPUTS}. Received: inputs={s['inputs']!r}")
-    if s["points"] < 2:
-        raise ValueError(f"`points` must be at least 2. Received: points={s['points']!r}")
+def _check(settings: dict[str, Any], data_dir: str | None) -> None:
+    positive_float("sigma_w2", settings["sigma_w2"])
+    if settings["inputs"] > _MOST_INPUTS:
+        raise ValueError(f"`inputs` must be at most {_MOST_INPUTS}. Received: inputs={settings['inputs']!r}")
+    if settings["points"] < 2:
+        raise ValueError(f"`points` must be at least 2. Received: points={settings['points']!r}")
 
 
-def _sweep(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+def _sweep(settings: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
     """A row per network of a population, which is another one at every point, as are its inputs."""
     depth, remaining = point["depth"], point["remaining"]
     rng = np.random.default_rng([seed, point["width"], depth, remaining])
-    inputs = rng.standard_normal((s["inputs"], s["dim"])).astype("float32")
+    inputs = rng.standard_normal((settings["inputs"], settings["dim"])).astype("float32")
     own, other = (int(word) for word in rng.integers(2**32, size=2))
-    sizes = {"dim": s["dim"], "width": point["width"], "depth": depth, "networks": s["networks"]}
-    model = zoo.build("random_mlp", sigma_w=math.sqrt(s["sigma_w2"]), **sizes, seed=own)
+    sizes = {"dim": settings["dim"], "width": point["width"], "depth": depth, "networks": settings["networks"]}
+    model = zoo.build("random_mlp", sigma_w=math.sqrt(settings["sigma_w2"]), **sizes, seed=own)
     layer = f"hidden_{depth - remaining + 1}"
-    labels = probes.labelings(model, inputs, layer, s["points"], other, networks=True, batch_size=_BATCH)
+    labels = probes.labelings(model, inputs, layer, settings["points"], other, networks=True, batch_size=_BATCH)
     counts = zip(*_count(labels), strict=True)
     return [{"network": i, "dichotomies": met, "transitions": changes} for i, (met, changes) in enumerate(counts)]
 
@@ -102,8 +106,10 @@ def _report_layers(rows: list[Row], out: Path) -> None:
 
 def _report_walk(rows: list[Row], out: Path) -> None:
     """The networks beside the mean of random walks of as many changes."""
-    s, steps = rows[0]["settings"], max(row["transitions"] for row in rows)
-    walk = np.mean([random_walk(s["inputs"], steps, [rows[0]["seed"], i]) for i in range(s["walks"])], axis=0)
+    settings, steps = rows[0]["settings"], max(row["transitions"] for row in rows)
+    walk = np.mean(
+        [random_walk(settings["inputs"], steps, [rows[0]["seed"], i]) for i in range(settings["walks"])], axis=0
+    )
     _write(rows, out, [_walk_table(rows, walk)], [partial(_draw_walk, rows, walk)])
 
 
@@ -186,14 +192,16 @@ def _draw_walk(rows: list[Row], walk: np.ndarray, axes) -> None:
 def _write(rows: list[Row], out: Path, tables: list[str], panels: list) -> None:
     """`table.md`, and `figure.png` with all that can be reached: labelings there are, and points of the sweep."""
     write(out / "table.md", *tables)
-    s = rows[0]["settings"]
-    title = f"{headline(rows)}, $\\sigma_w^2 = {s['sigma_w2']:g}$"
+    settings = rows[0]["settings"]
+    title = f"{headline(rows)}, $\\sigma_w^2 = {settings['sigma_w2']:g}$"
     with figure(out / "figure.png", len(panels), title, sharey=True) as all_axes:
         for axes, draw in zip(all_axes, panels, strict=True):
             draw(axes)
-            axes.axhline(2 ** s["inputs"], color="tab:blue", linestyle="--", label=f"$2^{{{s['inputs']}}}$")
-            if s["points"] < 2 ** s["inputs"]:
-                axes.axhline(s["points"], color="grey", linestyle=":", label="points of the sweep")
+            axes.axhline(
+                2 ** settings["inputs"], color="tab:blue", linestyle="--", label=f"$2^{{{settings['inputs']}}}$"
+            )
+            if settings["points"] < 2 ** settings["inputs"]:
+                axes.axhline(settings["points"], color="grey", linestyle=":", label="points of the sweep")
             axes.set(yscale="log", ylabel="unique dichotomies")
             if axes.get_xscale() == "linear":
                 axes.xaxis.get_major_locator().set_params(integer=True)

@@ -36,28 +36,28 @@ _KEPT = 4e9  # bytes of a frozen layer's outputs that may be kept
 _BATCH = 1000  # examples at once where nothing is trained
 
 
-def perceptron(s: Settings, shape: tuple, classes: int, seed: int) -> keras.Sequential:
+def perceptron(settings: Settings, shape: tuple, classes: int, seed: int) -> keras.Sequential:
     """Pixels through hidden layers `hidden_1`, ... of `width` hard-tanh units to the logits of `readout`."""
-    sizes = {"dim": math.prod(shape), "outputs": classes, "width": s["width"], "depth": s["depth"]}
-    network = zoo.build("random_mlp", sigma_w=math.sqrt(s["weight_variance"]), seed=seed, **sizes)
-    flat = [NormalizePixels(**PIXELS[s["pixels"]]), keras.layers.Flatten()]
+    sizes = {"dim": math.prod(shape), "outputs": classes, "width": settings["width"], "depth": settings["depth"]}
+    network = zoo.build("random_mlp", sigma_w=math.sqrt(settings["weight_variance"]), seed=seed, **sizes)
+    flat = [NormalizePixels(**PIXELS[settings["pixels"]]), keras.layers.Flatten()]
     return keras.Sequential([keras.Input(shape), *flat, *network.layers[1:]])
 
 
-def convolutions(s: Settings, shape: tuple, classes: int, seed: int) -> keras.Sequential:
+def convolutions(settings: Settings, shape: tuple, classes: int, seed: int) -> keras.Sequential:
     """Pixels through 3x3 convolutions `hidden_1`, ... with ReLU to the logits of a dense `readout`."""
     seeds = layer_seeds(seed)
-    network = keras.Sequential([keras.Input(shape), NormalizePixels(**PIXELS[s["pixels"]])])
+    network = keras.Sequential([keras.Input(shape), NormalizePixels(**PIXELS[settings["pixels"]])])
 
     def plain(fan_in: int) -> dict[str, Any]:
-        deviation = math.sqrt(s["weight_variance"] / fan_in)
+        deviation = math.sqrt(settings["weight_variance"] / fan_in)
         return {"use_bias": False, "kernel_initializer": keras.initializers.RandomNormal(0, deviation, next(seeds))}
 
-    for number in range(1, s["depth"] + 1):
-        options = {"padding": "same", "activation": "relu", "strides": s["stride"] if number == 1 else 1}
+    for number in range(1, settings["depth"] + 1):
+        options = {"padding": "same", "activation": "relu", "strides": settings["stride"] if number == 1 else 1}
         fan_in = 9 * network.output_shape[-1]
-        network.add(keras.layers.Conv2D(s["filters"], 3, **options, **plain(fan_in), name=f"hidden_{number}"))
-    network.add(keras.layers.Flatten() if s["pooling"] == "none" else keras.layers.GlobalAveragePooling2D())
+        network.add(keras.layers.Conv2D(settings["filters"], 3, **options, **plain(fan_in), name=f"hidden_{number}"))
+    network.add(keras.layers.Flatten() if settings["pooling"] == "none" else keras.layers.GlobalAveragePooling2D())
     network.add(keras.layers.Dense(classes, **plain(network.output_shape[-1]), name="readout"))
     return network
 
@@ -97,9 +97,9 @@ def _run(
     settings: Settings, point: Row, seed: int, splits: list[Split], *, build: Callable, more: tuple[str, ...]
 ) -> list[Row]:
     """Train one hidden layer, and the layers of `more`, by Adam; equal seeds draw the same network for all of them."""
-    s, name = settings, f"hidden_{point['layer']}"
+    name = f"hidden_{point['layer']}"
     train, test = splits
-    network = build(s, train.x.shape[1:], 1 + max(int(split.y.max()) for split in splits), seed)
+    network = build(settings, train.x.shape[1:], 1 + max(int(split.y.max()) for split in splits), seed)
     freeze_others(network, (name, *more))
     parameters = sum(math.prod(weight.shape) for weight in network.trainable_weights)
     model, (train_x, test_x) = from_layer(network, name, [np.asarray(split.x) for split in splits])
@@ -114,8 +114,8 @@ def _run(
             found.append(round(now["accuracy"], 7) if math.isfinite(now["loss"]) else math.nan)
 
     cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    compiled(model, keras.optimizers.Adam(s["learning_rate"]), cross_entropy, ["accuracy"])
-    order = {"epochs": s["epochs"], "batch_size": s["batch_size"], "seed": seed}
+    compiled(model, keras.optimizers.Adam(settings["learning_rate"]), cross_entropy, ["accuracy"])
+    order = {"epochs": settings["epochs"], "batch_size": settings["batch_size"], "seed": seed}
     fit_epochs(model, lambda epoch: ((train_x,), train.y), **order, after_epoch=measure)
     return [
         {
@@ -170,7 +170,7 @@ def _add(figure: int, section: str, settings: Settings, standard: Settings, smok
         Experiment(
             f"On the Expressive Power of Deep Neural Networks, {section}, Fig. {figure}",
             {"smoke": {**paper, **smoke, "repetitions": 1}, "standard": {**paper, **standard}, "paper": paper},
-            points=lambda s: [{"layer": layer} for layer in s["layers"]],
+            points=lambda settings: [{"layer": layer} for layer in settings["layers"]],
             run=partial(_run, **run),
             report=_report,
             prepare=_splits,

@@ -26,31 +26,31 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
-def _prepare(s: dict[str, Any], data_dir: str | None) -> None:
+def _prepare(settings: dict[str, Any], data_dir: str | None) -> None:
     for key in ("sigma_w", "sigma_b", "side"):
-        if s[key] == 0:
-            raise ValueError(f"`{key}` must be a number > 0. Received: {key}={s[key]!r}")
-    if s["resolution"] < 2:
-        raise ValueError(f"`resolution` must be at least 2. Received: resolution={s['resolution']!r}")
+        if settings[key] == 0:
+            raise ValueError(f"`{key}` must be a number > 0. Received: {key}={settings[key]!r}")
+    if settings["resolution"] < 2:
+        raise ValueError(f"`resolution` must be at least 2. Received: resolution={settings['resolution']!r}")
 
 
-def _plane(s: dict[str, Any]) -> np.ndarray:
+def _plane(settings: dict[str, Any]) -> np.ndarray:
     """Points of the square [-side, side]^2, `(resolution, resolution, 2)`, row by row."""
-    axis = np.linspace(-s["side"], s["side"], s["resolution"])
+    axis = np.linspace(-settings["side"], settings["side"], settings["resolution"])
     return np.stack(np.meshgrid(axis, axis), axis=-1).astype("float32")
 
 
-def _regions(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+def _regions(settings: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
     """For the first layer, the first two, ...: the activation patterns in the square, and the last one's weights."""
-    options = {key: s[key] for key in ("width", "depth", "sigma_w", "sigma_b")}
+    options = {key: settings[key] for key in ("width", "depth", "sigma_w", "sigma_b")}
     model = zoo.build("random_mlp", dim=2, activation="relu", **options, seed=seed)
-    names = [f"hidden_{layer}" for layer in range(1, s["depth"] + 1)]
-    x = _plane(s).reshape(-1, 2)
+    names = [f"hidden_{layer}" for layer in range(1, settings["depth"] + 1)]
+    x = _plane(settings).reshape(-1, 2)
     rows = []
     for layers, name in enumerate(names, 1):
         kernel, bias = (ops.convert_to_numpy(weight).tolist() for weight in model.get_layer(name).weights)
         patterns = probes.activation_patterns(model, x, names[:layers], batch_size=2**16)
-        bound = probes.most_activation_patterns(s["width"], layers, dim=2)
+        bound = probes.most_activation_patterns(settings["width"], layers, dim=2)
         rows.append({"layers": layers, "patterns": patterns, "bound": bound, "kernel": kernel, "bias": bias})
     return rows
 
@@ -95,7 +95,7 @@ register(
             "standard": _SETTINGS,
             "paper": {**_SETTINGS, "repetitions": 1},
         },
-        lambda s: [{}],
+        lambda settings: [{}],
         _regions,
         _report,
         prepare=_prepare,

@@ -46,36 +46,40 @@ def ends(train: Split, seed: int) -> dict[str, np.ndarray]:
     return {"data": images, "random": (normal.T * scale).T}
 
 
-def _splits(s: Settings, data_dir: str | None) -> list[Split]:
+def _splits(settings: Settings, data_dir: str | None) -> list[Split]:
     """Images to train on and to test on."""
-    positive_float("weight_variance", s["weight_variance"])
-    positive_float("learning_rate", s["learning_rate"])
-    if s["points"] < 2:
-        raise ValueError(f"`points` must be at least 2. Received: points={s['points']!r}")
-    splits = load_splits(s, data_dir)
+    positive_float("weight_variance", settings["weight_variance"])
+    positive_float("learning_rate", settings["learning_rate"])
+    if settings["points"] < 2:
+        raise ValueError(f"`points` must be at least 2. Received: points={settings['points']!r}")
+    splits = load_splits(settings, data_dir)
     if len(np.unique(splits[0].y)) < 2:
-        raise ValueError(f"`samples` must be so many that there are two classes. Received: samples={s['samples']!r}")
+        raise ValueError(
+            f"`samples` must be so many that there are two classes. Received: samples={settings['samples']!r}"
+        )
     return splits
 
 
-def _run(s: Settings, point: Row, seed: int, splits: list[Split]) -> list[Row]:
+def _run(settings: Settings, point: Row, seed: int, splits: list[Split]) -> list[Row]:
     """Train a network; a row per curve with, for every measurement, a list by hidden layer."""
     train, test = splits
     x, y = np.asarray(train.x), np.asarray(train.y)
-    model = perceptron(s, x.shape[1:], 1 + max(int(split.y.max()) for split in splits), seed)
-    layers, pairs = [f"hidden_{number}" for number in range(1, s["depth"] + 1)], ends(train, seed)
+    model = perceptron(settings, x.shape[1:], 1 + max(int(split.y.max()) for split in splits), seed)
+    layers, pairs = [f"hidden_{number}" for number in range(1, settings["depth"] + 1)], ends(train, seed)
 
     def curves(points: int) -> Iterator[np.ndarray]:
         return (probes.great_circle(pair[0], pair[1], points) for pair in pairs.values())
 
     def fine() -> list[np.ndarray]:
-        return [_listed(probes.trajectory_lengths(model, curve, layers)) for curve in curves(2 * s["points"] - 1)]
+        return [
+            _listed(probes.trajectory_lengths(model, curve, layers)) for curve in curves(2 * settings["points"] - 1)
+        ]
 
-    recorders = [probes.RecordTrajectory(curve, layers) for curve in curves(s["points"])]
+    recorders = [probes.RecordTrajectory(curve, layers) for curve in curves(settings["points"])]
     before, first = _magnitudes(model, layers), fine()
     cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    compiled(model, keras.optimizers.Adam(s["learning_rate"]), cross_entropy, ["accuracy"])
-    order = {"epochs": s["epochs"], "batch_size": s["batch_size"], "seed": seed}
+    compiled(model, keras.optimizers.Adam(settings["learning_rate"]), cross_entropy, ["accuracy"])
+    order = {"epochs": settings["epochs"], "batch_size": settings["batch_size"], "seed": seed}
     fit_epochs(model, lambda epoch: ((x,), y), **order, callbacks=recorders)
     tested = model.evaluate(test.x, test.y, batch_size=1000, verbose=0, return_dict=True)
     common = {
@@ -196,7 +200,7 @@ def _add(number: int, section: str, weight_variance: float, measure: str, **stan
         Experiment(
             f"On the Expressive Power of Deep Neural Networks, {section}, Fig. {number}",
             {"smoke": {**paper, **_SMOKE}, "standard": standard, "paper": paper},
-            points=lambda s: [{}],
+            points=lambda settings: [{}],
             run=_run,
             report=partial(_report, measure=measure),
             prepare=_splits,

@@ -44,39 +44,41 @@ _LENGTHS = {
 _TRANSITIONS = {**_SETTINGS, "depth": 8, "widths": [8, 32, 128], "sigma_w2s": [2.0, 8.0, 32.0]}
 
 
-def _points(s: dict[str, Any]) -> list[Row]:
-    return [{"width": k, "sigma_w2": variance} for variance in s["sigma_w2s"] for k in s["widths"]]
+def _points(settings: dict[str, Any]) -> list[Row]:
+    return [{"width": k, "sigma_w2": variance} for variance in settings["sigma_w2s"] for k in settings["widths"]]
 
 
-def _check(s: dict[str, Any], data_dir: str | None) -> None:
-    if min(s["widths"]) < 2:
-        raise ValueError(f"`widths` must be at least 2, to have a circle. Received: widths={s['widths']!r}")
-    if s["depth"] < 2:
-        raise ValueError(f"`depth` must be at least 2. Received: depth={s['depth']!r}")
-    for variance in s["sigma_w2s"]:
+def _check(settings: dict[str, Any], data_dir: str | None) -> None:
+    if min(settings["widths"]) < 2:
+        raise ValueError(f"`widths` must be at least 2, to have a circle. Received: widths={settings['widths']!r}")
+    if settings["depth"] < 2:
+        raise ValueError(f"`depth` must be at least 2. Received: depth={settings['depth']!r}")
+    for variance in settings["sigma_w2s"]:
         positive_float("sigma_w2s", variance)
 
 
-def _population(s: dict[str, Any], point: Row, seed: int) -> tuple[keras.Model, Callable[[np.ndarray], np.ndarray]]:
+def _population(
+    settings: dict[str, Any], point: Row, seed: int
+) -> tuple[keras.Model, Callable[[np.ndarray], np.ndarray]]:
     """Networks with as many outputs as hidden units, and the curve: the same for every `sigma_w2` but for the scale."""
     k = point["width"]
-    sizes = {"dim": k, "width": k, "outputs": k, "depth": s["depth"], "networks": s["networks"]}
+    sizes = {"dim": k, "width": k, "outputs": k, "depth": settings["depth"], "networks": settings["networks"]}
     model = zoo.build("random_mlp", **sizes, sigma_w=math.sqrt(point["sigma_w2"]), seed=seed)
     x0, x1 = math.sqrt(k) * np.linalg.qr(np.random.default_rng([seed, k]).normal(size=(k, 2)))[0].T
     return model, lambda t: probes.great_circle(x0, x1, t)
 
 
-def _layers(s: dict[str, Any]) -> list[str]:
-    return [f"hidden_{layer}" for layer in range(1, s["depth"] + 1)]
+def _layers(settings: dict[str, Any]) -> list[str]:
+    return [f"hidden_{layer}" for layer in range(1, settings["depth"] + 1)]
 
 
-def _lengths(s: dict[str, Any], point: Row, seed: int, prepared: None, *, count: bool = False) -> list[Row]:
+def _lengths(settings: dict[str, Any], point: Row, seed: int, prepared: None, *, count: bool = False) -> list[Row]:
     """Per network the lengths in all hidden layers; with `count` also sign changes per unit of the layer after each."""
-    model, curve = _population(s, point, seed)
-    hidden = _layers(s)
+    model, curve = _population(settings, point, seed)
+    hidden = _layers(settings)
     probed = [*hidden, "readout"] if count else hidden
-    options = {"networks": True, "batch_size": max(_OUTPUTS // (s["networks"] * point["width"]), 16)}
-    sampling = {key: s[key] for key in ("tolerance", "points", "most_points")}
+    options = {"networks": True, "batch_size": max(_OUTPUTS // (settings["networks"] * point["width"]), 16)}
+    sampling = {key: settings[key] for key in ("tolerance", "points", "most_points")}
     t = probes.refine(model, curve, probed, "saturation", **sampling, batch_size=options["batch_size"])
     fine, coarse = (_table(probes.trajectory_lengths(model, curve(part), hidden, **options)) for part in (t, t[::2]))
     change = (np.abs(fine - coarse) / np.where(fine > 0, fine, 1)).max(axis=1)

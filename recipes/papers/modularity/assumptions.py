@@ -41,16 +41,16 @@ def _space(settings: Settings, data_dir: str | None) -> Images | None:
 
 def _approximators(settings: Settings, point: Row, seed: int, images: Images | None) -> list[Row]:
     """Train f1 and f2 on y(x); a row per pair of functions, with its mean squared distance after every epoch."""
-    s, seeds = settings, layer_seeds(seed)
+    seeds = layer_seeds(seed)
     shape = images.train.shape[1:] if images else (_SMALLEST, _SMALLEST, 1)
-    target = _target(shape, s["channels"], images is not None, seeds)
-    networks = _two_networks(shape, s["width"], images is not None, seeds)
+    target = _target(shape, settings["channels"], images is not None, seeds)
+    networks = _two_networks(shape, settings["width"], images is not None, seeds)
 
     def labelled(x: np.ndarray) -> Examples:
         return (x,), target.predict(x, batch_size=1000, verbose=0)
 
     def uniform(*key: int) -> Examples:
-        numbers = np.random.default_rng([seed, *key]).random((s["uniform_samples"], *shape), dtype="float32")
+        numbers = np.random.default_rng([seed, *key]).random((settings["uniform_samples"], *shape), dtype="float32")
         return labelled(2 * numbers - 1)
 
     train = labelled(images.train) if images else None
@@ -62,8 +62,13 @@ def _approximators(settings: Settings, point: Row, seed: int, images: Images | N
         for found, difference in zip(distances, (f1 - f2, f1 - y, f2 - y), strict=True):
             found.append(float(np.mean(difference**2)))
 
-    compiled(networks, keras.optimizers.SGD(s["learning_rate"], s["momentum"]), _sum_of_losses)
-    training = {"epochs": s["epochs"], "batch_size": s["batch_size"], "seed": seed, "after_epoch": measure}
+    compiled(networks, keras.optimizers.SGD(settings["learning_rate"], settings["momentum"]), _sum_of_losses)
+    training = {
+        "epochs": settings["epochs"],
+        "batch_size": settings["batch_size"],
+        "seed": seed,
+        "after_epoch": measure,
+    }
     fit_epochs(networks, lambda epoch: train or uniform(0, epoch), **training)
     return [
         {"pair": pair, "distance": found[-1], "distances": found, "parameters": networks.count_params()}
@@ -178,7 +183,9 @@ register(
             "standard": {**_NEURONS, "repetitions": 3},
             "paper": _NEURONS,
         },
-        points=lambda s: [{"activation": a, "width": w} for w in s["widths"] for a in s["activations"]],
+        points=lambda settings: [
+            {"activation": a, "width": w} for w in settings["widths"] for a in settings["activations"]
+        ],
         run=_shallow,
         report=partial(write_report, sweep="width", measure="loss", series=("activation",)),
         prepare=_labelled_images,

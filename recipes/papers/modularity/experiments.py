@@ -63,8 +63,8 @@ def _add(
 ) -> None:
     """One experiment that sweeps `sweep`, whose values are the setting of that name with an s."""
 
-    def points(s: dict[str, Any]) -> list[Row]:
-        return [{"method": method, sweep: value} for value in s[sweep + "s"] for method in s["methods"]]
+    def points(settings: dict[str, Any]) -> list[Row]:
+        return [{"method": method, sweep: value} for value in settings[sweep + "s"] for method in settings["methods"]]
 
     budgets = {
         "smoke": {**settings, "repetitions": 1, **smoke},
@@ -76,10 +76,10 @@ def _add(
     register(name, Experiment(f"{_PAPER}, {section}", budgets, **functions))
 
 
-def _once_for_the_hypernetwork(s: dict[str, Any]) -> list[Row]:
-    points = [{"method": "embedding", "embedding_dim": dim} for dim in s["embedding_dims"]]
+def _once_for_the_hypernetwork(settings: dict[str, Any]) -> list[Row]:
+    points = [{"method": "embedding", "embedding_dim": dim} for dim in settings["embedding_dims"]]
     other = [{"method": "hypernetwork", "embedding_dim": None}]
-    return points * ("embedding" in s["methods"]) + other * ("hypernetwork" in s["methods"])
+    return points * ("embedding" in settings["methods"]) + other * ("hypernetwork" in settings["methods"])
 
 
 _add(

@@ -41,14 +41,14 @@ def _strings(settings: dict[str, Any], data_dir: str | None) -> list[Strings]:
     return [Strings(probes.binarize(split.x, settings["threshold"]), np.asarray(split.y) % 2) for split in splits]
 
 
-def _trained(s: dict[str, Any], seed: int, splits: list[Strings]) -> tuple[keras.Model, Row]:
+def _trained(settings: dict[str, Any], seed: int, splits: list[Strings]) -> tuple[keras.Model, Row]:
     """A network, and its accuracy."""
     (x, y), (test_x, test_y) = splits
-    sizes = {"dim": x.shape[1], "width": s["width"] or x.shape[1], "depth": s["depth"]}
+    sizes = {"dim": x.shape[1], "width": settings["width"] or x.shape[1], "depth": settings["depth"]}
     model = zoo.build("random_mlp", activation="relu", sigma_w=math.sqrt(2), seed=seed, **sizes)
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
-    compiled(model, keras.optimizers.Adam(s["learning_rate"]), loss)
-    batches = {"epochs": s["epochs"], "batch_size": s["batch_size"], "seed": seed}
+    compiled(model, keras.optimizers.Adam(settings["learning_rate"]), loss)
+    batches = {"epochs": settings["epochs"], "batch_size": settings["batch_size"], "seed": seed}
     train_loss = fit_epochs(model, lambda epoch: ((x,), y[:, None].astype("float32")), **batches)
     accuracy = float(np.mean((_outputs(model, test_x) > 0) == test_y))
     return model, {"accuracy": accuracy, "train_loss": train_loss}
@@ -71,24 +71,24 @@ def _distances(model: keras.Model, x: np.ndarray) -> Row:
     }
 
 
-def _three_kinds(s: dict[str, Any], point: Row, seed: int, splits: list[Strings]) -> list[Row]:
+def _three_kinds(settings: dict[str, Any], point: Row, seed: int, splits: list[Strings]) -> list[Row]:
     """Train a network; a row for strings of either split and for random ones."""
-    model, trained = _trained(s, seed, splits)
+    model, trained = _trained(settings, seed, splits)
     rng = np.random.default_rng(seed)
-    chosen = {name: _some(split.x, s["strings"], rng) for name, split in zip(_SPLITS, splits, strict=True)}
-    chosen["random"] = rng.choice([-1.0, 1.0], (s["strings"], splits[0].x.shape[1])).astype("float32")
+    chosen = {name: _some(split.x, settings["strings"], rng) for name, split in zip(_SPLITS, splits, strict=True)}
+    chosen["random"] = rng.choice([-1.0, 1.0], (settings["strings"], splits[0].x.shape[1])).astype("float32")
     return [{"strings": name, **_distances(model, x), **trained} for name, x in chosen.items()]
 
 
-def _right_and_wrong(s: dict[str, Any], point: Row, seed: int, splits: list[Strings]) -> list[Row]:
+def _right_and_wrong(settings: dict[str, Any], point: Row, seed: int, splits: list[Strings]) -> list[Row]:
     """Train a network; a row for the images of either split that it gets right, and one for those it gets wrong."""
-    model, trained = _trained(s, seed, splits)
+    model, trained = _trained(settings, seed, splits)
     rng = np.random.default_rng(seed)
     rows = []
     for name, split in zip(_SPLITS, splits, strict=True):
         right = (_outputs(model, split.x) > 0) == split.y
         for answer, which in (("correct", right), ("incorrect", ~right)):
-            some = _some(split.x[which], s["strings"], rng)
+            some = _some(split.x[which], settings["strings"], rng)
             rows.append(
                 {"strings": name, "answer": answer, **_distances(model, some), "images": int(which.sum()), **trained}
             )
@@ -165,7 +165,7 @@ def _add(number: int, epochs: int, networks: int, run: Callable, report: Callabl
     smoke = {"data": "digits", "threshold": 4.0, "width": 20, "strings": 20, "epochs": 2, "repetitions": 1}
     budgets = {"smoke": {**paper, **smoke}, "standard": {**paper, **less}, "paper": paper}
     source = f"Random deep neural networks are biased towards simple functions, section 4.3, Fig. {number}"
-    register(f"simplicity-fig{number}", Experiment(source, budgets, lambda s: [{}], run, report, _strings))
+    register(f"simplicity-fig{number}", Experiment(source, budgets, lambda settings: [{}], run, report, _strings))
 
 
 _add(3, 20, 400, _three_kinds, _report_kinds, 1000, {"epochs": 5, "strings": 100, "repetitions": 3})

@@ -25,13 +25,13 @@ _BIN = 0.25  # of |output|, and the fewest samples of a bin that is shown (Fig. 
 _FEWEST = 10
 
 
-def _populations(s: dict[str, Any], bits: int, seed: int, measure: Callable) -> list[np.ndarray]:
+def _populations(settings: dict[str, Any], bits: int, seed: int, measure: Callable) -> list[np.ndarray]:
     """What `measure(model, x, seed)` gives, `(arrays, networks)`, of populations with strings `(1, networks, bits)`."""
     found = []
-    for start in range(0, s["networks"], s["together"]):
-        count = min(s["together"], s["networks"] - start)
+    for start in range(0, settings["networks"], settings["together"]):
+        count = min(settings["together"], settings["networks"] - start)
         own, other, strings = (int(word) for word in np.random.SeedSequence([seed, bits, start]).generate_state(3))
-        options = {"dim": bits, "width": bits, "depth": s["depth"], "sigma_w": math.sqrt(s["sigma_w2"])}
+        options = {"dim": bits, "width": bits, "depth": settings["depth"], "sigma_w": math.sqrt(settings["sigma_w2"])}
         model = zoo.build("random_mlp", activation="relu", networks=count, seed=own, **options)
         x = np.random.default_rng(strings).choice([-1.0, 1.0], (1, count, bits)).astype("float32")
         found.append(np.stack(measure(model, x, other)))
@@ -47,29 +47,29 @@ def _outputs(model, x: np.ndarray) -> np.ndarray:
     return ops.convert_to_numpy(h)[0, :, 0]
 
 
-def _nearest(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+def _nearest(settings: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
     def measure(model, x: np.ndarray, seed: int) -> list[np.ndarray]:
         return [probes.nearest_flip(model, x, networks=True)[0], _outputs(model, x)]
 
-    all_distances, outputs = _populations(s, point["bits"], seed, measure)
+    all_distances, outputs = _populations(settings, point["bits"], seed, measure)
     distances = all_distances[all_distances > 0]  # a class that the greedy search never left has none
     return [
         {
             "distance": _mean(distances),
             "found": len(distances),
             "standard_error": _standard_error(distances),
-            "expected": float(gaussian_process.expected_distance(point["bits"], _process(s).slope)),
+            "expected": float(gaussian_process.expected_distance(point["bits"], _process(settings).slope)),
             "distances": all_distances.astype(int).tolist(),
             "outputs": np.round(outputs.astype(float), 4).tolist(),
         }
     ]
 
 
-def _random(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+def _random(settings: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
     def measure(model, x: np.ndarray, seed: int) -> list[np.ndarray]:
         return [probes.random_flips(model, x, seed, networks=True)[0]]
 
-    (flips,) = _populations(s, point["bits"], seed, measure)
+    (flips,) = _populations(settings, point["bits"], seed, measure)
     return [
         {
             "flips": _mean(flips),
@@ -80,14 +80,14 @@ def _random(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Ro
     ]
 
 
-def _both(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
-    most, batch = s["max_distance"], {"networks": True, "batch_size": 2**16}
+def _both(settings: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+    most, batch = settings["max_distance"], {"networks": True, "batch_size": 2**16}
 
     def measure(model, x: np.ndarray, seed: int) -> list[np.ndarray]:
         greedy = probes.nearest_flip(model, x, networks=True)[0]
         return [greedy, probes.nearest_flip(model, x, "exact", most, **batch)[0]]
 
-    greedy, exact = _populations(s, point["bits"], seed, measure)
+    greedy, exact = _populations(settings, point["bits"], seed, measure)
     known = (exact > 0) & (greedy > 0)
     return [
         {
@@ -109,8 +109,8 @@ def _standard_error(numbers: np.ndarray) -> float:
     return float(numbers.std(ddof=1) / math.sqrt(len(numbers))) if len(numbers) > 1 else 0.0
 
 
-def _process(s: dict[str, Any]) -> gaussian_process.ReluProcess:
-    return gaussian_process.relu_process(s["depth"], math.sqrt(s["sigma_w2"]))
+def _process(settings: dict[str, Any]) -> gaussian_process.ReluProcess:
+    return gaussian_process.relu_process(settings["depth"], math.sqrt(settings["sigma_w2"]))
 
 
 def line_fit(x: np.ndarray, y: np.ndarray, errors: np.ndarray) -> tuple[float, float, float]:
@@ -233,14 +233,14 @@ def _table(rows: list[Row], keys: list[str]) -> str:
     return table(caption, lines, [key.replace("_", " ") for key in keys])
 
 
-def _points(s: dict[str, Any]) -> list[Row]:
-    return [{"bits": bits} for bits in s["bits"]]
+def _points(settings: dict[str, Any]) -> list[Row]:
+    return [{"bits": bits} for bits in settings["bits"]]
 
 
-def _check(s: dict[str, Any], data_dir: str | None) -> None:
-    if min(s["bits"]) < 2:
-        raise ValueError(f"`bits` must be at least 2. Received: bits={s['bits']!r}")
-    if s["sigma_w2"] == 0:
+def _check(settings: dict[str, Any], data_dir: str | None) -> None:
+    if min(settings["bits"]) < 2:
+        raise ValueError(f"`bits` must be at least 2. Received: bits={settings['bits']!r}")
+    if settings["sigma_w2"] == 0:
         raise ValueError("`sigma_w2` must be a number > 0. Received: sigma_w2=0")
 
 

@@ -29,10 +29,10 @@ def runs(monkeypatch):
     """The runs that took place: (method, depth, seed), and the experiment `toy` for one test."""
     done = []
 
-    def run(s, point, seed, prepared):
+    def run(settings, point, seed, prepared):
         done.append((point["method"], point["depth"], seed))
-        value = point["depth"] * s["rate"] + (seed % 1000) / 1000 + prepared
-        return [{"loss": value if s["epochs"] < 9 else math.nan, "curve": [value, math.nan]}]
+        value = point["depth"] * settings["rate"] + (seed % 1000) / 1000 + prepared
+        return [{"loss": value if settings["epochs"] < 9 else math.nan, "curve": [value, math.nan]}]
 
     toy = Experiment(
         "On Toys, section 1",
@@ -41,10 +41,10 @@ def runs(monkeypatch):
             "standard": SETTINGS,
             "paper": {**SETTINGS, "epochs": 8},
         },
-        points=lambda s: [{"method": m, "depth": d} for d in s["depths"] for m in s["methods"]],
+        points=lambda settings: [{"method": m, "depth": d} for d in settings["depths"] for m in settings["methods"]],
         run=run,
         report=lambda rows, out: (out / "table.md").write_text(str(len(rows))),
-        prepare=lambda s, data_dir: int(data_dir or 0),
+        prepare=lambda settings, data_dir: int(data_dir or 0),
         choices={"methods": ("add", "multiply"), "data": ("small", "large")},
         variants={"data": {"large": {"width": 7}}},
     )

@@ -36,8 +36,8 @@ def toy(monkeypatch):
     experiment = Experiment(
         "On Toys",
         dict.fromkeys(("smoke", "standard", "paper"), settings),
-        points=lambda s: [{"value": value} for value in s["values"]],
-        run=lambda s, point, seed, prepared: [{"loss": 0.0}],
+        points=lambda settings: [{"value": value} for value in settings["values"]],
+        run=lambda settings, point, seed, prepared: [{"loss": 0.0}],
         report=lambda rows, out: write(out / "table.md", f"{len(rows)} rows"),
     )
     monkeypatch.setattr(registry, "_EXPERIMENTS", {"toy": experiment})

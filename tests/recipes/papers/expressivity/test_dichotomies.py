@@ -41,8 +41,8 @@ def test_counts_are_those_of_numpy(monkeypatch, name, depth, remaining):
     monkeypatch.setattr(dichotomies.probes, "labelings", spy)
     monkeypatch.setattr(dichotomies, "_BATCH", 50)
     experiment = find(name)
-    s = resolve(experiment, "smoke", {"networks": 3, "inputs": 4, "points": 1000, "dim": 6})
-    rows = experiment.run(s, {"width": 20, "depth": depth, "remaining": remaining}, 5, None)
+    settings = resolve(experiment, "smoke", {"networks": 3, "inputs": 4, "points": 1000, "dim": 6})
+    rows = experiment.run(settings, {"width": 20, "depth": depth, "remaining": remaining}, 5, None)
     ((model, inputs, layer, points, seed),) = calls
     assert [one.name for one in model.layers[1:]].index(layer) == depth - remaining
     assert inputs.shape == (4, 6)
@@ -52,7 +52,7 @@ def test_counts_are_those_of_numpy(monkeypatch, name, depth, remaining):
     assert [row["network"] for row in rows] == [0, 1, 2]
     assert all(row["dichotomies"] > 4 for row in rows)
     kernel = keras.ops.convert_to_numpy(model.get_layer("hidden_1").kernel)
-    assert np.var(kernel) * 6 == pytest.approx(s["sigma_w2"], rel=5 * np.sqrt(2 / kernel.size))
+    assert np.var(kernel) * 6 == pytest.approx(settings["sigma_w2"], rel=5 * np.sqrt(2 / kernel.size))
 
 
 def mean_range(inputs, steps):
@@ -81,16 +81,16 @@ def test_random_walk_meets_as_many_labelings_as_theory_says():
 def test_a_population_has_a_row_per_network(tmp_path, name):
     rows = reproduce(name, tmp_path, budget="smoke")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["figure.png", "results.jsonl", "table.md"]
-    s = resolve(find(name), "smoke", {})
-    assert len(rows) == s["networks"] * len(find(name).points(s))
-    assert all(1 < row["dichotomies"] <= min(2 ** s["inputs"], row["transitions"] + 1) for row in rows)
+    settings = resolve(find(name), "smoke", {})
+    assert len(rows) == settings["networks"] * len(find(name).points(settings))
+    assert all(1 < row["dichotomies"] <= min(2 ** settings["inputs"], row["transitions"] + 1) for row in rows)
 
 
 def test_equal_seeds_give_equal_rows():
     experiment = find(FIGURES[0])
-    s = resolve(experiment, "smoke", {"inputs": 10})
+    settings = resolve(experiment, "smoke", {"inputs": 10})
     point = {"width": 8, "depth": 3, "remaining": 3}
-    rows, again, others = (experiment.run(s, point, seed, None) for seed in (3, 3, 4))
+    rows, again, others = (experiment.run(settings, point, seed, None) for seed in (3, 3, 4))
     assert rows == again != others
 
 

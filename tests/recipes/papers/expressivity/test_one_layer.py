@@ -204,8 +204,8 @@ def test_the_papers_settings(figure, expected):
 
 def test_most_of_what_fig_12_trains_is_the_layer_and_not_the_softmax():
     for budget in ("standard", "paper"):
-        s = resolve(find("expressivity-fig12"), budget, {})
-        network = convolutions(s, (32, 32, 3), 10, 0)
+        settings = resolve(find("expressivity-fig12"), budget, {})
+        network = convolutions(settings, (32, 32, 3), 10, 0)
         softmax, layer = (math.prod(network.get_layer(name).kernel.shape) for name in ("readout", "hidden_2"))
         assert softmax < layer / 10
 

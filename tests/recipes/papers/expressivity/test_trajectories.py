@@ -11,7 +11,7 @@ from zoo.recipes.experiments.reproduce import reproduce
 from zoo.recipes.papers.expressivity.trajectories import _lengths, _population, printed_base, proportionality, slope
 
 
-def settings(name, **given):
+def smoke_settings(name, **given):
     return {**find(name).settings["smoke"], **given}
 
 
@@ -27,9 +27,9 @@ def images(model, curve, points):
 
 
 def test_lengths_and_sign_changes_are_those_of_a_fine_sampling_in_numpy():
-    s, point = settings("expressivity-fig2", tolerance=0.01), {"width": 6, "sigma_w2": 8.0}
-    rows = _lengths(s, point, 3, None, count=True)
-    model, curve = _population(s, point, 3)
+    settings, point = smoke_settings("expressivity-fig2", tolerance=0.01), {"width": 6, "sigma_w2": 8.0}
+    rows = _lengths(settings, point, 3, None, count=True)
+    model, curve = _population(settings, point, 3)
     layers = images(model, curve, 40_001)
     lengths = np.stack([np.linalg.norm(np.diff(z, axis=0), axis=-1).sum(axis=0) for z in layers[:-1]], axis=1)
     signs = np.stack([np.diff(z > 0, axis=0).sum(axis=(0, 2)) / 6 for z in layers[1:]], axis=1)
@@ -43,15 +43,15 @@ def test_lengths_and_sign_changes_are_those_of_a_fine_sampling_in_numpy():
 
 
 def test_the_trajectory_is_a_quarter_of_a_circle():
-    _, curve = _population(settings("expressivity-fig1"), {"width": 9, "sigma_w2": 4.0}, 0)
+    _, curve = _population(smoke_settings("expressivity-fig1"), {"width": 9, "sigma_w2": 4.0}, 0)
     x = curve(np.linspace(0, 1, 101))
     np.testing.assert_allclose(np.linalg.norm(x, axis=1), 3, rtol=1e-5)
     assert x[0] @ x[-1] == pytest.approx(0, abs=1e-5)
 
 
 def test_without_saturation_the_growth_is_the_upper_bound():
-    s = settings("expressivity-fig1", networks=40)
-    growth = np.array([row["growth"] for row in _lengths(s, {"width": 16, "sigma_w2": 0.01}, 0, None)])
+    settings = smoke_settings("expressivity-fig1", networks=40)
+    growth = np.array([row["growth"] for row in _lengths(settings, {"width": 16, "sigma_w2": 0.01}, 0, None)])
     bound = probes.length_growth(16, 0.1).upper
     np.testing.assert_allclose(growth.mean(axis=0), bound, atol=5 * growth.std() / math.sqrt(40))
 
@@ -69,9 +69,9 @@ def test_wide_networks_grow_within_the_bounds_and_what_is_added_joins_the_report
 
 
 def test_a_random_hyperplane_is_crossed_once_per_half_turn_about_the_origin():
-    s, point = settings("expressivity-fig2", networks=24, depth=2), {"width": 32, "sigma_w2": 16.0}
-    transitions = np.array([row["transitions"] for row in _lengths(s, point, 0, None, count=True)])
-    layers = images(*_population(s, point, 0), 3001)[:-1]
+    settings, point = smoke_settings("expressivity-fig2", networks=24, depth=2), {"width": 32, "sigma_w2": 16.0}
+    transitions = np.array([row["transitions"] for row in _lengths(settings, point, 0, None, count=True)])
+    layers = images(*_population(settings, point, 0), 3001)[:-1]
     directions = [z / np.linalg.norm(z, axis=-1, keepdims=True) for z in layers]
     turns = np.stack([np.linalg.norm(np.diff(u, axis=0), axis=-1).sum(axis=0) for u in directions], axis=1) / math.pi
     error = (transitions - turns).std(axis=0, ddof=1) / math.sqrt(24)

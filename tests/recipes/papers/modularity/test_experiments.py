@@ -36,7 +36,7 @@ def coloured(tmp_path_factory):
     return str(path)
 
 
-def settings(name, coloured):
+def own_data(name, coloured):
     return {"data": coloured, "samples": 40, "test_samples": 20} if name == "modularity-colorization" else {}
 
 
@@ -52,11 +52,11 @@ def test_there_are_all_of_them():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_smoke(name, coloured, tmp_path):
-    rows = reproduce(name, tmp_path, budget="smoke", settings=settings(name, coloured))
+    rows = reproduce(name, tmp_path, budget="smoke", settings=own_data(name, coloured))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["figure.png", "results.jsonl", "table.md"]
     measure = {"modularity-assumption1": "distance"}.get(name, "loss")
     assert all(np.isfinite(row[measure]) and row["parameters"] > 0 for row in rows)
-    chosen = resolve(find(name), "smoke", settings(name, coloured))
+    chosen = resolve(find(name), "smoke", own_data(name, coloured))
     assert len(rows) == len(find(name).points(chosen)) * (3 if name == "modularity-assumption1" else 1)
     if "error" in rows[0]:
         assert all(0 <= row["error"] <= 1 for row in rows)
@@ -158,7 +158,7 @@ def trained(monkeypatch):
 
     def run(function, *arguments):
         with monkeypatch.context() as patched:
-            patched.setattr(modularity_runs, "_train", lambda model, s, task, seed: (model, task))
+            patched.setattr(modularity_runs, "_train", lambda model, settings, task, seed: (model, task))
             return function(*arguments)
 
     return run
@@ -167,9 +167,9 @@ def trained(monkeypatch):
 @pytest.mark.parametrize(("pixels", "mean", "deviation"), [("normalized", 0.1307, 0.3081), ("unit", 0, 1)])
 def test_images_are_turned_anew_in_every_epoch(trained, pixels, mean, deviation):
     images = np.random.default_rng(0).integers(0, 256, (2, 6, 8, 8, 1)).astype("uint8")
-    s = {**find("modularity-rotation-depth").settings["smoke"], "pixels": pixels}
+    settings = {**find("modularity-rotation-depth").settings["smoke"], "pixels": pixels}
     point = {"method": "embedding", "depth": 2}
-    model, task = trained(modularity_runs.rotation, s, point, 3, modularity_runs.Images(*images))
+    model, task = trained(modularity_runs.rotation, settings, point, 3, modularity_runs.Images(*images))
     epochs = [task.draw(epoch) for epoch in (0, 0, 1)]
     for (turned, original), _ in epochs:
         np.testing.assert_array_equal(original.reshape(6, 8, 8, 1), images[0])
@@ -190,9 +190,9 @@ def test_images_are_turned_anew_in_every_epoch(trained, pixels, mean, deviation)
 
 def test_pixels_are_drawn_anew_in_every_epoch(trained):
     images = np.random.default_rng(0).integers(0, 256, (2, 50, 5, 5, 3)).astype("uint8")
-    s, pair = find("modularity-colorization").settings["smoke"], modularity_runs.Images(*images)
+    settings, pair = find("modularity-colorization").settings["smoke"], modularity_runs.Images(*images)
     prepared = pair, modularity_runs.Images(grey(pair.train), grey(pair.test))
-    _, task = trained(modularity_runs.colorization, s, {"method": "embedding", "depth": 2}, 3, prepared)
+    _, task = trained(modularity_runs.colorization, settings, {"method": "embedding", "depth": 2}, 3, prepared)
     (features, shades), colours = task.draw(0)
     np.testing.assert_array_equal(shades, grey(images[0]))
     np.testing.assert_array_equal(task.draw(0)[0][0], features)
@@ -203,10 +203,10 @@ def test_pixels_are_drawn_anew_in_every_epoch(trained):
 
 
 def test_synthetic_examples_are_normal_and_held_out_ones_are_others(trained):
-    s = {**find("modularity-synthetic-depth").settings["smoke"], "samples": 4000, "test_samples": 3000}
+    settings = {**find("modularity-synthetic-depth").settings["smoke"], "samples": 4000, "test_samples": 3000}
     found = {}
     for method in ("embedding", "hypernetwork"):
-        _, found[method] = trained(modularity_runs.synthetic, s, {"method": method, "depth": 2}, 3, None)
+        _, found[method] = trained(modularity_runs.synthetic, settings, {"method": method, "depth": 2}, 3, None)
     (x, condition), y = found["embedding"].draw(0)
     for part in (x, condition):
         assert part.shape == (4000, 12)
