@@ -14,8 +14,9 @@ from zoo.graph import uncompiled
 from zoo.layers import PopulationDense
 from zoo.layers.arguments import int_at_least, one_of
 from zoo.probes.layer_outputs import called_once, probed_layers
-from zoo.recipes.experiments.experiment import Row
 from zoo.recipes.reporting.results import environment
+from zoo.recipes.reporting.rows import Row
+from zoo.recipes.reporting.text_table import aligned
 from zoo.recipes.training.trained import load_trained
 
 _MOST = 2**25  # numbers in the layers' outputs that are made at once
@@ -80,8 +81,6 @@ def trajectory(model: keras.Model, seed: int, points: int = 1001, curve: str = "
 
 def table(rows: Sequence[Row]) -> str:
     """A line per layer, as text."""
-    from tabulate import tabulate
-
     lines = [
         (
             row["layer"],
@@ -91,7 +90,7 @@ def table(rows: Sequence[Row]) -> str:
         )
         for row in rows
     ]
-    return tabulate(lines, ["layer", "length", "growth", "sign transitions"], disable_numparse=True)
+    return aligned(lines, ["layer", "length", "growth", "sign transitions"])
 
 
 def _built(name: str, weights: str | None, options: dict[str, Any], seed: int) -> keras.Model:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from zoo.recipes.experiments.committed import Committed, committed, fixed, rows_of
 from zoo.recipes.experiments.experiment import find, resolve
+from zoo.recipes.reporting.text_table import aligned
 
 
 class Place(NamedTuple):
@@ -109,8 +110,6 @@ def covered(place: Place, kept: list[Committed]) -> Covered:
 
 def coverage() -> str:
     """Text with a table per paper: place, command, cells run of all; outside a checkout without what was run."""
-    from tabulate import tabulate
-
     kept = committed()
     heads = ["place", "command", *(["run", "at the paper's settings"] if kept else ["cells"]), "note"]
     tables = []
@@ -121,7 +120,7 @@ def coverage() -> str:
             counts = [f"{run} of {cells}", f"{exact} of {cells}"] if kept else [str(cells)]
             counts = counts if place.experiment else ["-"] * len(counts)
             lines.append([place.name, command(place), *counts, place.note])
-        tables.append(f"{title}\n\n{tabulate(lines, heads, tablefmt='simple', disable_numparse=True)}")
+        tables.append(f"{title}\n\n{aligned(lines, heads)}")
     note = (
         "A cell is a point of the experiment: a cell of a table, a value of a curve. It was run if a committed row has "
         "it, in any budget: often with fewer epochs or images than the paper, which the next column does not count. "

@@ -9,8 +9,9 @@ import numpy as np
 
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
+from zoo.recipes.reporting.mean_and_deviation import deviation, with_deviation
+from zoo.recipes.reporting.rows import Rows, group_by
 
-Rows = Sequence[dict[str, Any]]
 Points = dict[str, dict[float | None, list[float]]]  # series -> swept value -> a number per repetition
 
 _MANY = 30  # lines of a table, from which on only the round ones are shown
@@ -149,7 +150,7 @@ def _label(key: Sequence) -> str:
 def _draw_mark(axes, label: str, line: dict[float | None, list[float]], style: dict[str, Any]) -> None:
     (numbers,) = line.values()
     kept = _finite(numbers)
-    spread = float(np.std(kept, ddof=1)) if len(kept) > 1 else None
+    spread = deviation(kept) if len(kept) > 1 else None
     # One without a number keeps its place on the axis.
     mean = float(np.mean(kept)) if kept else math.nan
     axes.errorbar([label], [mean], spread, color=style["color"], marker=style["marker"], markersize=6, capsize=3)
@@ -159,9 +160,9 @@ def _draw_mark(axes, label: str, line: dict[float | None, list[float]], style: d
 def _draw_line(axes, label: str, line: dict[float | None, list[float]], style: dict[str, Any]) -> None:
     always = _finite(line.get(None, []))
     values = sorted(value for value in line if value is not None and _finite(line[value]))
-    kept = [np.array(_finite(line[value])) for value in values]
-    mean = np.array([numbers.mean() for numbers in kept])
-    spread = np.array([numbers.std(ddof=1) if len(numbers) > 1 else 0.0 for numbers in kept])
+    kept = [_finite(line[value]) for value in values]
+    mean = np.array([np.mean(numbers) for numbers in kept])
+    spread = np.array([deviation(numbers) for numbers in kept])
     options = {**style, "marker": style["marker"] if len(values) <= _MANY else None}
     axes.plot(values, mean, **options, markersize=4.5, markerfacecolor="none", linewidth=1.2, label=label)
     if spread.any():
@@ -185,8 +186,7 @@ def _panels(rows: Rows, key: str | None) -> dict[str, Rows]:
     """Title -> rows; without a key all rows, untitled."""
     if key is None:
         return {"": rows}
-    values = dict.fromkeys(row[key] for row in rows)
-    return {f"{key} {value}": [row for row in rows if row[key] == value] for value in values}
+    return {f"{key} {value}": part for value, part in group_by(rows, key).items()}
 
 
 def _points(rows: Rows, sweep: str, measure: str, series: Sequence[str]) -> Points:
@@ -212,8 +212,7 @@ def _cell(numbers: list[float] | None) -> str:
         return ""
     kept = _finite(numbers)
     lost = f"{len(numbers) - len(kept)} of {len(numbers)} diverged" if len(kept) < len(numbers) else ""
-    spread = f" ± {np.std(kept, ddof=1):.2g}" if len(kept) > 1 else ""
-    return ", ".join(part for part in (f"{np.mean(kept):.4g}{spread}" if kept else "", lost) if part)
+    return ", ".join(part for part in (with_deviation(kept) if kept else "", lost) if part)
 
 
 def _finite(numbers: list[float]) -> list[float]:

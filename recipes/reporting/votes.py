@@ -1,23 +1,19 @@
 """Tables and plots as pure functions of result lines."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from zoo.recipes.reporting.figure import figure
-
-Rows = Sequence[dict[str, Any]]
+from zoo.recipes.reporting.rows import Row, Rows, group_by
+from zoo.recipes.reporting.text_table import aligned
 
 
 def vote_table(rows: Rows, style: str = "simple") -> str:
     """Accuracy with its Wilson interval, a line per vote and number of flips (`style` as in tabulate)."""
-    from tabulate import tabulate
-
     lines = [
         (_label(row), f"{100 * row['accuracy']:.2f}", f"{100 * row['low']:.2f} - {100 * row['high']:.2f}", row["n"])
         for row in rows
     ]
-    return tabulate(lines, ["vote", "accuracy %", "95 % interval", "examples"], tablefmt=style, disable_numparse=True)
+    return aligned(lines, ["vote", "accuracy %", "95 % interval", "examples"], style)
 
 
 def coins_sentence(rows: Rows) -> str:
@@ -42,8 +38,8 @@ def report(rows: Rows) -> str:
 def plot_accuracy(rows: Rows, path: str | Path, title: str = "") -> None:
     """Draw accuracy against the number of flips with its Wilson band, one line per vote, to a PNG."""
     with figure(Path(path), title=title, figsize=(6, 4)) as (axes,):
-        for vote in dict.fromkeys(row["vote"] for row in rows):
-            line = sorted((row for row in rows if row["vote"] == vote), key=lambda row: row["samples"])
+        for vote, some in group_by(rows, "vote").items():
+            line = sorted(some, key=lambda row: row["samples"])
             accuracy = [100 * row["accuracy"] for row in line]
             if vote == "expected":
                 axes.axhline(accuracy[0], color="grey", linestyle="--", label="coins off")
@@ -56,7 +52,7 @@ def plot_accuracy(rows: Rows, path: str | Path, title: str = "") -> None:
         axes.legend(loc="lower right")
 
 
-def _label(row: dict[str, Any]) -> str:
+def _label(row: Row) -> str:
     if row["vote"] in ("expected", "none"):
         return "coins off" if row["vote"] == "expected" else "no vote"
     if row["samples"] == 1:

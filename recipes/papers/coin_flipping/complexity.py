@@ -7,6 +7,7 @@ import zoo
 from zoo.recipes.experiments.experiment import Experiment, Row, register
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
+from zoo.recipes.reporting.rows import group_by
 
 _SETTINGS: dict[str, Any] = {
     "models": [
@@ -47,8 +48,8 @@ def _report(rows: list[Row], out: Path) -> None:
     lines = [(row["model"], row["dim"] or "", row["data_complexity"], row["random_complexity"]) for row in rows]
     write(out / "table.md", table("Neurons", lines, ["model", "dim", "data", "random"]))
     with figure(out / "figure.png", title=headline(rows), figsize=(7, 5)) as (axes,):
-        for name in dict.fromkeys(row["model"] for row in rows):
-            points = [(row["data_complexity"], row["random_complexity"]) for row in rows if row["model"] == name]
+        for name, some in group_by(rows, "model").items():
+            points = [(row["data_complexity"], row["random_complexity"]) for row in some]
             axes.plot(*zip(*points, strict=True), marker="o", label=name)
         axes.set(xscale="symlog", yscale="symlog", xlim=(0, None), ylim=(-0.1, None))
         axes.set(xlabel="data complexity (neurons)", ylabel="random complexity (neurons)")

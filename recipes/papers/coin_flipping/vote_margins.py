@@ -23,6 +23,7 @@ from zoo.recipes.papers.coin_flipping.coin_models import (
 from zoo.recipes.papers.coin_flipping.flip_statistics import margins
 from zoo.recipes.reporting.figure import figure
 from zoo.recipes.reporting.markdown import table, write
+from zoo.recipes.reporting.rows import group_by
 
 _POINTS = 201  # of a curve that are kept
 _SETTINGS: dict[str, Any] = {**SETTINGS, "splits": ["train", "test"], "flips": 100}
@@ -80,10 +81,10 @@ def _report(rows: Sequence[Row], out: Path) -> None:
         "share of images above 0, with Wilson's interval."
     )
     write(out / "table.md", table(caption, lines, heads))
-    models = list(dict.fromkeys(row["model"] for row in rows))
+    models = group_by(rows, "model")
     with figure(out / "figure.png", len(models), sharey=True) as all_axes:
-        for axes, model in zip(all_axes, models, strict=True):
-            _draw(axes, [row for row in rows if row["model"] == model])
+        for axes, (model, some) in zip(all_axes, models.items(), strict=True):
+            _draw(axes, some)
             axes.set(title=model, xlabel="share of images, sorted by margin, %")
         all_axes[0].set(ylabel="margin of the true class")
 

@@ -21,6 +21,8 @@ from zoo.layers.arguments import positive_float
 from zoo.recipes.experiments.experiment import Experiment, Row, register
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
+from zoo.recipes.reporting.mean_and_deviation import deviation, with_deviation
+from zoo.recipes.reporting.rows import group_by
 from zoo.recipes.reporting.sweep import sweep_table
 
 _BATCH = 2048  # inputs times points, for every network of a population
@@ -153,7 +155,7 @@ def _walk_table(rows: list[Row], walk: np.ndarray) -> str:
         for depth, some in _by(line, "depth").items():
             met, changes = ([row[key] for row in some] for key in ("dichotomies", "transitions"))
             shares = [row["dichotomies"] / walk[row["transitions"]] for row in some]
-            cells = [_cell(numbers) for numbers in (changes, met, shares)]
+            cells = [with_deviation(numbers) for numbers in (changes, met, shares)]
             lines.append([width, depth, *cells, f"{_changes_per_point(some):.2g}"])
     caption = (
         f"{rows[0]['recipe']}: mean ± standard deviation over networks; walk: {rows[0]['settings']['walks']} random "
@@ -163,19 +165,15 @@ def _walk_table(rows: list[Row], walk: np.ndarray) -> str:
     return table(caption, lines, heads)
 
 
-def _cell(numbers: Sequence[float]) -> str:
-    return f"{np.mean(numbers):.4g}" + (f" ± {np.std(numbers, ddof=1):.2g}" if len(numbers) > 1 else "")
-
-
 def _by(rows: list[Row], key: str) -> dict[Any, list[Row]]:
     """Value of the key -> its rows, in the order of the values."""
-    return {value: [row for row in rows if row[key] == value] for value in sorted({row[key] for row in rows})}
+    return dict(sorted(group_by(rows, key).items()))
 
 
 def _draw(rows: list[Row], sweep: str, series: str, axes) -> None:
     for value, line in _by(rows, series).items():
         counts = {x: [row["dichotomies"] for row in some] for x, some in _by(line, sweep).items()}
-        spread = [np.std(some, ddof=1) if len(some) > 1 else 0 for some in counts.values()]
+        spread = [deviation(some) for some in counts.values()]
         means = [np.mean(some) for some in counts.values()]
         axes.errorbar(list(counts), means, spread, marker="o", markersize=3, capsize=2, label=f"{series} {value}")
     axes.set(xlabel="remaining depth" if sweep == "remaining" else sweep)

@@ -30,6 +30,8 @@ from zoo.recipes.experiments.experiment import Experiment, Row, register
 from zoo.recipes.experiments.fit_epochs import compiled, fit_epochs
 from zoo.recipes.experiments.images import PIXELS, Settings, load_splits
 from zoo.recipes.reporting.markdown import write
+from zoo.recipes.reporting.mean_and_deviation import with_deviation
+from zoo.recipes.reporting.rows import group_by
 from zoo.recipes.reporting.sweep import plot_sweep, sweep_table
 
 _KEPT = 4e9  # bytes of a frozen layer's outputs that may be kept
@@ -136,8 +138,8 @@ def rank_correlation(rows: Sequence[Row], measure: str) -> list[float]:
     from scipy.stats import kendalltau
 
     found = []
-    for repetition in sorted({row["repetition"] for row in rows}):
-        pairs = [(r["layer"], r[measure]) for r in rows if r["repetition"] == repetition and r[measure] is not None]
+    for _, run in sorted(group_by(rows, "repetition").items()):
+        pairs = [(row["layer"], row[measure]) for row in run if row[measure] is not None]
         if len({value for _, value in pairs}) > 1:
             found.append(float(kendalltau(*zip(*pairs, strict=True)).statistic))
     return found
@@ -154,8 +156,7 @@ def _report(rows: list[Row], out: Path) -> None:
     lines = [sweep_table(both, "layer", "final accuracy", ("examples",)), ""]
     for split, key in keys.items():
         taus = rank_correlation(rows, f"final_{key}")
-        spread = f" ± {np.std(taus, ddof=1):.2g}" if len(taus) > 1 else ""
-        value = f"{np.mean(taus):.3g}{spread}" if taus else "none"
+        value = with_deviation(taus, ".3g") if taus else "none"
         lines.append(f"- Kendall's rank correlation of layer and final {split} accuracy: {value}")
     write(out / "table.md", "\n".join(lines))
     plot_sweep(both, out / "figure.png", "epoch", "accuracy", ("layer",), panels="examples")

@@ -14,6 +14,8 @@ from zoo import probes
 from zoo.recipes.experiments.experiment import Experiment, Row, register
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
+from zoo.recipes.reporting.mean_and_deviation import with_deviation
+from zoo.recipes.reporting.rows import group_by
 
 _SETTINGS: dict[str, Any] = {
     "width": 4,
@@ -58,12 +60,10 @@ def _regions(settings: dict[str, Any], point: Row, seed: int, prepared: None) ->
 def _report(rows: list[Row], out: Path) -> None:
     """The numbers of patterns as a table, and the boundaries of the first repetition as a figure."""
     networks = len({row["repetition"] for row in rows})
-    bounds = {row["layers"]: row["bound"] for row in rows}
     lines = []
-    for layers, bound in bounds.items():
-        found = [row["patterns"] for row in rows if row["layers"] == layers]
-        spread = f" ± {np.std(found, ddof=1):.2g}" if networks > 1 else ""
-        lines.append([layers, f"{np.mean(found):.4g}{spread}", min(found), max(found), bound])
+    for layers, some in group_by(rows, "layers").items():
+        found = [row["patterns"] for row in some]
+        lines.append([layers, with_deviation(found), min(found), max(found), some[0]["bound"]])
     headers = ["layers", "patterns", "fewest", "most", "bound"]
     caption = f"Activation patterns in the square, mean ± standard deviation over networks ({networks})"
     write(out / "table.md", table(caption, lines, headers))

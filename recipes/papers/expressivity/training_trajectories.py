@@ -30,6 +30,7 @@ from zoo.recipes.experiments.images import PIXELS, Settings, load_splits
 from zoo.recipes.papers.expressivity.one_layer import perceptron
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
+from zoo.recipes.reporting.mean_and_deviation import with_deviation
 
 _CURVES = ("data", "random")
 _LABELS = {"lengths": "trajectory length", "transitions": "sign transitions"}
@@ -164,8 +165,7 @@ def _difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _cell(numbers: np.ndarray) -> str:
     if not np.isfinite(numbers).all():
         return "none"
-    spread = f" ± {numbers.std(ddof=1):.2g}" if len(numbers) > 1 else ""
-    return f"{numbers.mean():.3g}{spread}"
+    return with_deviation(numbers, ".3g")
 
 
 def _draw(axes: Any, rows: list[Row], measure: str) -> None:

@@ -22,6 +22,8 @@ from zoo.layers.arguments import positive_float
 from zoo.recipes.experiments.experiment import Experiment, Row, register
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
+from zoo.recipes.reporting.mean_and_deviation import deviation, with_deviation
+from zoo.recipes.reporting.rows import group_by
 
 _PAPER = "On the Expressive Power of Deep Neural Networks, section 2.2"
 _OUTPUTS = 2**20  # of a layer, that are evaluated at once
@@ -161,7 +163,7 @@ def _growth_line(rows: list[Row]) -> list:
     measured = ["", f"{bounds.lower:.4g}", f"{bounds.upper:.4g}", "", f"{base:.4g}", ""]
     if found:
         mean = float(np.mean(found))
-        measured[0] = f"{mean:.4g}" + (f" ± {np.std(found, ddof=1):.2g}" if len(found) > 1 else "")
+        measured[0] = with_deviation(found)
         measured[3] = "yes" if bounds.lower <= mean <= bounds.upper else "no"
         measured[5] = f"{mean / base:.3f}"
     change = max(row["change"] for row in rows)
@@ -213,7 +215,7 @@ def _draw_slopes(axes, x: list, groups: list[list[Row]], label: str, color: str)
     found = [(value, rows, numbers) for value, rows, numbers in found if numbers]
     values = [value for value, *_ in found]
     means = [np.mean(numbers) for *_, numbers in found]
-    spreads = [np.std(numbers, ddof=1) if len(numbers) > 1 else 0 for *_, numbers in found]
+    spreads = [deviation(numbers) for *_, numbers in found]
     axes.errorbar(values, means, spreads, marker="o", markersize=3, color=color, label=label)
     bounds = [probes.length_growth(rows[0]["width"], math.sqrt(rows[0]["sigma_w2"])) for _, rows, _ in found]
     axes.plot(values, bounds, linestyle="--", linewidth=1, color=color)
@@ -275,8 +277,7 @@ def _draw_transitions(rows: list[Row], path: Path) -> None:
 
 def _groups(rows: list[Row]) -> list[list[Row]]:
     """The rows of every pair of settings, by width and variance."""
-    pairs = sorted({(row["width"], row["sigma_w2"]) for row in rows})
-    return [_at(rows, *pair) for pair in pairs]
+    return [part for _, part in sorted(group_by(rows, "width", "sigma_w2").items())]
 
 
 def _add(name: str, section: str, settings: dict, paper: dict, **functions: Any) -> None:

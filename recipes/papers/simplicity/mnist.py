@@ -22,6 +22,8 @@ from zoo.recipes.experiments.images import load_splits
 from zoo.recipes.papers.simplicity.binned import binned
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
+from zoo.recipes.reporting.mean_and_deviation import deviation
+from zoo.recipes.reporting.rows import group_by
 
 _BIN = 2.5  # of |output|, and the fewest strings of a bin that is shown (Fig. 3b)
 _FEWEST = 25
@@ -106,7 +108,7 @@ def _report_kinds(rows: list[Row], out: Path) -> None:
     theory = f"Eq. 8 for random strings and networks, n = {bits}: {expected:.3g}"
     write(out / "table.md", _table(rows, ["strings"]), theory)
     with figure(out / "figure.png", 2, headline(rows)) as (bars, over_output):
-        for (name,), part in _groups(rows, ["strings"]).items():
+        for name, part in group_by(rows, "strings").items():
             distances, outputs = (np.concatenate([row[key] for row in part]) for key in ("distances", "outputs"))
             left = distances > 0
             bars.bar(name, distances[left].mean(), color="tab:blue")
@@ -124,10 +126,10 @@ def _report_kinds(rows: list[Row], out: Path) -> None:
 def _report_answers(rows: list[Row], out: Path) -> None:
     """Histograms of the distances of images that networks get right and wrong."""
     write(out / "table.md", _table(rows, ["strings", "answer"]))
+    by_split = group_by(rows, "strings")
     with figure(out / "figure.png", 2, headline(rows)) as panels:
         for axes, name in zip(panels, _SPLITS, strict=True):
-            part = [row for row in rows if row["strings"] == name]
-            for (answer,), some in _groups(part, ["answer"]).items():
+            for answer, some in group_by(by_split.get(name, []), "answer").items():
                 distances = np.concatenate([row["distances"] for row in some])
                 bins = np.arange(0.5, distances.max(initial=1) + 1)
                 axes.hist(distances, bins, density=True, alpha=0.6, label=answer)
@@ -135,22 +137,14 @@ def _report_answers(rows: list[Row], out: Path) -> None:
             axes.legend(title="answer")
 
 
-def _groups(rows: list[Row], keys: list[str]) -> dict[tuple, list[Row]]:
-    """Values of the keys -> their rows, one of each network."""
-    return {
-        values: [row for row in rows if tuple(row[key] for key in keys) == values]
-        for values in dict.fromkeys(tuple(row[key] for key in keys) for row in rows)
-    }
-
-
 def _table(rows: list[Row], keys: list[str]) -> str:
     lines = []
-    for values, part in _groups(rows, keys).items():
+    for part in group_by(rows, *keys).values():
         distances = np.concatenate([row["distances"] for row in part])
         means = [row["distance"] for row in part if row["distance"] is not None]
-        spread = f"{np.std(means, ddof=1):.2g}" if len(means) > 1 else ""
+        spread = f"{deviation(means):.2g}" if len(means) > 1 else ""
         mean = f"{distances[distances > 0].mean():.3f}" if means else ""
-        lines.append([*values, len(distances), mean, spread, int((distances < 0).sum())])
+        lines.append([*(part[0][key] for key in keys), len(distances), mean, spread, int((distances < 0).sum())])
     accuracies = {row["repetition"]: row["accuracy"] for row in rows}.values()
     heads = [*keys, "searched", "mean distance", "deviation between networks", "never left"]
     caption = f"{rows[0]['recipe']}: {len(accuracies)} networks, test accuracy {100 * np.mean([*accuracies]):.2f} %"

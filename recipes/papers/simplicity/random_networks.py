@@ -18,6 +18,7 @@ from zoo.recipes.experiments.experiment import Experiment, Row, register
 from zoo.recipes.papers.simplicity.binned import binned
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
+from zoo.recipes.reporting.mean_and_deviation import deviation
 
 _NETWORKS: dict[str, Any] = {"depth": 2, "sigma_w2": 2.0, "networks": 1000, "together": 50, "repetitions": 1}
 _BITS = [16, 32, 64, 128, 256, 384, 512, 768, 1024]
@@ -106,7 +107,7 @@ def _mean(numbers: np.ndarray) -> float:
 
 
 def _standard_error(numbers: np.ndarray) -> float:
-    return float(numbers.std(ddof=1) / math.sqrt(len(numbers))) if len(numbers) > 1 else 0.0
+    return deviation(numbers) / math.sqrt(max(len(numbers), 1))
 
 
 def _process(settings: dict[str, Any]) -> gaussian_process.ReluProcess:
