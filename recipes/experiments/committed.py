@@ -2,9 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from zoo.recipes.experiments.experiment import Experiment, Row
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings
 from zoo.recipes.reporting.results import read_results
 
 FOLDER = Path(__file__).parent.parent / "papers"  # an installed package has no results there
@@ -25,7 +25,7 @@ def committed(folder: Path = FOLDER) -> list[Committed]:
     return [Committed(name, rows) for name, rows in found if rows]
 
 
-def fixed(settings: dict[str, Any]) -> dict[str, Any]:
+def fixed(settings: Settings) -> Settings:
     """The settings that all rows of a folder share and that decide their numbers, as JSON has them."""
     kept = {k: v for k, v in settings.items() if not isinstance(v, list) and k not in (*_PLACES, "repetitions")}
     return json.loads(json.dumps(kept))
@@ -37,7 +37,7 @@ def rows_of(point: Row, rows: list[Row]) -> list[Row]:
     return [row for row in rows if all(row.get(key) == value for key, value in identity.items())]
 
 
-def minutes(experiment: Experiment, settings: dict[str, Any], rows: list[Row]) -> float | None:
+def minutes(experiment: Experiment, settings: Settings, rows: list[Row]) -> float | None:
     """Minutes that a budget's runs took by their rows; None if they are not all there."""
     if fixed(settings) != fixed(rows[0].get("settings", {})):
         return None

@@ -4,7 +4,7 @@ import json
 from typing import Any, NamedTuple
 
 from zoo.recipes.experiments.committed import Committed, committed, fixed, rows_of
-from zoo.recipes.experiments.experiment import find, resolve
+from zoo.recipes.experiments.experiment import Settings, find, resolve
 from zoo.recipes.reporting.text_table import aligned
 
 
@@ -16,7 +16,7 @@ class Place(NamedTuple):
 
     name: str
     experiment: str | None
-    settings: dict[str, Any] = {}  # noqa: RUF012 -- never changed
+    settings: Settings = {}  # noqa: RUF012 -- never changed
     note: str = ""
     shortened: bool = False
 

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from zoo.layers.arguments import check_known, int_at_least
 from zoo.recipes.experiments.measured_minutes import MINUTES
+from zoo.recipes.reporting.rows import Row
 
-Row = dict[str, Any]
+Settings = dict[str, Any]
 
 
 class Experiment(NamedTuple):
@@ -33,15 +34,36 @@ class Experiment(NamedTuple):
     """
 
     paper: str
-    settings: dict[str, dict[str, Any]]
-    points: Callable[[dict[str, Any]], list[Row]]
-    run: Callable[[dict[str, Any], Row, int, Any], list[Row]]
+    settings: dict[str, Settings]
+    points: Callable[[Settings], list[Row]]
+    run: Callable[[Settings, Row, int, Any], list[Row]]
     report: Callable[[list[Row], Path], None]
-    prepare: Callable[[dict[str, Any], str | None], Any] = lambda settings, data_dir: None
+    prepare: Callable[[Settings, str | None], Any] = lambda settings, data_dir: None
     choices: Mapping[str, tuple] = MappingProxyType({})
-    variants: Mapping[str, dict[str, dict[str, Any]]] = MappingProxyType({})
+    variants: Mapping[str, dict[str, Settings]] = MappingProxyType({})
     data: str = ""
     minutes: Mapping[str, float] = MappingProxyType({})
+
+
+def budgets(
+    base: Settings, *, smoke: Settings, standard: Settings | None = None, paper: Settings | None = None
+) -> dict[str, Settings]:
+    """Settings of the three budgets: those of `base`, where each budget changes some.
+
+    Raises:
+        ValueError: If a budget changes a setting that `base` does not have.
+    """
+    found = {}
+    for budget, changes in {"smoke": smoke, "standard": standard or {}, "paper": paper or {}}.items():
+        for key in changes:
+            check_known("setting", key, base)
+        found[budget] = {**base, **changes}
+    return found
+
+
+def single_point(settings: Settings) -> list[Row]:
+    """Points of an experiment that sweeps nothing: one, with nothing to tell it from others."""
+    return [{}]
 
 
 _EXPERIMENTS: dict[str, Experiment] = {}
@@ -68,7 +90,7 @@ def find(name: str) -> Experiment:
     return _EXPERIMENTS[name]
 
 
-def resolve(experiment: Experiment, budget: str, given: dict[str, Any]) -> dict[str, Any]:
+def resolve(experiment: Experiment, budget: str, given: Settings) -> Settings:
     """All settings of a run; `ValueError` that names what is unknown or out of range."""
     check_known("budget", budget, experiment.settings)
     defaults = experiment.settings[budget]

@@ -1,17 +1,15 @@
 """Images of an experiment: the first examples of a data set."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 import zoo
 from zoo.data.split import Split
+from zoo.recipes.experiments.experiment import Settings
 
 # The released code takes MNIST's mean and deviation for CIFAR-10, too; the paper speaks of no normalisation.
 PIXELS = {"normalized": {"mean": 0.1307, "variance": 0.3081**2}, "unit": {"mean": 0.0, "variance": 1.0}}
-
-
-Settings = dict[str, Any]
 
 
 class Images(NamedTuple):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from zoo.layers.arguments import int_at_least
-from zoo.recipes.experiments.experiment import Row, find, resolve
+from zoo.recipes.experiments.experiment import Row, Settings, find, resolve
 from zoo.recipes.reporting.markdown import write
 from zoo.recipes.reporting.results import append_results, environment, read_results
 from zoo.recipes.reporting.row_versions import version_note
@@ -26,7 +26,7 @@ def reproduce(
     out: str | Path,
     *,
     budget: str = "standard",
-    settings: dict[str, Any] | None = None,
+    settings: Settings | None = None,
     repetitions: int | None = None,
     seed: int = 0,
     data_dir: str | None = None,
@@ -93,7 +93,7 @@ def _finished(path: Path) -> list[Row]:
         raise ValueError(f"`out` holds results that are damaged: {str(path)!r}, {error}") from error
 
 
-def _fixed(settings: dict[str, Any]) -> dict[str, Any]:
+def _fixed(settings: Settings) -> Settings:
     """What may not change in a folder."""
     return {key: value for key, value in settings.items() if not isinstance(value, list) and key != "repetitions"}
 

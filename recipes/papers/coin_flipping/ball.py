@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 import zoo
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
 from zoo.recipes.reporting.sweep import write_report
 
 _PAPER = "Coin-Flipping Neural Networks"
 _MODELS = {"ball_cfnn": zoo.theory.ball_probability, "tangent_cfnn": zoo.theory.tangent_probability}
-_COMMON: dict[str, Any] = {"model": "ball_cfnn", "dim": 10, "radius": 1.0, "repetitions": 1}
+_COMMON: Settings = {"model": "ball_cfnn", "dim": 10, "radius": 1.0, "repetitions": 1}
 _LAW = {
     **_COMMON,
     "alphas": [0.6, 0.75, 0.9],
@@ -25,25 +25,25 @@ _LAW = {
 _MAJORITY = {**_COMMON, "alpha": 0.75, "norms": [0.5, 0.9, 1.1, 1.5], "samples": [1, 11, 101, 1001], "points": 2000}
 
 
-def _probability(settings: dict[str, Any], norm: float, alpha: float) -> float:
+def _probability(settings: Settings, norm: float, alpha: float) -> float:
     """That a flip calls a point of that norm outside."""
     more = {"dim": settings["dim"]} if settings["model"] == "tangent_cfnn" else {}
     return float(_MODELS[settings["model"]](norm, settings["radius"], alpha, **more))
 
 
-def _model(settings: dict[str, Any], alpha: float, seed: int):
+def _model(settings: Settings, alpha: float, seed: int):
     return zoo.build(
         settings["model"], dim=settings["dim"], radius=settings["radius"], alpha=alpha, samples=1, seed=seed
     )
 
 
-def _points_of(settings: dict[str, Any], norm: float, count: int, seed: int) -> np.ndarray:
+def _points_of(settings: Settings, norm: float, count: int, seed: int) -> np.ndarray:
     """Points of that norm, in random directions."""
     x = np.random.default_rng(seed).normal(size=(count, settings["dim"]))
     return (x / np.linalg.norm(x, axis=1, keepdims=True) * norm).astype("float32")
 
 
-def _law(settings: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+def _law(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:
     """Share of flips that call a point outside."""
     norm, alpha = point["norm"], point["alpha"]
     drawn = zoo.flips(
@@ -53,7 +53,7 @@ def _law(settings: dict[str, Any], point: Row, seed: int, prepared: None) -> lis
     return [{"method": "drawn", "outside": float(drawn)}, {"method": "exact", "outside": exact}]
 
 
-def _majority(settings: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+def _majority(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:
     """Share of equally distant points that the majority of their flips gets wrong."""
     norm, n = point["norm"], point["samples"]
     if norm == settings["radius"]:
@@ -75,15 +75,25 @@ def _majority(settings: dict[str, Any], point: Row, seed: int, prepared: None) -
     ]
 
 
-def _add(name: str, section: str, settings: dict, smoke: dict, swept: tuple[str, str], **functions: Any) -> None:
+def _add(
+    name: str, section: str, settings: Settings, smoke: Settings, swept: tuple[str, str], **functions: Any
+) -> None:
     """An experiment over all pairs of two settings, `swept` without their s."""
 
-    def points(settings: dict[str, Any]) -> list[Row]:
+    def points(settings: Settings) -> list[Row]:
         lists = [settings[key if key in settings else key + "s"] for key in swept]
         return [dict(zip(swept, pair, strict=True)) for pair in itertools.product(*lists)]
 
-    budgets = {"smoke": {**settings, **smoke}, "standard": settings, "paper": settings}
-    register(name, Experiment(f"{_PAPER}, {section}", budgets, points, choices={"model": tuple(_MODELS)}, **functions))
+    register(
+        name,
+        Experiment(
+            f"{_PAPER}, {section}",
+            budgets(settings, smoke=smoke),
+            points,
+            choices={"model": tuple(_MODELS)},
+            **functions,
+        ),
+    )
 
 
 _add(

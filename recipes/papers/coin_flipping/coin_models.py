@@ -1,7 +1,7 @@
 """The trained coin-flipping models that an experiment measures, with their data: the settings `models` and `data`."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -10,12 +10,12 @@ import zoo
 from zoo.amplification.halves import has_coins
 from zoo.data.datasets import Dataset, load
 from zoo.data.split import Split
-from zoo.recipes.experiments.experiment import Row
+from zoo.recipes.experiments.experiment import Row, Settings
 from zoo.recipes.training.finished_run import trained_model, trained_options
 
 SPLITS = ("train", "val", "test")
 # Defaults are the shipped weights; "" as data is what a model was trained on, 0 as examples is all.
-SETTINGS: dict[str, Any] = {"models": ["resnet20_cfnn:digits"], "data": "", "examples": 0, "repetitions": 1}
+SETTINGS: Settings = {"models": ["resnet20_cfnn:digits"], "data": "", "examples": 0, "repetitions": 1}
 
 
 class Loaded(NamedTuple):
@@ -26,12 +26,12 @@ class Loaded(NamedTuple):
     name: str
 
 
-def points(settings: dict[str, Any]) -> list[Row]:
+def points(settings: Settings) -> list[Row]:
     """One point per model and split."""
     return [{"model": model, "split": split} for model in settings["models"] for split in settings["splits"]]
 
 
-def prepare(settings: dict[str, Any], data_dir: str | None) -> dict[str, Loaded]:
+def prepare(settings: Settings, data_dir: str | None) -> dict[str, Loaded]:
     """Model -> what is measured; `ValueError` naming the setting if one is not there or does not fit the data."""
     loaded: dict[str, Loaded] = {}
     for name in settings["models"]:
@@ -47,7 +47,7 @@ def prepare(settings: dict[str, Any], data_dir: str | None) -> dict[str, Loaded]
     return loaded
 
 
-def only_with_coins(settings: dict[str, Any], data_dir: str | None) -> dict[str, Loaded]:
+def only_with_coins(settings: Settings, data_dir: str | None) -> dict[str, Loaded]:
     """As `prepare`; `ValueError` if a model has no coins."""
     loaded = prepare(settings, data_dir)
     for name, one in loaded.items():

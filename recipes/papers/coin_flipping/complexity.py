@@ -1,15 +1,14 @@
 """The plane of data complexity and random complexity (section 4.1, Fig. 3) with models of the zoo on it."""
 
 from pathlib import Path
-from typing import Any
 
 import zoo
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
 from zoo.recipes.reporting.rows import group_by
 
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: Settings = {
     "models": [
         "ball_cfnn",
         "tangent_cfnn",
@@ -26,7 +25,7 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
-def _points(settings: dict[str, Any]) -> list[Row]:
+def _points(settings: Settings) -> list[Row]:
     """Every model, at every dimension if it has one."""
     sized = {name: "dim" in zoo.registry.find(name).options for name in settings["models"]}
     return [
@@ -36,7 +35,7 @@ def _points(settings: dict[str, Any]) -> list[Row]:
     ]
 
 
-def _count(settings: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+def _count(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:
     """Neurons behind the data and behind the coins, of the model as it is built by default."""
     options = {} if point["dim"] is None else {"dim": point["dim"]}
     found = zoo.complexity(zoo.build(point["model"], seed=seed, **options))
@@ -60,7 +59,7 @@ register(
     "complexity",
     Experiment(
         "Coin-Flipping Neural Networks, section 4.1, Fig. 3",
-        {"smoke": {**_SETTINGS, "models": ["ball_cfnn", "cone_cfnn"]}, "standard": _SETTINGS, "paper": _SETTINGS},
+        budgets(_SETTINGS, smoke={"models": ["ball_cfnn", "cone_cfnn"]}),
         _points,
         _count,
         _report,

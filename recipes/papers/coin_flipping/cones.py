@@ -5,20 +5,19 @@ have slope 1 in that norm.
 """
 
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 import zoo
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.sweep import write_report
 
 _SIDE = 2.0  # of the square [-side, side]^2
 _COLORS = "coolwarm"
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: Settings = {
     "function": "ball",
     "samples": [1, 11, 101, 1001, 10_001],
     "resolution": 41,
@@ -36,14 +35,14 @@ def _function(name: str) -> keras.layers.Layer:
     return keras.Model(x, x[:, 1:] - 0.5 * ops.sin(2 * x[:, :1]))
 
 
-def _grid(settings: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+def _grid(settings: Settings) -> tuple[np.ndarray, np.ndarray]:
     """Points of the map `(resolution ** 2, 2)`, row by row, and f' there."""
     axis = np.linspace(-_SIDE, _SIDE, settings["resolution"])
     x = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2).astype("float32")
     return x, ops.convert_to_numpy(_function(settings["function"])(x))[:, 0]
 
 
-def _map(settings: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+def _map(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:
     """Classes of a grid of points, a row of the map a text of 0 and 1, and the share of them that is right."""
     x, height = _grid(settings)
     options = {key: settings[key] for key in ("zeta", "spread", "lipschitz")}
@@ -86,7 +85,7 @@ register(
     "cones",
     Experiment(
         "Coin-Flipping Neural Networks, section 4, Theorems 4.1, C.2 and C.3",
-        {"smoke": {**_SETTINGS, "samples": [1, 11], "resolution": 5}, "standard": _SETTINGS, "paper": _SETTINGS},
+        budgets(_SETTINGS, smoke={"samples": [1, 11], "resolution": 5}),
         lambda settings: [{"samples": n} for n in settings["samples"]],
         _map,
         _report,

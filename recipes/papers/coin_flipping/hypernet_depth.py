@@ -2,16 +2,15 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
 from zoo.recipes.reporting.sweep import write_report
 from zoo.recipes.training import recipe as registered
 from zoo.recipes.training.train import train
 
 _METHODS = ("cfnn", "deterministic", "frozen")
 _MODELS = {"cfnn": "hypernet_cfnn", "deterministic": "hypernet_deterministic", "frozen": "hypernet_deterministic"}
-_PAPER: dict[str, Any] = {
+_SETTINGS: Settings = {
     "data": "cifar10",
     "depths": [2, 6, 10, 14, 20],
     "methods": list(_METHODS),
@@ -23,11 +22,11 @@ _PAPER: dict[str, Any] = {
 }
 
 
-def _points(settings: dict[str, Any]) -> list[Row]:
+def _points(settings: Settings) -> list[Row]:
     return [{"depth": depth, "method": method} for depth in settings["depths"] for method in settings["methods"]]
 
 
-def _run(settings: dict[str, Any], point: Row, seed: int, data_dir: str | None) -> list[Row]:
+def _run(settings: Settings, point: Row, seed: int, data_dir: str | None) -> list[Row]:
     """Accuracy of one training; of the CFNN also that of its mean weights ("average weight" in Table 4)."""
     results = {row["vote"]: row for row in _train(settings, point["depth"], point["method"], seed, data_dir)}
     if point["method"] != "cfnn":
@@ -35,7 +34,7 @@ def _run(settings: dict[str, Any], point: Row, seed: int, data_dir: str | None) 
     return [_accuracy(results["majority"]), {"method": "average weight", **_accuracy(results["expected"])}]
 
 
-def _train(settings: dict[str, Any], depth: int, method: str, seed: int, data_dir: str | None) -> list[Row]:
+def _train(settings: Settings, depth: int, method: str, seed: int, data_dir: str | None) -> list[Row]:
     """Result lines of a training in a folder of its own, where it also goes on after a stop."""
     folder = Path(settings["runs"]) / f"{settings['data']}-depth{depth}-seed{seed}"
     changes = {"depth": depth, "seed": seed, **{key: settings[key] for key in ("epochs", "warmup_epochs")}}
@@ -57,19 +56,11 @@ register(
     "hypernet-depth",
     Experiment(
         "Coin-Flipping Neural Networks, Tables 1, 2 and 4",
-        {
-            "smoke": {
-                **_PAPER,
-                "data": "digits",
-                "depths": [2],
-                "epochs": 1,
-                "warmup_epochs": 0.5,
-                "flips": 5,
-                "repetitions": 1,
-            },
-            "standard": {**_PAPER, "depths": [6], "epochs": 40, "repetitions": 1},
-            "paper": _PAPER,
-        },
+        budgets(
+            _SETTINGS,
+            smoke={"data": "digits", "depths": [2], "epochs": 1, "warmup_epochs": 0.5, "flips": 5, "repetitions": 1},
+            standard={"depths": [6], "epochs": 40, "repetitions": 1},
+        ),
         _points,
         _run,
         partial(write_report, sweep="depth", measure="accuracy"),

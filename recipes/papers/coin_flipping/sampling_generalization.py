@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
 from zoo.recipes.papers.coin_flipping.coin_models import (
     SETTINGS,
     SPLITS,
@@ -20,16 +19,16 @@ from zoo.recipes.reporting.figure import figure
 from zoo.recipes.reporting.markdown import table, write
 
 _NUMBERS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)
-_SETTINGS: dict[str, Any] = {**SETTINGS, "splits": ["test"], "flips": 200, "shuffles": 100}
+_SETTINGS: Settings = {**SETTINGS, "splits": ["test"], "flips": 200, "shuffles": 100}
 
 
-def _check(settings: dict[str, Any], data_dir: str | None) -> dict[str, Loaded]:
+def _check(settings: Settings, data_dir: str | None) -> dict[str, Loaded]:
     if settings["flips"] < 2:
         raise ValueError(f"`flips` must be an int >= 2, which are cut in halves. Received: flips={settings['flips']}")
     return only_with_coins(settings, data_dir)
 
 
-def _run(settings: dict[str, Any], point: Row, seed: int, loaded: dict[str, Loaded]) -> list[Row]:
+def _run(settings: Settings, point: Row, seed: int, loaded: dict[str, Loaded]) -> list[Row]:
     """Accuracies of the majority of up to half of the flips that are drawn."""
     one = loaded[point["model"]]
     split = examples(one, point["split"], settings["examples"])
@@ -77,11 +76,11 @@ register(
     "cfnn-flips",
     Experiment(
         "Coin-Flipping Neural Networks, section 5.3 and appendix G, Fig. 10",
-        {
-            "smoke": {**_SETTINGS, "flips": 6, "examples": 40, "shuffles": 3},
-            "standard": _SETTINGS,
-            "paper": {**_SETTINGS, "models": ["hypernet_cfnn:cifar10"], "flips": 400},
-        },
+        budgets(
+            _SETTINGS,
+            smoke={"flips": 6, "examples": 40, "shuffles": 3},
+            paper={"models": ["hypernet_cfnn:cifar10"], "flips": 400},
+        ),
         points,
         _run,
         _report,

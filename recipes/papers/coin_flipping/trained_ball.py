@@ -5,18 +5,17 @@ networks learn from the same points by Adam; the random one is measured at sever
 """
 
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 
 import zoo
 from zoo.layers.seeds import layer_seeds
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
 from zoo.recipes.experiments.fit_epochs import compiled, fit_epochs
 from zoo.recipes.reporting.sweep import plot_sweep, write_report
 
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: Settings = {
     "dims": [2, 5, 10, 20, 50],
     "methods": ["stochastic", "deterministic"],
     "units": [1, 2, 4, 8, 16, 32],
@@ -30,7 +29,10 @@ _SETTINGS: dict[str, Any] = {
     "learning_rate": 0.01,
     "repetitions": 3,
 }
-_SMOKE = {"dims": [2], "units": [2], "flips": [1, 11], "examples": 500, "test_examples": 200, "epochs": 1}
+_SMOKE: Settings = {
+    **{"dims": [2], "units": [2], "flips": [1, 11], "examples": 500, "test_examples": 200, "epochs": 1},
+    "repetitions": 1,
+}
 
 
 def _ball(dim: int, count: int, *key: int) -> tuple[np.ndarray, np.ndarray]:
@@ -41,7 +43,7 @@ def _ball(dim: int, count: int, *key: int) -> tuple[np.ndarray, np.ndarray]:
     return (x * (norm / np.linalg.norm(x, axis=1))[:, None]).astype("float32"), (norm > 1).astype("int64")
 
 
-def _network(settings: dict[str, Any], seed: int) -> keras.Model:
+def _network(settings: Settings, seed: int) -> keras.Model:
     if settings["method"] == "stochastic":
         options = {"hidden": (settings["units"],), "scale": settings["scale"], "samples": settings["training_flips"]}
         return zoo.build("stochastic_mlp", dim=settings["dim"], **options, seed=seed)
@@ -52,7 +54,7 @@ def _network(settings: dict[str, Any], seed: int) -> keras.Model:
     return keras.Sequential([keras.Input((settings["dim"],)), hidden, logits])
 
 
-def _run(settings: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+def _run(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:
     """Train one network; a row per number of flips, one of a deterministic network."""
     settings = {**settings, **point}
     train, (x, y) = (
@@ -87,7 +89,7 @@ register(
     "ball-trained",
     Experiment(
         "Coin-Flipping Neural Networks, section 3 against a trained counterpart",
-        {"smoke": {**_SETTINGS, **_SMOKE, "repetitions": 1}, "standard": _SETTINGS, "paper": _SETTINGS},
+        budgets(_SETTINGS, smoke=_SMOKE),
         lambda settings: [
             {"dim": dim, "method": method, "units": units}
             for dim in settings["dims"]

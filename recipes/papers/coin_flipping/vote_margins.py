@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.stats import binomtest
 
 from zoo.amplification.amplified import coins_off
 from zoo.amplification.halves import has_coins
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
 from zoo.recipes.papers.coin_flipping.coin_models import (
     SETTINGS,
     SPLITS,
@@ -26,10 +25,10 @@ from zoo.recipes.reporting.markdown import table, write
 from zoo.recipes.reporting.rows import group_by
 
 _POINTS = 201  # of a curve that are kept
-_SETTINGS: dict[str, Any] = {**SETTINGS, "splits": ["train", "test"], "flips": 100}
+_SETTINGS: Settings = {**SETTINGS, "splits": ["train", "test"], "flips": 100}
 
 
-def _run(settings: dict[str, Any], point: Row, seed: int, loaded: dict[str, Loaded]) -> list[Row]:
+def _run(settings: Settings, point: Row, seed: int, loaded: dict[str, Loaded]) -> list[Row]:
     """The curve with coins on, and the step of the same network with coins off."""
     one = loaded[point["model"]]
     split = examples(one, point["split"], settings["examples"])
@@ -105,11 +104,11 @@ register(
     "cfnn-delta",
     Experiment(
         "Coin-Flipping Neural Networks, appendices D to F, Figs. 7 to 9",
-        {
-            "smoke": {**_SETTINGS, "flips": 5, "examples": 40},
-            "standard": _SETTINGS,
-            "paper": {**_SETTINGS, "models": ["hypernet_cfnn:cifar10", "hypernet_deterministic:cifar10"]},
-        },
+        budgets(
+            _SETTINGS,
+            smoke={"flips": 5, "examples": 40},
+            paper={"models": ["hypernet_cfnn:cifar10", "hypernet_deterministic:cifar10"]},
+        ),
         points,
         _run,
         _report,

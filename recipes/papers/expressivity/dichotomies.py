@@ -18,7 +18,7 @@ import numpy as np
 import zoo
 from zoo import probes
 from zoo.layers.arguments import positive_float
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
 from zoo.recipes.reporting.mean_and_deviation import deviation, with_deviation
@@ -28,12 +28,12 @@ from zoo.recipes.reporting.sweep import sweep_table
 _BATCH = 2048  # inputs times points, for every network of a population
 _MOST_INPUTS = 62  # a labeling is the bits of an int64
 _FEW = 0.1  # of the ceiling, and of changes per point: below, what is counted is neither full nor skipped
-_COMMON: dict[str, Any] = {"sigma_w2": 8.0, "inputs": 15, "dim": 128, "points": 20_000, "networks": 5, "repetitions": 1}
+_COMMON: Settings = {"sigma_w2": 8.0, "inputs": 15, "dim": 128, "points": 20_000, "networks": 5, "repetitions": 1}
 _PAPER = {"points": 1_000_000, "networks": 10}
 _SMOKE = {"inputs": 5, "dim": 10, "points": 200, "networks": 2}
 
 
-def _first_layer(settings: dict[str, Any]) -> list[Row]:
+def _first_layer(settings: Settings) -> list[Row]:
     return [
         {"width": width, "depth": depth, "remaining": depth}
         for width in settings["widths"]
@@ -41,7 +41,7 @@ def _first_layer(settings: dict[str, Any]) -> list[Row]:
     ]
 
 
-def _every_layer(settings: dict[str, Any]) -> list[Row]:
+def _every_layer(settings: Settings) -> list[Row]:
     """Every hidden layer of the networks of each depth, the last one first."""
     return [
         {"width": settings["width"], "depth": depth, "remaining": remaining}
@@ -50,7 +50,7 @@ def _every_layer(settings: dict[str, Any]) -> list[Row]:
     ]
 
 
-def _check(settings: dict[str, Any], data_dir: str | None) -> None:
+def _check(settings: Settings, data_dir: str | None) -> None:
     positive_float("sigma_w2", settings["sigma_w2"])
     if settings["inputs"] > _MOST_INPUTS:
         raise ValueError(f"`inputs` must be at most {_MOST_INPUTS}. Received: inputs={settings['inputs']!r}")
@@ -58,7 +58,7 @@ def _check(settings: dict[str, Any], data_dir: str | None) -> None:
         raise ValueError(f"`points` must be at least 2. Received: points={settings['points']!r}")
 
 
-def _sweep(settings: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+def _sweep(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:
     """A row per network of a population, which is another one at every point, as are its inputs."""
     depth, remaining = point["depth"], point["remaining"]
     rng = np.random.default_rng([seed, point["width"], depth, remaining])
@@ -206,11 +206,10 @@ def _write(rows: list[Row], out: Path, tables: list[str], panels: list) -> None:
             axes.legend(fontsize="small")
 
 
-def _add(number: int, section: str, settings: dict, smoke: dict, paper: dict, points, report) -> None:
-    standard = {**_COMMON, **settings}
-    budgets = {"smoke": {**standard, **_SMOKE, **smoke}, "standard": standard, "paper": {**standard, **_PAPER, **paper}}
+def _add(number: int, section: str, settings: Settings, smoke: Settings, paper: Settings, points, report) -> None:
+    by_budget = budgets({**_COMMON, **settings}, smoke={**_SMOKE, **smoke}, paper={**_PAPER, **paper})
     source = f"On the Expressive Power of Deep Neural Networks, {section}, Fig. {number}"
-    register(f"expressivity-fig{number}", Experiment(source, budgets, points, _sweep, report, _check))
+    register(f"expressivity-fig{number}", Experiment(source, by_budget, points, _sweep, report, _check))
 
 
 _add(

@@ -26,9 +26,9 @@ from zoo.data.split import Split
 from zoo.layers import NormalizePixels
 from zoo.layers.arguments import positive_float
 from zoo.layers.seeds import layer_seeds
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
 from zoo.recipes.experiments.fit_epochs import compiled, fit_epochs
-from zoo.recipes.experiments.images import PIXELS, Settings, load_splits
+from zoo.recipes.experiments.images import PIXELS, load_splits
 from zoo.recipes.reporting.markdown import write
 from zoo.recipes.reporting.mean_and_deviation import with_deviation
 from zoo.recipes.reporting.rows import group_by
@@ -170,7 +170,7 @@ def _add(figure: int, section: str, settings: Settings, standard: Settings, smok
         f"expressivity-fig{figure}",
         Experiment(
             f"On the Expressive Power of Deep Neural Networks, {section}, Fig. {figure}",
-            {"smoke": {**paper, **smoke, "repetitions": 1}, "standard": {**paper, **standard}, "paper": paper},
+            budgets(paper, smoke={**smoke, "repetitions": 1}, standard=standard),
             points=lambda settings: [{"layer": layer} for layer in settings["layers"]],
             run=partial(_run, **run),
             report=_report,

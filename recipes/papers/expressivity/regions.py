@@ -4,20 +4,19 @@ Nothing is trained. Biases have the deviation `sigma_b`: without them all bounda
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from keras import ops
 
 import zoo
 from zoo import probes
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register, single_point
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
 from zoo.recipes.reporting.mean_and_deviation import with_deviation
 from zoo.recipes.reporting.rows import group_by
 
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: Settings = {
     "width": 4,
     "depth": 3,
     "sigma_w": 2.0,
@@ -28,7 +27,7 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
-def _prepare(settings: dict[str, Any], data_dir: str | None) -> None:
+def _prepare(settings: Settings, data_dir: str | None) -> None:
     for key in ("sigma_w", "sigma_b", "side"):
         if settings[key] == 0:
             raise ValueError(f"`{key}` must be a number > 0. Received: {key}={settings[key]!r}")
@@ -36,13 +35,13 @@ def _prepare(settings: dict[str, Any], data_dir: str | None) -> None:
         raise ValueError(f"`resolution` must be at least 2. Received: resolution={settings['resolution']!r}")
 
 
-def _plane(settings: dict[str, Any]) -> np.ndarray:
+def _plane(settings: Settings) -> np.ndarray:
     """Points of the square [-side, side]^2, `(resolution, resolution, 2)`, row by row."""
     axis = np.linspace(-settings["side"], settings["side"], settings["resolution"])
     return np.stack(np.meshgrid(axis, axis), axis=-1).astype("float32")
 
 
-def _regions(settings: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+def _regions(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:
     """For the first layer, the first two, ...: the activation patterns in the square, and the last one's weights."""
     options = {key: settings[key] for key in ("width", "depth", "sigma_w", "sigma_b")}
     model = zoo.build("random_mlp", dim=2, activation="relu", **options, seed=seed)
@@ -90,12 +89,8 @@ register(
     "expressivity-fig3",
     Experiment(
         "On the Expressive Power of Deep Neural Networks, section 2.3, Fig. 3",
-        {
-            "smoke": {**_SETTINGS, "resolution": 101, "repetitions": 1},
-            "standard": _SETTINGS,
-            "paper": {**_SETTINGS, "repetitions": 1},
-        },
-        lambda settings: [{}],
+        budgets(_SETTINGS, smoke={"resolution": 101, "repetitions": 1}, paper={"repetitions": 1}),
+        single_point,
         _regions,
         _report,
         prepare=_prepare,

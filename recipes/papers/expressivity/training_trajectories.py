@@ -24,9 +24,9 @@ import numpy as np
 from zoo import probes
 from zoo.data.split import Split
 from zoo.layers.arguments import positive_float
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register, single_point
 from zoo.recipes.experiments.fit_epochs import compiled, fit_epochs
-from zoo.recipes.experiments.images import PIXELS, Settings, load_splits
+from zoo.recipes.experiments.images import PIXELS, load_splits
 from zoo.recipes.papers.expressivity.one_layer import perceptron
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
@@ -194,13 +194,12 @@ _SMOKE: Settings = {
 
 def _add(number: int, section: str, weight_variance: float, measure: str, **standard: Any) -> None:
     paper = {**_PAPER, "weight_variance": weight_variance}
-    standard = {**paper, **_STANDARD, **standard}
     register(
         f"expressivity-fig{number}",
         Experiment(
             f"On the Expressive Power of Deep Neural Networks, {section}, Fig. {number}",
-            {"smoke": {**paper, **_SMOKE}, "standard": standard, "paper": paper},
-            points=lambda settings: [{}],
+            budgets(paper, smoke=_SMOKE, standard={**_STANDARD, **standard}),
+            points=single_point,
             run=_run,
             report=partial(_report, measure=measure),
             prepare=_splits,

@@ -19,7 +19,7 @@ import numpy as np
 import zoo
 from zoo import probes
 from zoo.layers.arguments import positive_float
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
 from zoo.recipes.reporting.mean_and_deviation import deviation, with_deviation
@@ -27,7 +27,7 @@ from zoo.recipes.reporting.rows import group_by
 
 _PAPER = "On the Expressive Power of Deep Neural Networks, section 2.2"
 _OUTPUTS = 2**20  # of a layer, that are evaluated at once
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: Settings = {
     "networks": 10,
     "points": 4097,
     "most_points": 2**16,
@@ -46,11 +46,11 @@ _LENGTHS = {
 _TRANSITIONS = {**_SETTINGS, "depth": 8, "widths": [8, 32, 128], "sigma_w2s": [2.0, 8.0, 32.0]}
 
 
-def _points(settings: dict[str, Any]) -> list[Row]:
+def _points(settings: Settings) -> list[Row]:
     return [{"width": k, "sigma_w2": variance} for variance in settings["sigma_w2s"] for k in settings["widths"]]
 
 
-def _check(settings: dict[str, Any], data_dir: str | None) -> None:
+def _check(settings: Settings, data_dir: str | None) -> None:
     if min(settings["widths"]) < 2:
         raise ValueError(f"`widths` must be at least 2, to have a circle. Received: widths={settings['widths']!r}")
     if settings["depth"] < 2:
@@ -59,9 +59,7 @@ def _check(settings: dict[str, Any], data_dir: str | None) -> None:
         positive_float("sigma_w2s", variance)
 
 
-def _population(
-    settings: dict[str, Any], point: Row, seed: int
-) -> tuple[keras.Model, Callable[[np.ndarray], np.ndarray]]:
+def _population(settings: Settings, point: Row, seed: int) -> tuple[keras.Model, Callable[[np.ndarray], np.ndarray]]:
     """Networks with as many outputs as hidden units, and the curve: the same for every `sigma_w2` but for the scale."""
     k = point["width"]
     sizes = {"dim": k, "width": k, "outputs": k, "depth": settings["depth"], "networks": settings["networks"]}
@@ -70,11 +68,11 @@ def _population(
     return model, lambda t: probes.great_circle(x0, x1, t)
 
 
-def _layers(settings: dict[str, Any]) -> list[str]:
+def _layers(settings: Settings) -> list[str]:
     return [f"hidden_{layer}" for layer in range(1, settings["depth"] + 1)]
 
 
-def _lengths(settings: dict[str, Any], point: Row, seed: int, prepared: None, *, count: bool = False) -> list[Row]:
+def _lengths(settings: Settings, point: Row, seed: int, prepared: None, *, count: bool = False) -> list[Row]:
     """Per network the lengths in all hidden layers; with `count` also sign changes per unit of the layer after each."""
     model, curve = _population(settings, point, seed)
     hidden = _layers(settings)
@@ -280,9 +278,9 @@ def _groups(rows: list[Row]) -> list[list[Row]]:
     return [part for _, part in sorted(group_by(rows, "width", "sigma_w2").items())]
 
 
-def _add(name: str, section: str, settings: dict, paper: dict, **functions: Any) -> None:
-    budgets = {"smoke": {**settings, **_SMOKE}, "standard": settings, "paper": {**settings, **_MILLION, **paper}}
-    register(name, Experiment(f"{_PAPER}, {section}", budgets, _points, prepare=_check, **functions))
+def _add(name: str, section: str, settings: Settings, paper: Settings, **functions: Any) -> None:
+    by_budget = budgets(settings, smoke=_SMOKE, paper={**_MILLION, **paper})
+    register(name, Experiment(f"{_PAPER}, {section}", by_budget, _points, prepare=_check, **functions))
 
 
 _add(

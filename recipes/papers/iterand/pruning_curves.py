@@ -1,20 +1,19 @@
 """IteRand and edge-popup while they train: accuracy on training and validation examples by epoch (Fig. 3b)."""
 
 from pathlib import Path
-from typing import Any
 
-from zoo.recipes.experiments.experiment import Experiment, Row, register
-from zoo.recipes.papers.iterand.pruning_runs import CHOICES, SETTINGS, check, run, with_finished
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.iterand.pruning_runs import CHOICES, SETTINGS, checked, run, with_finished
 from zoo.recipes.reporting.sweep import write_report
 
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: Settings = {
     **{**SETTINGS, "recipes": "imagenet2012", "data": "imagenet2012", "networks": ["resnet50"]},
     **{"methods": ["edge-popup", "iterand"], "kernels": ["sc"], "width": 1.0, "epochs": 105, "repetitions": 1},
 }
 _CIFAR = {"recipes": "cifar10", "data": "cifar10", "networks": ["conv6"], "width": 0.25, "epochs": 10}
 
 
-def _points(settings: dict[str, Any]) -> list[Row]:
+def _points(settings: Settings) -> list[Row]:
     """One point per network, method and kernel."""
     return with_finished(
         settings,
@@ -27,12 +26,7 @@ def _points(settings: dict[str, Any]) -> list[Row]:
     )
 
 
-def _check(settings: dict[str, Any], data_dir: str | None) -> str | None:
-    check(settings, _points(settings), by_epoch=True)
-    return data_dir
-
-
-def _run(settings: dict[str, Any], point: Row, seed: int, data_dir: str | None) -> list[Row]:
+def _run(settings: Settings, point: Row, seed: int, data_dir: str | None) -> list[Row]:
     """One row for the training and one for the validation examples, each a list by epoch."""
     row, history = run(settings, point, seed, data_dir)
     return [
@@ -50,15 +44,15 @@ register(
     "iterand-curves",
     Experiment(
         "Pruning Randomly Initialized Neural Networks with Iterative Randomization, section 5.2, Fig. 3b",
-        {
-            "smoke": {**_SETTINGS, **_CIFAR, "data": "digits", "augment": "crop", "epochs": 2},
-            "standard": {**_SETTINGS, **_CIFAR},
-            "paper": _SETTINGS,
-        },
+        budgets(
+            _SETTINGS,
+            smoke={**_CIFAR, "data": "digits", "augment": "crop", "epochs": 2},
+            standard=_CIFAR,
+        ),
         _points,
         _run,
         _report,
-        _check,
+        checked(_points, by_epoch=True),
         choices={**CHOICES, "methods": ("edge-popup", "iterand")},
     ),
 )

@@ -5,10 +5,9 @@ is ours.
 """
 
 from functools import partial
-from typing import Any
 
-from zoo.recipes.experiments.experiment import Experiment, Row, register
-from zoo.recipes.papers.iterand.pruning_runs import CHOICES, SETTINGS, check, run, with_finished
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.iterand.pruning_runs import CHOICES, SETTINGS, checked, run, with_finished
 from zoo.recipes.reporting.sweep import write_report
 
 _PAPER = "Pruning Randomly Initialized Neural Networks with Iterative Randomization"
@@ -16,7 +15,7 @@ _SMALL = {"data": "digits", "augment": "crop", "networks": ["conv6"], "width": 0
 _SHORT = {"networks": ["conv6"], "width": 0.25, "epochs": 5, "repetitions": 1}
 
 
-def _points(settings: dict[str, Any], key: str) -> list[Row]:
+def _points(settings: Settings, key: str) -> list[Row]:
     """One point per network, kernel and value; the other of the two settings is fixed."""
     fixed = {other: settings[other] for other in ("rate", "period") if other != key}
     return with_finished(
@@ -30,27 +29,22 @@ def _points(settings: dict[str, Any], key: str) -> list[Row]:
     )
 
 
-def _run(settings: dict[str, Any], point: Row, seed: int, data_dir: str | None) -> list[Row]:
+def _run(settings: Settings, point: Row, seed: int, data_dir: str | None) -> list[Row]:
     return [run(settings, point, seed, data_dir)[0]]
 
 
-def _add(name: str, key: str, section: str, settings: dict[str, Any], smoke: dict[str, Any], log: str) -> None:
+def _add(name: str, key: str, section: str, settings: Settings, smoke: Settings, log: str) -> None:
     paper = {**SETTINGS, "kernels": ["ku"], "width": 1.0, **settings}
     points = partial(_points, key=key)
-
-    def prepare(chosen: dict[str, Any], data_dir: str | None) -> str | None:
-        check(chosen, points(chosen), by_epoch=True)
-        return data_dir
-
     register(
         name,
         Experiment(
             f"{_PAPER}, {section}",
-            {"smoke": {**paper, **_SMALL, **smoke}, "standard": {**paper, **_SHORT}, "paper": paper},
+            budgets(paper, smoke={**_SMALL, **smoke}, standard=_SHORT),
             points,
             _run,
             partial(write_report, sweep=key, measure="validation", series=("network", "kernel"), log=log),
-            prepare,
+            checked(points, by_epoch=True),
             choices=CHOICES,
         ),
     )

@@ -18,9 +18,9 @@ from keras import ops
 from zoo.layers import NormalizePixels
 from zoo.layers.seeds import layer_seeds
 from zoo.models.conditioned_mlp import check_activation, plain_initializers
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register, single_point
 from zoo.recipes.experiments.fit_epochs import Examples, compiled, fit_epochs
-from zoo.recipes.experiments.images import PIXELS, Images, Settings, load_images, load_splits
+from zoo.recipes.experiments.images import PIXELS, Images, load_images, load_splits
 from zoo.recipes.reporting.sweep import write_report
 
 _PAPER = "On the Modularity of Hypernetworks"
@@ -163,12 +163,12 @@ register(
     "modularity-assumption1",
     Experiment(
         f"{_PAPER}, section 5, Fig. 2",
-        {
-            "smoke": {**_SPACE, "data": "uniform", "repetitions": 1, "uniform_samples": 200, "width": 8, "epochs": 2},
-            "standard": {**_SPACE, "repetitions": 3},
-            "paper": _SPACE,
-        },
-        points=lambda settings: [{}],
+        budgets(
+            _SPACE,
+            smoke={"data": "uniform", "repetitions": 1, "uniform_samples": 200, "width": 8, "epochs": 2},
+            standard={"repetitions": 3},
+        ),
+        points=single_point,
         run=_approximators,
         report=partial(write_report, sweep="epoch", measure="distances", series=("pair",), log="y"),
         prepare=_space,
@@ -178,11 +178,11 @@ register(
     "modularity-assumption2",
     Experiment(
         f"{_PAPER}, appendix 7.5, Fig. 8",
-        {
-            "smoke": {**_NEURONS, "data": "digits", "repetitions": 1, "widths": [1, 2], "samples": 200, "epochs": 1},
-            "standard": {**_NEURONS, "repetitions": 3},
-            "paper": _NEURONS,
-        },
+        budgets(
+            _NEURONS,
+            smoke={"data": "digits", "repetitions": 1, "widths": [1, 2], "samples": 200, "epochs": 1},
+            standard={"repetitions": 3},
+        ),
         points=lambda settings: [
             {"activation": a, "width": w} for w in settings["widths"] for a in settings["activations"]
         ],

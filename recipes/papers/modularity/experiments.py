@@ -12,10 +12,9 @@ type 1, which is nearly linear in x, changed so that most of its variance depend
 """
 
 from functools import partial
-from typing import Any
 
 from zoo.layers.hyperfan import MODES
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
 from zoo.recipes.papers.modularity import runs
 from zoo.recipes.papers.modularity.rotation import READINGS
 from zoo.recipes.papers.modularity.synthetic_targets import TYPES
@@ -30,7 +29,7 @@ _CHOICES = {
     "pixels": tuple(runs.PIXELS),
     "init": ("plain", *MODES),
 }
-_COMMON: dict[str, Any] = {
+_COMMON: Settings = {
     "methods": list(_METHODS),
     "repetitions": 100,
     "activation": "relu",
@@ -54,29 +53,25 @@ def _add(
     name: str,
     section: str,
     sweep: str,
-    settings: dict,
-    smoke: dict,
-    standard: dict,
+    settings: Settings,
+    smoke: Settings,
+    standard: Settings,
     measure: str,
     log: str = "",
     **more,
 ) -> None:
     """One experiment that sweeps `sweep`, whose values are the setting of that name with an s."""
 
-    def points(settings: dict[str, Any]) -> list[Row]:
+    def points(settings: Settings) -> list[Row]:
         return [{"method": method, sweep: value} for value in settings[sweep + "s"] for method in settings["methods"]]
 
-    budgets = {
-        "smoke": {**settings, "repetitions": 1, **smoke},
-        "standard": {**settings, "repetitions": 3, **standard},
-        "paper": settings,
-    }
+    by_budget = budgets(settings, smoke={"repetitions": 1, **smoke}, standard={"repetitions": 3, **standard})
     report = partial(write_report, sweep=sweep, measure=measure, log=log)
     functions = {"points": points, "report": report, "choices": _CHOICES, **more}
-    register(name, Experiment(f"{_PAPER}, {section}", budgets, **functions))
+    register(name, Experiment(f"{_PAPER}, {section}", by_budget, **functions))
 
 
-def _once_for_the_hypernetwork(settings: dict[str, Any]) -> list[Row]:
+def _once_for_the_hypernetwork(settings: Settings) -> list[Row]:
     points = [{"method": "embedding", "embedding_dim": dim} for dim in settings["embedding_dims"]]
     other = [{"method": "hypernetwork", "embedding_dim": None}]
     return points * ("embedding" in settings["methods"]) + other * ("hypernetwork" in settings["methods"])

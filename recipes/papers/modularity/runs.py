@@ -8,9 +8,9 @@ import numpy as np
 
 import zoo
 from zoo.layers import NormalizePixels
-from zoo.recipes.experiments.experiment import Row
+from zoo.recipes.experiments.experiment import Row, Settings
 from zoo.recipes.experiments.fit_epochs import Examples, compiled, fit_epochs
-from zoo.recipes.experiments.images import PIXELS, Images, Settings, load_images
+from zoo.recipes.experiments.images import PIXELS, Images, load_images
 from zoo.recipes.papers.modularity.colorization import FEATURES, grey, random_pixels
 from zoo.recipes.papers.modularity.rotation import angle_class, check_classes, rotate
 from zoo.recipes.papers.modularity.synthetic_targets import synthetic_target

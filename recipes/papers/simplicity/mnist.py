@@ -8,7 +8,7 @@ drawn by the seed from those of a split; in Fig. 4 from those that the network g
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 import zoo
 from zoo import probes
 from zoo.probes import gaussian_process
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register, single_point
 from zoo.recipes.experiments.fit_epochs import compiled, fit_epochs
 from zoo.recipes.experiments.images import load_splits
 from zoo.recipes.papers.simplicity.binned import binned
@@ -37,13 +37,13 @@ class Strings(NamedTuple):
     y: np.ndarray
 
 
-def _strings(settings: dict[str, Any], data_dir: str | None) -> list[Strings]:
+def _strings(settings: Settings, data_dir: str | None) -> list[Strings]:
     """The images to train on and to test on."""
     splits = load_splits(settings, data_dir)
     return [Strings(probes.binarize(split.x, settings["threshold"]), np.asarray(split.y) % 2) for split in splits]
 
 
-def _trained(settings: dict[str, Any], seed: int, splits: list[Strings]) -> tuple[keras.Model, Row]:
+def _trained(settings: Settings, seed: int, splits: list[Strings]) -> tuple[keras.Model, Row]:
     """A network, and its accuracy."""
     (x, y), (test_x, test_y) = splits
     sizes = {"dim": x.shape[1], "width": settings["width"] or x.shape[1], "depth": settings["depth"]}
@@ -73,7 +73,7 @@ def _distances(model: keras.Model, x: np.ndarray) -> Row:
     }
 
 
-def _three_kinds(settings: dict[str, Any], point: Row, seed: int, splits: list[Strings]) -> list[Row]:
+def _three_kinds(settings: Settings, point: Row, seed: int, splits: list[Strings]) -> list[Row]:
     """Train a network; a row for strings of either split and for random ones."""
     model, trained = _trained(settings, seed, splits)
     rng = np.random.default_rng(seed)
@@ -82,7 +82,7 @@ def _three_kinds(settings: dict[str, Any], point: Row, seed: int, splits: list[S
     return [{"strings": name, **_distances(model, x), **trained} for name, x in chosen.items()]
 
 
-def _right_and_wrong(settings: dict[str, Any], point: Row, seed: int, splits: list[Strings]) -> list[Row]:
+def _right_and_wrong(settings: Settings, point: Row, seed: int, splits: list[Strings]) -> list[Row]:
     """Train a network; a row for the images of either split that it gets right, and one for those it gets wrong."""
     model, trained = _trained(settings, seed, splits)
     rng = np.random.default_rng(seed)
@@ -157,9 +157,9 @@ def _add(number: int, epochs: int, networks: int, run: Callable, report: Callabl
         **{"epochs": epochs, "batch_size": 100, "learning_rate": 0.001, "strings": strings, "repetitions": networks},
     }
     smoke = {"data": "digits", "threshold": 4.0, "width": 20, "strings": 20, "epochs": 2, "repetitions": 1}
-    budgets = {"smoke": {**paper, **smoke}, "standard": {**paper, **less}, "paper": paper}
+    by_budget = budgets(paper, smoke=smoke, standard=less)
     source = f"Random deep neural networks are biased towards simple functions, section 4.3, Fig. {number}"
-    register(f"simplicity-fig{number}", Experiment(source, budgets, lambda settings: [{}], run, report, _strings))
+    register(f"simplicity-fig{number}", Experiment(source, by_budget, single_point, run, report, _strings))
 
 
 _add(3, 20, 400, _three_kinds, _report_kinds, 1000, {"epochs": 5, "strings": 100, "repetitions": 3})

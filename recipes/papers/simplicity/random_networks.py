@@ -6,7 +6,6 @@ Every network is searched at one random string of its own. `together` networks a
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from keras import ops
@@ -14,19 +13,19 @@ from keras import ops
 import zoo
 from zoo import probes
 from zoo.probes import gaussian_process
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
 from zoo.recipes.papers.simplicity.binned import binned
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
 from zoo.recipes.reporting.mean_and_deviation import deviation
 
-_NETWORKS: dict[str, Any] = {"depth": 2, "sigma_w2": 2.0, "networks": 1000, "together": 50, "repetitions": 1}
+_NETWORKS: Settings = {"depth": 2, "sigma_w2": 2.0, "networks": 1000, "together": 50, "repetitions": 1}
 _BITS = [16, 32, 64, 128, 256, 384, 512, 768, 1024]
 _BIN = 0.25  # of |output|, and the fewest samples of a bin that is shown (Fig. 1b)
 _FEWEST = 10
 
 
-def _populations(settings: dict[str, Any], bits: int, seed: int, measure: Callable) -> list[np.ndarray]:
+def _populations(settings: Settings, bits: int, seed: int, measure: Callable) -> list[np.ndarray]:
     """What `measure(model, x, seed)` gives, `(arrays, networks)`, of populations with strings `(1, networks, bits)`."""
     found = []
     for start in range(0, settings["networks"], settings["together"]):
@@ -48,7 +47,7 @@ def _outputs(model, x: np.ndarray) -> np.ndarray:
     return ops.convert_to_numpy(h)[0, :, 0]
 
 
-def _nearest(settings: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+def _nearest(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:
     def measure(model, x: np.ndarray, seed: int) -> list[np.ndarray]:
         return [probes.nearest_flip(model, x, networks=True)[0], _outputs(model, x)]
 
@@ -66,7 +65,7 @@ def _nearest(settings: dict[str, Any], point: Row, seed: int, prepared: None) ->
     ]
 
 
-def _random(settings: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+def _random(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:
     def measure(model, x: np.ndarray, seed: int) -> list[np.ndarray]:
         return [probes.random_flips(model, x, seed, networks=True)[0]]
 
@@ -81,7 +80,7 @@ def _random(settings: dict[str, Any], point: Row, seed: int, prepared: None) -> 
     ]
 
 
-def _both(settings: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+def _both(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:
     most, batch = settings["max_distance"], {"networks": True, "batch_size": 2**16}
 
     def measure(model, x: np.ndarray, seed: int) -> list[np.ndarray]:
@@ -110,7 +109,7 @@ def _standard_error(numbers: np.ndarray) -> float:
     return deviation(numbers) / math.sqrt(max(len(numbers), 1))
 
 
-def _process(settings: dict[str, Any]) -> gaussian_process.ReluProcess:
+def _process(settings: Settings) -> gaussian_process.ReluProcess:
     return gaussian_process.relu_process(settings["depth"], math.sqrt(settings["sigma_w2"]))
 
 
@@ -234,24 +233,21 @@ def _table(rows: list[Row], keys: list[str]) -> str:
     return table(caption, lines, [key.replace("_", " ") for key in keys])
 
 
-def _points(settings: dict[str, Any]) -> list[Row]:
+def _points(settings: Settings) -> list[Row]:
     return [{"bits": bits} for bits in settings["bits"]]
 
 
-def _check(settings: dict[str, Any], data_dir: str | None) -> None:
+def _check(settings: Settings, data_dir: str | None) -> None:
     if min(settings["bits"]) < 2:
         raise ValueError(f"`bits` must be at least 2. Received: bits={settings['bits']!r}")
     if settings["sigma_w2"] == 0:
         raise ValueError("`sigma_w2` must be a number > 0. Received: sigma_w2=0")
 
 
-def _add(
-    name: str, section: str, settings: dict[str, Any], smoke: dict[str, Any], run: Callable, report: Callable
-) -> None:
-    paper = {**_NETWORKS, **settings}
-    budgets = {"smoke": {**paper, "networks": 6, "together": 4, **smoke}, "standard": paper, "paper": paper}
+def _add(name: str, section: str, settings: Settings, smoke: Settings, run: Callable, report: Callable) -> None:
+    by_budget = budgets({**_NETWORKS, **settings}, smoke={"networks": 6, "together": 4, **smoke})
     source = f"Random deep neural networks are biased towards simple functions, {section}"
-    register(name, Experiment(source, budgets, _points, run, report, _check))
+    register(name, Experiment(source, by_budget, _points, run, report, _check))
 
 
 _SIZES = {"bits": _BITS, "fit_from": 100}
