@@ -11,9 +11,9 @@ import numpy as np
 
 import zoo
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.coin_flipping import TITLE
 from zoo.recipes.reporting.sweep import write_report
 
-_PAPER = "Coin-Flipping Neural Networks"
 _MODELS = {"ball_cfnn": zoo.theory.ball_probability, "tangent_cfnn": zoo.theory.tangent_probability}
 _COMMON: Settings = {"model": "ball_cfnn", "dim": 10, "radius": 1.0, "repetitions": 1}
 _LAW = {
@@ -87,7 +87,7 @@ def _add(
     register(
         name,
         Experiment(
-            f"{_PAPER}, {section}",
+            f"{TITLE}, {section}",
             budgets(settings, smoke=smoke),
             points,
             choices={"model": tuple(_MODELS)},

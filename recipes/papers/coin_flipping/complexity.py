@@ -4,6 +4,7 @@ from pathlib import Path
 
 import zoo
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.coin_flipping import TITLE
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
 from zoo.recipes.reporting.rows import group_by
@@ -58,7 +59,7 @@ def _report(rows: list[Row], out: Path) -> None:
 register(
     "complexity",
     Experiment(
-        "Coin-Flipping Neural Networks, section 4.1, Fig. 3",
+        f"{TITLE}, section 4.1, Fig. 3",
         budgets(_SETTINGS, smoke={"models": ["ball_cfnn", "cone_cfnn"]}),
         _points,
         _count,

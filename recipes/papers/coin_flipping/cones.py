@@ -12,6 +12,7 @@ from keras import ops
 
 import zoo
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.coin_flipping import TITLE
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.sweep import write_report
 
@@ -84,7 +85,7 @@ def _map_key() -> list:
 register(
     "cones",
     Experiment(
-        "Coin-Flipping Neural Networks, section 4, Theorems 4.1, C.2 and C.3",
+        f"{TITLE}, section 4, Theorems 4.1, C.2 and C.3",
         budgets(_SETTINGS, smoke={"samples": [1, 11], "resolution": 5}),
         lambda settings: [{"samples": n} for n in settings["samples"]],
         _map,

@@ -5,6 +5,7 @@ from pathlib import Path
 import zoo
 from zoo.data.datasets import load
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.coin_flipping import TITLE
 from zoo.recipes.papers.coin_flipping.dropout_report import write_report
 from zoo.recipes.training import recipe as registered
 from zoo.recipes.training.evaluate import evaluate
@@ -110,7 +111,7 @@ _SMALL = {"data": "digits", "depth": 8}
 register(
     "cfnn-table3",
     Experiment(
-        "Coin-Flipping Neural Networks, section 5.2, Table 3",
+        f"{TITLE}, section 5.2, Table 3",
         budgets(
             _SETTINGS,
             smoke={**_SMALL, "epochs": 1, "train_flips": 3, "flips": 5, "repetitions": 1},

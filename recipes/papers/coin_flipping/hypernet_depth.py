@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.coin_flipping import TITLE
 from zoo.recipes.reporting.sweep import write_report
 from zoo.recipes.training import recipe as registered
 from zoo.recipes.training.train import train
@@ -55,7 +56,7 @@ def _accuracy(row: Row) -> Row:
 register(
     "hypernet-depth",
     Experiment(
-        "Coin-Flipping Neural Networks, Tables 1, 2 and 4",
+        f"{TITLE}, Tables 1, 2 and 4",
         budgets(
             _SETTINGS,
             smoke={"data": "digits", "depths": [2], "epochs": 1, "warmup_epochs": 0.5, "flips": 5, "repetitions": 1},

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.coin_flipping import TITLE
 from zoo.recipes.papers.coin_flipping.coin_models import (
     SETTINGS,
     SPLITS,
@@ -75,7 +76,7 @@ def _cell(row: Row, number: int) -> str:
 register(
     "cfnn-flips",
     Experiment(
-        "Coin-Flipping Neural Networks, section 5.3 and appendix G, Fig. 10",
+        f"{TITLE}, section 5.3 and appendix G, Fig. 10",
         budgets(
             _SETTINGS,
             smoke={"flips": 6, "examples": 40, "shuffles": 3},

@@ -13,6 +13,7 @@ import zoo
 from zoo.layers.seeds import layer_seeds
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
 from zoo.recipes.experiments.fit_epochs import compiled, fit_epochs
+from zoo.recipes.papers.coin_flipping import TITLE
 from zoo.recipes.reporting.sweep import plot_sweep, write_report
 
 _SETTINGS: Settings = {
@@ -88,7 +89,7 @@ def _report(rows: list[Row], out: Path) -> None:
 register(
     "ball-trained",
     Experiment(
-        "Coin-Flipping Neural Networks, section 3 against a trained counterpart",
+        f"{TITLE}, section 3 against a trained counterpart",
         budgets(_SETTINGS, smoke=_SMOKE),
         lambda settings: [
             {"dim": dim, "method": method, "units": units}

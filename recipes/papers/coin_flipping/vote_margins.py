@@ -9,6 +9,7 @@ from scipy.stats import binomtest
 from zoo.amplification.amplified import coins_off
 from zoo.amplification.halves import has_coins
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.coin_flipping import TITLE
 from zoo.recipes.papers.coin_flipping.coin_models import (
     SETTINGS,
     SPLITS,
@@ -103,7 +104,7 @@ def _draw(axes, rows: Sequence[Row]) -> None:
 register(
     "cfnn-delta",
     Experiment(
-        "Coin-Flipping Neural Networks, appendices D to F, Figs. 7 to 9",
+        f"{TITLE}, appendices D to F, Figs. 7 to 9",
         budgets(
             _SETTINGS,
             smoke={"flips": 5, "examples": 40},

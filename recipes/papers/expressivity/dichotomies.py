@@ -19,6 +19,7 @@ import zoo
 from zoo import probes
 from zoo.layers.arguments import positive_float
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.expressivity import TITLE
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
 from zoo.recipes.reporting.mean_and_deviation import deviation, with_deviation
@@ -208,7 +209,7 @@ def _write(rows: list[Row], out: Path, tables: list[str], panels: list) -> None:
 
 def _add(number: int, section: str, settings: Settings, smoke: Settings, paper: Settings, points, report) -> None:
     by_budget = budgets({**_COMMON, **settings}, smoke={**_SMOKE, **smoke}, paper={**_PAPER, **paper})
-    source = f"On the Expressive Power of Deep Neural Networks, {section}, Fig. {number}"
+    source = f"{TITLE}, {section}, Fig. {number}"
     register(f"expressivity-fig{number}", Experiment(source, by_budget, points, _sweep, report, _check))
 
 

@@ -29,6 +29,7 @@ from zoo.layers.seeds import layer_seeds
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
 from zoo.recipes.experiments.fit_epochs import compiled, fit_epochs
 from zoo.recipes.experiments.images import PIXELS, load_splits
+from zoo.recipes.papers.expressivity import TITLE
 from zoo.recipes.reporting.markdown import write
 from zoo.recipes.reporting.mean_and_deviation import with_deviation
 from zoo.recipes.reporting.rows import group_by
@@ -169,7 +170,7 @@ def _add(figure: int, section: str, settings: Settings, standard: Settings, smok
     register(
         f"expressivity-fig{figure}",
         Experiment(
-            f"On the Expressive Power of Deep Neural Networks, {section}, Fig. {figure}",
+            f"{TITLE}, {section}, Fig. {figure}",
             budgets(paper, smoke={**smoke, "repetitions": 1}, standard=standard),
             points=lambda settings: [{"layer": layer} for layer in settings["layers"]],
             run=partial(_run, **run),

@@ -11,6 +11,7 @@ from keras import ops
 import zoo
 from zoo import probes
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register, single_point
+from zoo.recipes.papers.expressivity import TITLE
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
 from zoo.recipes.reporting.mean_and_deviation import with_deviation
@@ -88,7 +89,7 @@ def _draw(rows: list[Row], path: Path) -> None:
 register(
     "expressivity-fig3",
     Experiment(
-        "On the Expressive Power of Deep Neural Networks, section 2.3, Fig. 3",
+        f"{TITLE}, section 2.3, Fig. 3",
         budgets(_SETTINGS, smoke={"resolution": 101, "repetitions": 1}, paper={"repetitions": 1}),
         single_point,
         _regions,

@@ -27,6 +27,7 @@ from zoo.layers.arguments import positive_float
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register, single_point
 from zoo.recipes.experiments.fit_epochs import compiled, fit_epochs
 from zoo.recipes.experiments.images import PIXELS, load_splits
+from zoo.recipes.papers.expressivity import TITLE
 from zoo.recipes.papers.expressivity.one_layer import perceptron
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
@@ -197,7 +198,7 @@ def _add(number: int, section: str, weight_variance: float, measure: str, **stan
     register(
         f"expressivity-fig{number}",
         Experiment(
-            f"On the Expressive Power of Deep Neural Networks, {section}, Fig. {number}",
+            f"{TITLE}, {section}, Fig. {number}",
             budgets(paper, smoke=_SMOKE, standard={**_STANDARD, **standard}),
             points=single_point,
             run=_run,

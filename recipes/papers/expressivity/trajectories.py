@@ -20,12 +20,13 @@ import zoo
 from zoo import probes
 from zoo.layers.arguments import positive_float
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.expressivity import TITLE
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
 from zoo.recipes.reporting.mean_and_deviation import deviation, with_deviation
 from zoo.recipes.reporting.rows import group_by
 
-_PAPER = "On the Expressive Power of Deep Neural Networks, section 2.2"
+_PAPER = f"{TITLE}, section 2.2"
 _OUTPUTS = 2**20  # of a layer, that are evaluated at once
 _SETTINGS: Settings = {
     "networks": 10,

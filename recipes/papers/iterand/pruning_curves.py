@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.iterand import TITLE
 from zoo.recipes.papers.iterand.pruning_runs import CHOICES, SETTINGS, checked, run, with_finished
 from zoo.recipes.reporting.sweep import write_report
 
@@ -43,7 +44,7 @@ def _report(rows: list[Row], out: Path) -> None:
 register(
     "iterand-curves",
     Experiment(
-        "Pruning Randomly Initialized Neural Networks with Iterative Randomization, section 5.2, Fig. 3b",
+        f"{TITLE}, section 5.2, Fig. 3b",
         budgets(
             _SETTINGS,
             smoke={**_CIFAR, "data": "digits", "augment": "crop", "epochs": 2},

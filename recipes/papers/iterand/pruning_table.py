@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.iterand import TITLE
 from zoo.recipes.papers.iterand.pruning_paper import PARAMETERS, TABLE4
 from zoo.recipes.papers.iterand.pruning_report import accuracy_table, write_report
 from zoo.recipes.papers.iterand.pruning_runs import (
@@ -75,11 +76,10 @@ def _report_parameters(rows: list[Row], out: Path) -> None:
         axes.legend()
 
 
-_PAPER = "Pruning Randomly Initialized Neural Networks with Iterative Randomization"
 register(
     "iterand-table3",
     Experiment(
-        f"{_PAPER}, appendix B.3, Table 3, and section 5.1, Fig. 2",
+        f"{TITLE}, appendix B.3, Table 3, and section 5.1, Fig. 2",
         budgets(
             _TABLE3,
             smoke={**_SMALL, "networks": ["conv6"], "kernels": ["sc"]},
@@ -95,7 +95,7 @@ register(
 register(
     "iterand-table4",
     Experiment(
-        f"{_PAPER}, appendix B.3, Table 4, and section 5.2, Fig. 3a",
+        f"{TITLE}, appendix B.3, Table 4, and section 5.2, Fig. 3a",
         budgets(
             _TABLE4,
             smoke={**_SMALL, "networks": ["resnet18"], "widths": [0.125]},

@@ -7,10 +7,10 @@ is ours.
 from functools import partial
 
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.iterand import TITLE
 from zoo.recipes.papers.iterand.pruning_runs import CHOICES, SETTINGS, checked, run, with_finished
 from zoo.recipes.reporting.sweep import write_report
 
-_PAPER = "Pruning Randomly Initialized Neural Networks with Iterative Randomization"
 _SMALL = {"data": "digits", "augment": "crop", "networks": ["conv6"], "width": 0.25, "epochs": 1, "repetitions": 1}
 _SHORT = {"networks": ["conv6"], "width": 0.25, "epochs": 5, "repetitions": 1}
 
@@ -39,7 +39,7 @@ def _add(name: str, key: str, section: str, settings: Settings, smoke: Settings,
     register(
         name,
         Experiment(
-            f"{_PAPER}, {section}",
+            f"{TITLE}, {section}",
             budgets(paper, smoke={**_SMALL, **smoke}, standard=_SHORT),
             points,
             _run,

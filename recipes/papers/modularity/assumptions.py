@@ -21,9 +21,9 @@ from zoo.models.conditioned_mlp import check_activation, plain_initializers
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register, single_point
 from zoo.recipes.experiments.fit_epochs import Examples, compiled, fit_epochs
 from zoo.recipes.experiments.images import PIXELS, Images, load_images, load_splits
+from zoo.recipes.papers.modularity import TITLE
 from zoo.recipes.reporting.sweep import write_report
 
-_PAPER = "On the Modularity of Hypernetworks"
 _KERNEL = 10  # of both convolutions of Assumption 1's target, with stride 2
 _SMALLEST = 28  # pixels that two of them leave one of
 _PAIRS = ("f1, f2", "f1, y", "f2, y")
@@ -162,7 +162,7 @@ _NEURONS = {
 register(
     "modularity-assumption1",
     Experiment(
-        f"{_PAPER}, section 5, Fig. 2",
+        f"{TITLE}, section 5, Fig. 2",
         budgets(
             _SPACE,
             smoke={"data": "uniform", "repetitions": 1, "uniform_samples": 200, "width": 8, "epochs": 2},
@@ -177,7 +177,7 @@ register(
 register(
     "modularity-assumption2",
     Experiment(
-        f"{_PAPER}, appendix 7.5, Fig. 8",
+        f"{TITLE}, appendix 7.5, Fig. 8",
         budgets(
             _NEURONS,
             smoke={"data": "digits", "repetitions": 1, "widths": [1, 2], "samples": 200, "epochs": 1},

@@ -15,12 +15,11 @@ from functools import partial
 
 from zoo.layers.hyperfan import MODES
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
-from zoo.recipes.papers.modularity import runs
+from zoo.recipes.papers.modularity import TITLE, runs
 from zoo.recipes.papers.modularity.rotation import READINGS
 from zoo.recipes.papers.modularity.synthetic_targets import TYPES
 from zoo.recipes.reporting.sweep import write_report
 
-_PAPER = "On the Modularity of Hypernetworks"
 _METHODS = ("embedding", "hypernetwork")
 _CHOICES = {
     "methods": _METHODS,
@@ -68,7 +67,7 @@ def _add(
     by_budget = budgets(settings, smoke={"repetitions": 1, **smoke}, standard={"repetitions": 3, **standard})
     report = partial(write_report, sweep=sweep, measure=measure, log=log)
     functions = {"points": points, "report": report, "choices": _CHOICES, **more}
-    register(name, Experiment(f"{_PAPER}, {section}", by_budget, **functions))
+    register(name, Experiment(f"{TITLE}, {section}", by_budget, **functions))
 
 
 def _once_for_the_hypernetwork(settings: Settings) -> list[Row]:

@@ -19,6 +19,7 @@ from zoo.probes import gaussian_process
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register, single_point
 from zoo.recipes.experiments.fit_epochs import compiled, fit_epochs
 from zoo.recipes.experiments.images import load_splits
+from zoo.recipes.papers.simplicity import TITLE
 from zoo.recipes.papers.simplicity.binned import binned
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
@@ -158,7 +159,7 @@ def _add(number: int, epochs: int, networks: int, run: Callable, report: Callabl
     }
     smoke = {"data": "digits", "threshold": 4.0, "width": 20, "strings": 20, "epochs": 2, "repetitions": 1}
     by_budget = budgets(paper, smoke=smoke, standard=less)
-    source = f"Random deep neural networks are biased towards simple functions, section 4.3, Fig. {number}"
+    source = f"{TITLE}, section 4.3, Fig. {number}"
     register(f"simplicity-fig{number}", Experiment(source, by_budget, single_point, run, report, _strings))
 
 

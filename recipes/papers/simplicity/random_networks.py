@@ -14,6 +14,7 @@ import zoo
 from zoo import probes
 from zoo.probes import gaussian_process
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.simplicity import TITLE
 from zoo.recipes.papers.simplicity.binned import binned
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
@@ -246,7 +247,7 @@ def _check(settings: Settings, data_dir: str | None) -> None:
 
 def _add(name: str, section: str, settings: Settings, smoke: Settings, run: Callable, report: Callable) -> None:
     by_budget = budgets({**_NETWORKS, **settings}, smoke={"networks": 6, "together": 4, **smoke})
-    source = f"Random deep neural networks are biased towards simple functions, {section}"
+    source = f"{TITLE}, {section}"
     register(name, Experiment(source, by_budget, _points, run, report, _check))
 
 
