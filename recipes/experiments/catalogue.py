@@ -1,4 +1,4 @@
-"""All experiments as a table: where they are published, what they read, how long they take, what is committed."""
+"""Table of all experiments: place in the paper, data, minutes and committed rows."""
 
 from zoo.recipes.experiments.committed import committed
 from zoo.recipes.experiments.experiment import Experiment, find, names
@@ -34,7 +34,7 @@ def _natural(name: str) -> tuple:
 
 
 def _data(experiment: Experiment) -> str:
-    """Data of smoke, standard and paper, said once where they agree."""
+    """Data of smoke, standard and paper, named once where they agree."""
     if experiment.data:
         return experiment.data
     every = [settings.get("data", "none") for settings in experiment.settings.values()]

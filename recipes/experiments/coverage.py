@@ -9,9 +9,14 @@ from zoo.recipes.reporting.text_table import aligned
 
 
 class Place(NamedTuple):
-    """A table or figure: the experiment that reproduces it, None with a reason, and the settings that select it.
+    """Table or figure of a paper, and the way to reproduce it.
 
-    `shortened`: the weights it measures had a shorter training than the paper's, whatever the settings.
+    Attributes:
+        name: Name in the paper.
+        experiment: Experiment that reproduces it, or None.
+        settings: Settings that select it.
+        note: Remark; the reason if there is no experiment.
+        shortened: Whether the weights it measures had a shorter training than the paper's, whatever the settings.
     """
 
     name: str
@@ -83,7 +88,7 @@ PLACES: dict[str, list[Place]] = {
 
 
 class Covered(NamedTuple):
-    """Cells of a place, those with committed rows, and those whose rows have the paper's settings."""
+    """Numbers of a place's cells: all, those with committed rows, and those whose rows have the paper's settings."""
 
     cells: int
     run: int
@@ -130,7 +135,7 @@ def coverage() -> str:
 
 
 def command(place: Place) -> str:
-    """The command of a place, at the paper's budget; "none" without an experiment."""
+    """Command of a place, at the paper's budget; "none" without an experiment."""
     if place.experiment is None:
         return "none"
     words = [f"--set {key}={_value(value)}" for key, value in place.settings.items()]

@@ -1,4 +1,4 @@
-"""Tables and plots as pure functions of result lines."""
+"""Accuracy of votes: tables and plots as pure functions of result lines."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from zoo.recipes.reporting.text_table import aligned
 
 
 def vote_table(rows: Rows, style: str = "simple") -> str:
-    """Accuracy with its Wilson interval, a line per vote and number of flips (`style` as in tabulate)."""
+    """Table of accuracies with their Wilson intervals, a line per vote and number of flips; `style` is tabulate's."""
     lines = [
         (_label(row), f"{100 * row['accuracy']:.2f}", f"{100 * row['low']:.2f} - {100 * row['high']:.2f}", row["n"])
         for row in rows
@@ -17,7 +17,7 @@ def vote_table(rows: Rows, style: str = "simple") -> str:
 
 
 def coins_sentence(rows: Rows) -> str:
-    """How far the flips differ, of the line with the most flips; empty where no line has more than one."""
+    """Sentence on how far flips differ, from the row with most flips; "" where no row has more than one."""
     several = [row for row in rows if row["samples"] > 1 and "disagreement" in row]
     if not several:
         return ""
@@ -31,7 +31,7 @@ def coins_sentence(rows: Rows) -> str:
 
 
 def report(rows: Rows) -> str:
-    """The table of votes and, under it, how far the flips differ."""
+    """Table of votes and, under it, the sentence on how far flips differ."""
     return "\n\n".join(part for part in (vote_table(rows), coins_sentence(rows)) if part)
 
 

@@ -26,19 +26,18 @@ _MAJORITY = {**_COMMON, "alpha": 0.75, "norms": [0.5, 0.9, 1.1, 1.5], "samples":
 
 
 def _probability(settings: Settings, norm: float, alpha: float) -> float:
-    """That a flip calls a point of that norm outside."""
+    """Probability that one flip calls a point of that norm outside."""
     more = {"dim": settings["dim"]} if settings["model"] == "tangent_cfnn" else {}
     return float(_MODELS[settings["model"]](norm, settings["radius"], alpha, **more))
 
 
 def _model(settings: Settings, alpha: float, seed: int):
-    return zoo.build(
-        settings["model"], dim=settings["dim"], radius=settings["radius"], alpha=alpha, samples=1, seed=seed
-    )
+    sizes = {key: settings[key] for key in ("dim", "radius")}
+    return zoo.build(settings["model"], **sizes, alpha=alpha, samples=1, seed=seed)
 
 
 def _points_of(settings: Settings, norm: float, count: int, seed: int) -> np.ndarray:
-    """Points of that norm, in random directions."""
+    """Points of that norm in random directions, `(count, dim)` float32."""
     x = np.random.default_rng(seed).normal(size=(count, settings["dim"]))
     return (x / np.linalg.norm(x, axis=1, keepdims=True) * norm).astype("float32")
 
@@ -46,11 +45,10 @@ def _points_of(settings: Settings, norm: float, count: int, seed: int) -> np.nda
 def _law(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:
     """Share of flips that call a point outside."""
     norm, alpha = point["norm"], point["alpha"]
-    drawn = zoo.flips(
-        _model(settings, alpha, seed), _points_of(settings, norm, 1, seed), settings["flips"], chunk=5000
-    ).mean()
+    model, x = _model(settings, alpha, seed), _points_of(settings, norm, 1, seed)
+    drawn = float(zoo.flips(model, x, settings["flips"], chunk=5000).mean())
     exact = _probability(settings, norm, alpha)
-    return [{"method": "drawn", "outside": float(drawn)}, {"method": "exact", "outside": exact}]
+    return [{"method": "drawn", "outside": drawn}, {"method": "exact", "outside": exact}]
 
 
 def _majority(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:
@@ -62,7 +60,7 @@ def _majority(settings: Settings, point: Row, seed: int, prepared: None) -> list
         )
     outside = norm > settings["radius"]
     x, y = _points_of(settings, norm, settings["points"], seed), np.full(settings["points"], int(outside))
-    # The tangents' directions are shared by a batch: points of one batch are not independent of each other.
+    # A batch shares the directions of the tangents, so its points are not independent of each other.
     batch = settings["points"] if settings["model"] == "ball_cfnn" else 1
     drawn = zoo.random_accuracy(_model(settings, settings["alpha"], seed), x, y, n, batch_size=batch)
     probability = _probability(settings, norm, settings["alpha"])
@@ -76,9 +74,9 @@ def _majority(settings: Settings, point: Row, seed: int, prepared: None) -> list
 
 
 def _add(
-    name: str, section: str, settings: Settings, smoke: Settings, swept: tuple[str, str], **functions: Any
+    name: str, section: str, *, settings: Settings, smoke: Settings, swept: tuple[str, str], **functions: Any
 ) -> None:
-    """An experiment over all pairs of two settings, `swept` without their s."""
+    """Register an experiment over all pairs of two settings, which `swept` names without their s."""
 
     def points(settings: Settings) -> list[Row]:
         lists = [settings[key if key in settings else key + "s"] for key in swept]
@@ -99,18 +97,18 @@ def _add(
 _add(
     "ball",
     "section 3, Fig. 1",
-    _LAW,
-    {"alphas": [0.75], "norms": [0.5, 1.5], "flips": 200},
-    ("alpha", "norm"),
+    settings=_LAW,
+    smoke={"alphas": [0.75], "norms": [0.5, 1.5], "flips": 200},
+    swept=("alpha", "norm"),
     run=_law,
     report=partial(write_report, sweep="norm", measure="outside", series=("method", "alpha")),
 )
 _add(
     "ball-majority",
     "sections 2.1 and 3, appendix B",
-    _MAJORITY,
-    {"norms": [1.5], "samples": [1, 11], "points": 50},
-    ("norm", "samples"),
+    settings=_MAJORITY,
+    smoke={"norms": [1.5], "samples": [1, 11], "points": 50},
+    swept=("norm", "samples"),
     run=_majority,
     report=partial(write_report, sweep="samples", measure="error", series=("method", "norm"), log="x"),
 )

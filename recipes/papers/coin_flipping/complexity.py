@@ -1,4 +1,4 @@
-"""The plane of data complexity and random complexity (section 4.1, Fig. 3) with models of the zoo on it."""
+"""Plane of data complexity and random complexity (section 4.1, Fig. 3) with models of the zoo on it."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ _SETTINGS: Settings = {
 
 
 def _points(settings: Settings) -> list[Row]:
-    """Every model, at every dimension if it has one."""
+    """Points: every model, at every dimension if it has one."""
     sized = {name: "dim" in zoo.registry.find(name).options for name in settings["models"]}
     return [
         {"model": name, "dim": dim}
@@ -37,14 +37,14 @@ def _points(settings: Settings) -> list[Row]:
 
 
 def _count(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:
-    """Neurons behind the data and behind the coins, of the model as it is built by default."""
+    """Numbers of neurons behind the data and behind the coins, of a model as it is built by default."""
     options = {} if point["dim"] is None else {"dim": point["dim"]}
     found = zoo.complexity(zoo.build(point["model"], seed=seed, **options))
     return [{"data_complexity": found.data, "random_complexity": found.random}]
 
 
 def _report(rows: list[Row], out: Path) -> None:
-    """The counts as a table, and the plane: a line through the dimensions of a model."""
+    """Write the counts as a table, and draw the plane with a line through the dimensions of each model."""
     lines = [(row["model"], row["dim"] or "", row["data_complexity"], row["random_complexity"]) for row in rows]
     write(out / "table.md", table("Neurons", lines, ["model", "dim", "data", "random"]))
     with figure(out / "figure.png", title=headline(rows), figsize=(7, 5)) as (axes,):

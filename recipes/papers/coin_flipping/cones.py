@@ -44,7 +44,7 @@ def _grid(settings: Settings) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _map(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:
-    """Classes of a grid of points, a row of the map a text of 0 and 1, and the share of them that is right."""
+    """Map of the classes of a grid of points, each row a text of 0 and 1, and the share of classes that are wrong."""
     x, height = _grid(settings)
     options = {key: settings[key] for key in ("zeta", "spread", "lipschitz")}
     model = zoo.build("cone_cfnn", dim=2, function=_function(settings["function"]), **options, samples=1, seed=seed)
@@ -57,7 +57,7 @@ def _map(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]
 
 
 def _report(rows: list[Row], out: Path) -> None:
-    """The errors as a table and a figure, the maps as another figure."""
+    """Write the errors as a table and a figure, and the maps as another figure."""
     write_report(rows, out, sweep="samples", measure="error", series=("recipe",), log="x")
     first = sorted((row for row in rows if row["repetition"] == 0), key=lambda row: row["samples"])
     settings = first[0]["settings"]
@@ -75,8 +75,8 @@ def _report(rows: list[Row], out: Path) -> None:
 
 
 def _map_key() -> list:
-    """What the colours and the line of a map are."""
-    from matplotlib import colormaps, lines, patches  # matplotlib is slow to import
+    """Handles of a legend for the colours and the line of a map."""
+    from matplotlib import colormaps, lines, patches  # it is slow to import
 
     classes = [patches.Patch(color=colormaps[_COLORS](float(c)), label=f"class {c}") for c in (0, 1)]
     return [*classes, lines.Line2D([], [], color="black", label="f' = 0")]

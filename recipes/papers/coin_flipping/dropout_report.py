@@ -1,4 +1,4 @@
-"""Table and figure of the dropout CFNN's Table 3: ours beside the paper's, as pure functions of rows."""
+"""Report on Table 3 of dropout CFNNs: our numbers beside the paper's, as pure functions of rows."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def write_report(rows: Rows, out: Path) -> None:
 
 
 def accuracy_table(rows: Rows) -> str:
-    """One line per training and test: mean and deviation over runs, interval over images, and the paper's, if any."""
+    """Table with a line per training and test: our accuracy with its interval, and the paper's number, if any."""
     settings = rows[0]["settings"]
     data, paper = settings["data"], PAPER.get(settings["data"], {})
     lines = []
@@ -62,7 +62,7 @@ def accuracy_table(rows: Rows) -> str:
 
 
 def plot_accuracy(rows: Rows, path: Path) -> None:
-    """Draw accuracy by test, a colour per training and a point per run; crosses are the paper's."""
+    """Draw accuracy by test, a colour per training and a point per run; crosses are the paper's numbers."""
     settings = rows[0]["settings"]
     paper = PAPER.get(settings["data"], {})
     tests = ["standard", "mean", "majority"]

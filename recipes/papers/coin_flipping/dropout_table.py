@@ -31,7 +31,7 @@ _SETTINGS: Settings = {
 
 
 def _points(settings: Settings) -> list[Row]:
-    """One point per training, or one per run that is taken over in its place."""
+    """Points: one per training, or one per finished run that is taken over in its place."""
     return [
         {"training": training, "taken": run}
         for training in settings["trainings"]
@@ -40,7 +40,7 @@ def _points(settings: Settings) -> list[Row]:
 
 
 def _check(settings: Settings, data_dir: str | None) -> str | None:
-    """Refuse runs to take over that are not of this table, before anything is trained."""
+    """Refuse finished runs that do not belong to this table, before anything is trained."""
     zoo.build("resnet20_cfnn", depth=settings["depth"])
     for point in _points(settings):
         if point["taken"]:
@@ -73,7 +73,7 @@ def _run(settings: Settings, point: Row, seed: int, data_dir: str | None) -> lis
 
 
 def _train(settings: Settings, training: str, seed: int, data_dir: str | None) -> list[Row]:
-    """Result lines of a training in a folder of its own, where it also goes on after a stop."""
+    """Train in a folder of its own, where it also continues after a stop, and return the result lines."""
     folder = Path(settings["runs"]) / f"{settings['data']}-depth{settings['depth']}-seed{seed}" / training
     chosen = {
         "data": settings["data"],
@@ -88,7 +88,7 @@ def _train(settings: Settings, training: str, seed: int, data_dir: str | None) -
 
 
 def _taken_rows(settings: Settings, key: str, name: str, seed: int, data_dir: str | None) -> tuple[list, Row]:
-    """Result lines of a run from elsewhere: its own where it was tested by as many flips, otherwise new ones."""
+    """Result lines of a finished run: its own if it was tested with as many flips, otherwise new ones."""
     more: Row = {"epochs": None}
     if not is_published(name):
         run = finished_run(key, name)

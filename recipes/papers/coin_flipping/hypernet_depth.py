@@ -1,4 +1,4 @@
-"""The hypernetwork CFNN against its baseline and ablations over the depth of N_e: Tables 1, 2 and 4."""
+"""Hypernetwork CFNN against its baseline and ablations over the depth of N_e: Tables 1, 2 and 4."""
 
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ def _points(settings: Settings) -> list[Row]:
 
 
 def _run(settings: Settings, point: Row, seed: int, data_dir: str | None) -> list[Row]:
-    """Accuracy of one training; of the CFNN also that of its mean weights ("average weight" in Table 4)."""
+    """Accuracy of one training; for the CFNN also that of its mean weights ("average weight" in Table 4)."""
     results = {row["vote"]: row for row in _train(settings, point["depth"], point["method"], seed, data_dir)}
     if point["method"] != "cfnn":
         return [_accuracy(results["none"])]
@@ -36,13 +36,13 @@ def _run(settings: Settings, point: Row, seed: int, data_dir: str | None) -> lis
 
 
 def _train(settings: Settings, depth: int, method: str, seed: int, data_dir: str | None) -> list[Row]:
-    """Result lines of a training in a folder of its own, where it also goes on after a stop."""
+    """Train in a folder of its own, where it also continues after a stop, and return the result lines."""
     folder = Path(settings["runs"]) / f"{settings['data']}-depth{depth}-seed{seed}"
     changes = {"depth": depth, "seed": seed, **{key: settings[key] for key in ("epochs", "warmup_epochs")}}
     if method == "cfnn":
         changes["samples"] = [settings["flips"]]
     if method == "frozen":
-        _train(settings, depth, "cfnn", seed, data_dir)  # whose embedding it takes
+        _train(settings, depth, "cfnn", seed, data_dir)  # its embedding is taken
         changes["frozen_from"] = str(folder / "cfnn")
     recipe = registered.find(f"{_MODELS[method]}_{settings['data']}").replace(changes)
     return train(recipe, folder / method, data_dir=data_dir, resume=True)

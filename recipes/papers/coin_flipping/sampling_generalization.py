@@ -1,4 +1,4 @@
-"""Sampling generalization, Fig. 10: accuracy of the vote against the number of flips, from one pass of flips."""
+"""Sampling generalization (Fig. 10): accuracy of the vote against the number of flips, from one pass of flips."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +30,7 @@ def _check(settings: Settings, data_dir: str | None) -> dict[str, Loaded]:
 
 
 def _run(settings: Settings, point: Row, seed: int, loaded: dict[str, Loaded]) -> list[Row]:
-    """Accuracies of the majority of up to half of the flips that are drawn."""
+    """Accuracies of the majority of up to half of the flips."""
     one = loaded[point["model"]]
     split = examples(one, point["split"], settings["examples"])
     flips = drawn_classes(reseeded(one, point["model"], seed), split, settings["flips"])
@@ -42,7 +42,7 @@ def _run(settings: Settings, point: Row, seed: int, loaded: dict[str, Loaded]) -
 
 
 def _report(rows: Sequence[Row], out: Path) -> None:
-    """A column per model and split, a line per number of flips; bands are one standard deviation over the flips."""
+    """Write a column per model and split and a line per number of flips; bands are one deviation over the flips."""
     lines = [
         [n, *(_cell(row, n) for row in rows)] for n in sorted({number for row in rows for number in row["samples"]})
     ]
@@ -53,9 +53,9 @@ def _report(rows: Sequence[Row], out: Path) -> None:
     write(out / "table.md", table(caption, lines, ["flips", *(_label(row) for row in rows)]))
     with figure(out / "figure.png", figsize=(6, 4)) as (axes,):
         for row in rows:
-            mean, sd = row["accuracy"], row["deviation"]
+            mean, deviations = row["accuracy"], row["deviation"]
             (drawn,) = axes.plot(row["samples"], mean, marker="o", markersize=3, label=_label(row))
-            low, high = ([m + sign * s for m, s in zip(mean, sd, strict=True)] for sign in (-1, 1))
+            low, high = ([m + sign * d for m, d in zip(mean, deviations, strict=True)] for sign in (-1, 1))
             axes.fill_between(row["samples"], low, high, color=drawn.get_color(), alpha=0.2, linewidth=0)
         axes.set(xscale="log", xlabel="flips", ylabel="accuracy, % (band: standard deviation over flips)")
         axes.legend(loc="lower right")

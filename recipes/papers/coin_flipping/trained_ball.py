@@ -1,4 +1,4 @@
-"""The ball, learned: random networks of growing width against deterministic two-layer nets, in growing dimensions.
+"""Learned ball: random networks of growing width against deterministic two-layer networks, in growing dimensions.
 
 Points have a norm uniform on [0, 2], in a random direction; the classes are inside and outside of the unit ball. Both
 networks learn from the same points by Adam; the random one is measured at several numbers of flips.
@@ -56,15 +56,12 @@ def _network(settings: Settings, seed: int) -> keras.Model:
 
 
 def _run(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:
-    """Train one network; a row per number of flips, one of a deterministic network."""
+    """Train one network; a row per number of flips, or a single one if the network is deterministic."""
     settings = {**settings, **point}
-    train, (x, y) = (
-        _ball(settings["dim"], settings["examples"], seed, 0),
-        _ball(settings["dim"], settings["test_examples"], seed, 1),
-    )
-    model = compiled(
-        _network(settings, seed), keras.optimizers.Adam(settings["learning_rate"]), "sparse_categorical_crossentropy"
-    )
+    train = _ball(settings["dim"], settings["examples"], seed, 0)
+    x, y = _ball(settings["dim"], settings["test_examples"], seed, 1)
+    optimizer = keras.optimizers.Adam(settings["learning_rate"])
+    model = compiled(_network(settings, seed), optimizer, "sparse_categorical_crossentropy")
     batches = {"epochs": settings["epochs"], "batch_size": settings["batch_size"], "seed": seed}
     loss = fit_epochs(model, lambda epoch: ((train[0],), train[1]), **batches)
     more = {"train_loss": loss, "parameters": model.count_params()}
@@ -79,11 +76,12 @@ def _run(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]
 
 
 def _report(rows: list[Row], out: Path) -> None:
-    """Error over the units of the hidden layer, and over flips, a panel for every dimension."""
+    """Draw the error over the units of the hidden layer, and over flips, a panel for every dimension."""
     write_report(rows, out, sweep="units", measure="error", series=("network",), panels="dim", log="xy")
     drawn = [row for row in rows if row["method"] == "stochastic"]
     if drawn:
-        plot_sweep(drawn, out / "flips.png", "flips", "error", ("units",), panels="dim", log="xy")
+        options = {"sweep": "flips", "measure": "error", "series": ("units",), "panels": "dim", "log": "xy"}
+        plot_sweep(drawn, out / "flips.png", **options)
 
 
 register(

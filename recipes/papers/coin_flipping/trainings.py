@@ -1,4 +1,4 @@
-"""Recipes of Coin-Flipping Neural Networks: dropout (Table 3) and hypernetwork (Tables 1, 2, 4), also on small data."""
+"""Recipes of Coin-Flipping Neural Networks: dropout (Table 3) and hypernetwork (Tables 1, 2, 4), also on digits."""
 
 from zoo.recipes.papers.coin_flipping import TITLE
 from zoo.recipes.training.recipe import Recipe, register

@@ -1,4 +1,4 @@
-"""How random a trained model is, Figs. 7 to 9: the margin of the true class over all others, sorted over images."""
+"""Randomness of a trained model (Figs. 7 to 9): margin of the true class over all others, sorted over images."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +30,7 @@ _SETTINGS: Settings = {**SETTINGS, "splits": ["train", "test"], "flips": 100}
 
 
 def _run(settings: Settings, point: Row, seed: int, loaded: dict[str, Loaded]) -> list[Row]:
-    """The curve with coins on, and the step of the same network with coins off."""
+    """Curve with coins on, and the step of the same network with coins off."""
     one = loaded[point["model"]]
     split = examples(one, point["split"], settings["examples"])
     model = reseeded(one, point["model"], seed)
@@ -61,7 +61,7 @@ def _curve(flips: np.ndarray, labels: np.ndarray, classes: int) -> Row:
 
 
 def _report(rows: Sequence[Row], out: Path) -> None:
-    """A line per curve, and the curves: an axes per model, a colour per split."""
+    """Write a line per curve, and draw the curves with axes per model and a colour per split."""
     heads = ["model", "data", "split", "coins", "flips", "repetition", "accuracy, %", "95 % interval", "correct"]
     heads += ["ties, %", "all flips agree, %", "median margin"]
     lines = [

@@ -1,6 +1,6 @@
-"""Where the units of a deep ReLU network turn on and off in the plane (On the Expressive Power, section 2.3, Fig. 3).
+"""Boundaries in the plane at which the units of a deep ReLU network turn on and off (section 2.3, Fig. 3).
 
-Nothing is trained. Biases have the deviation `sigma_b`: without them all boundaries would go through the origin.
+Nothing is trained. Biases have the deviation `sigma_b`; without biases all boundaries would go through the origin.
 """
 
 from pathlib import Path
@@ -43,7 +43,7 @@ def _plane(settings: Settings) -> np.ndarray:
 
 
 def _regions(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:
-    """For the first layer, the first two, ...: the activation patterns in the square, and the last one's weights."""
+    """Rows for the first layer, the first two, ...: activation patterns in the square, and the last layer's weights."""
     options = {key: settings[key] for key in ("width", "depth", "sigma_w", "sigma_b")}
     model = zoo.build("random_mlp", dim=2, activation="relu", **options, seed=seed)
     names = [f"hidden_{layer}" for layer in range(1, settings["depth"] + 1)]
@@ -58,7 +58,7 @@ def _regions(settings: Settings, point: Row, seed: int, prepared: None) -> list[
 
 
 def _report(rows: list[Row], out: Path) -> None:
-    """The numbers of patterns as a table, and the boundaries of the first repetition as a figure."""
+    """Write the numbers of patterns as a table, and draw the boundaries of the first repetition."""
     networks = len({row["repetition"] for row in rows})
     lines = []
     for layers, some in group_by(rows, "layers").items():
@@ -71,7 +71,7 @@ def _report(rows: list[Row], out: Path) -> None:
 
 
 def _draw(rows: list[Row], path: Path) -> None:
-    """A panel per layer with the boundaries of all units up to there, the newest ones in colour."""
+    """Draw a panel per layer with the boundaries of all units up to it, those of the layer itself in colour."""
     z = plane = _plane(rows[0]["settings"])
     with figure(path, len(rows), headline(rows), figsize=(4 * len(rows), 4.2)) as axes:
         for number, row in enumerate(rows):

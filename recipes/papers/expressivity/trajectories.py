@@ -1,9 +1,9 @@
-"""Experiments on a trajectory's image in every layer of random hard-tanh networks: its length, and what crosses zero.
+"""Image of a trajectory in every layer of random hard-tanh networks: its length and its sign transitions (Figs. 1, 2).
 
-The trajectory is a quarter of a circle between two random orthogonal vectors of length sqrt(k), as long as vectors of k
-standard normal components; inputs have k dimensions, as layers have units. It is sampled until no
-more than `tolerance` of any layer's saturation transitions may be missed: between these the image is smooth. `change`
-is how far the lengths are from those of every other point.
+The trajectory is a quarter of a circle between two random orthogonal vectors of length sqrt(k), the length of vectors
+of k standard normal numbers. Inputs have k dimensions, and layers k units. Points are added until at most a share
+`tolerance` of any layer's saturation transitions may be missed; between those transitions the image is smooth. `change`
+is the largest relative change of a length if every other point is left out.
 """
 
 import itertools
@@ -27,7 +27,7 @@ from zoo.recipes.reporting.mean_and_deviation import deviation, with_deviation
 from zoo.recipes.reporting.rows import group_by
 
 _PAPER = f"{TITLE}, section 2.2"
-_OUTPUTS = 2**20  # of a layer, that are evaluated at once
+_OUTPUTS = 2**20  # of a layer that are evaluated at once
 _SETTINGS: Settings = {
     "networks": 10,
     "points": 4097,
@@ -61,7 +61,7 @@ def _check(settings: Settings, data_dir: str | None) -> None:
 
 
 def _population(settings: Settings, point: Row, seed: int) -> tuple[keras.Model, Callable[[np.ndarray], np.ndarray]]:
-    """Networks with as many outputs as hidden units, and the curve: the same for every `sigma_w2` but for the scale."""
+    """Networks with as many outputs as hidden units, and the curve; `sigma_w2` only scales the weights."""
     k = point["width"]
     sizes = {"dim": k, "width": k, "outputs": k, "depth": settings["depth"], "networks": settings["networks"]}
     model = zoo.build("random_mlp", **sizes, sigma_w=math.sqrt(point["sigma_w2"]), seed=seed)
@@ -74,14 +74,16 @@ def _layers(settings: Settings) -> list[str]:
 
 
 def _lengths(settings: Settings, point: Row, seed: int, prepared: None, *, count: bool = False) -> list[Row]:
-    """Per network the lengths in all hidden layers; with `count` also sign changes per unit of the layer after each."""
+    """Rows, one per network: lengths in all hidden layers and, with `count`, sign changes per unit of the layer above."""
     model, curve = _population(settings, point, seed)
     hidden = _layers(settings)
     probed = [*hidden, "readout"] if count else hidden
     options = {"networks": True, "batch_size": max(_OUTPUTS // (settings["networks"] * point["width"]), 16)}
     sampling = {key: settings[key] for key in ("tolerance", "points", "most_points")}
     t = probes.refine(model, curve, probed, "saturation", **sampling, batch_size=options["batch_size"])
-    fine, coarse = (_table(probes.trajectory_lengths(model, curve(part), hidden, **options)) for part in (t, t[::2]))
+    fine, coarse = (
+        _by_network(probes.trajectory_lengths(model, curve(part), hidden, **options)) for part in (t, t[::2])
+    )
     change = (np.abs(fine - coarse) / np.where(fine > 0, fine, 1)).max(axis=1)
     rows = [
         {
@@ -94,13 +96,13 @@ def _lengths(settings: Settings, point: Row, seed: int, prepared: None, *, count
         for i, lengths in enumerate(fine)
     ]
     if count:
-        found = _table(probes.transitions(model, curve(t), probed[1:], **options)) / point["width"]
+        found = _by_network(probes.transitions(model, curve(t), probed[1:], **options)) / point["width"]
         rows = [{**row, "transitions": numbers.tolist()} for row, numbers in zip(rows, found, strict=True)]
     return rows
 
 
-def _table(found: dict[str, np.ndarray]) -> np.ndarray:
-    """`(networks, layers)`."""
+def _by_network(found: dict[str, np.ndarray]) -> np.ndarray:
+    """Numbers `(networks, layers)` from layer -> numbers `(networks,)`."""
     return np.stack(list(found.values()), axis=1)
 
 
@@ -113,12 +115,12 @@ def _at(rows: Iterable[Row], width: int, variance: float) -> list[Row]:
 
 
 def _mean(rows: Sequence[Row], key: str) -> np.ndarray:
-    """Over networks, of a list by layer."""
+    """Mean over networks, one number per layer."""
     return np.mean([row[key] for row in rows], axis=0)
 
 
 def slope(lengths: Sequence[float]) -> float:
-    """Geometric mean of the growth per layer from layer depth // 2 to the last; NaN if no length is left there."""
+    """Geometric mean of the growth per layer, from layer depth // 2 to the last; NaN if the last length is 0."""
     first = len(lengths) // 2
     if not lengths[-1]:
         return math.nan
@@ -126,20 +128,20 @@ def slope(lengths: Sequence[float]) -> float:
 
 
 def printed_base(width: int, sigma_w: float) -> float:
-    """Base of the growth as Theorem 1 prints it for networks without biases, its constant taken to be 1.
+    """Base of the growth as Theorem 1 prints it for networks without biases, with its constant at 1.
 
-    The proof reaches it by dropping constants: it is an order of growth, and no bound.
+    The proof drops constants to reach it, so it is an order of growth and no bound.
     """
     return math.sqrt(sigma_w * width / (sigma_w + width))
 
 
 def _slopes(rows: Iterable[Row]) -> list[float]:
-    """Of the networks where the trajectory has not become a point."""
+    """Slopes of the networks in which the trajectory has not become a point."""
     return [found for row in rows if not math.isnan(found := slope(row["lengths"]))]
 
 
 def _growth_report(rows: list[Row], out: Path) -> None:
-    """Growth beside its bounds as a table, and the paper's four panels."""
+    """Write growth beside its bounds as a table, and draw the paper's four panels."""
     depth = rows[0]["settings"]["depth"]
     caption = (
         f"Growth of trajectory length per layer, from layer {depth // 2} to layer {depth}: geometric mean over these "
@@ -199,7 +201,7 @@ def _draw_growth(rows: list[Row], path: Path) -> None:
 
 
 def _some(values: list) -> list:
-    """At most three of them: the ends and the middle."""
+    """First, middle and last of the values, or all of fewer than three."""
     return [values[i] for i in sorted({0, len(values) // 2, len(values) - 1})]
 
 
@@ -223,7 +225,7 @@ def _draw_slopes(axes, x: list, groups: list[list[Row]], label: str, color: str)
 
 
 def _transitions_report(rows: list[Row], out: Path) -> None:
-    """Proportionality of transitions and length as a table and a figure."""
+    """Report the proportionality of transitions and length."""
     caption = (
         "Sign changes per unit of layer d + 1 against the length of the trajectory's image in layer d over sqrt(k), "
         "d = 1, ..., both means over networks. `slope`: of the line through the origin with the least squares; "
@@ -249,7 +251,7 @@ def _means(rows: Sequence[Row]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def proportionality(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
-    """c of y = c x by least squares, its R^2 (about the mean of y), and the exponent of y ~ x^exponent."""
+    """Factor c of y = c x by least squares, its R^2 about the mean of y, and the exponent of y ~ x^exponent."""
     c = float(x @ y / (x @ x)) if x.any() else math.nan
     about = np.sum((y - y.mean()) ** 2)
     fit = float(1 - np.sum((y - c * x) ** 2) / about) if about else math.nan
@@ -275,11 +277,11 @@ def _draw_transitions(rows: list[Row], path: Path) -> None:
 
 
 def _groups(rows: list[Row]) -> list[list[Row]]:
-    """The rows of every pair of settings, by width and variance."""
+    """Rows of every pair of width and variance, sorted by the pairs."""
     return [part for _, part in sorted(group_by(rows, "width", "sigma_w2").items())]
 
 
-def _add(name: str, section: str, settings: Settings, paper: Settings, **functions: Any) -> None:
+def _add(name: str, section: str, *, settings: Settings, paper: Settings, **functions: Any) -> None:
     by_budget = budgets(settings, smoke=_SMOKE, paper={**_MILLION, **paper})
     register(name, Experiment(f"{_PAPER}, {section}", by_budget, _points, prepare=_check, **functions))
 
@@ -287,16 +289,16 @@ def _add(name: str, section: str, settings: Settings, paper: Settings, **functio
 _add(
     "expressivity-fig1",
     "Theorem 1, Fig. 1",
-    _LENGTHS,
-    {"depth": 12, "widths": [*_LENGTHS["widths"], 256, 512]},
+    settings=_LENGTHS,
+    paper={"depth": 12, "widths": [*_LENGTHS["widths"], 256, 512]},
     run=_lengths,
     report=_growth_report,
 )
 _add(
     "expressivity-fig2",
     "Observation 1, Fig. 2",
-    _TRANSITIONS,
-    {"depth": 12, "widths": [8, 64, 512]},
+    settings=_TRANSITIONS,
+    paper={"depth": 12, "widths": [8, 64, 512]},
     run=partial(_lengths, count=True),
     report=_transitions_report,
 )

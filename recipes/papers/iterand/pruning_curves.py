@@ -1,4 +1,4 @@
-"""IteRand and edge-popup while they train: accuracy on training and validation examples by epoch (Fig. 3b)."""
+"""Accuracy of IteRand and edge-popup on training and validation examples, epoch by epoch (Fig. 3b)."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ _CIFAR = {"recipes": "cifar10", "data": "cifar10", "networks": ["conv6"], "width
 
 
 def _points(settings: Settings) -> list[Row]:
-    """One point per network, method and kernel."""
+    """Points, one per network, method and kernel."""
     return with_finished(
         settings,
         [
@@ -28,7 +28,7 @@ def _points(settings: Settings) -> list[Row]:
 
 
 def _run(settings: Settings, point: Row, seed: int, data_dir: str | None) -> list[Row]:
-    """One row for the training and one for the validation examples, each a list by epoch."""
+    """Rows for training and validation examples, each with a list of accuracies by epoch."""
     row, history = run(settings, point, seed, data_dir)
     return [
         {**row, "examples": examples, "curve": [epoch[examples] for epoch in history]}
@@ -37,7 +37,7 @@ def _run(settings: Settings, point: Row, seed: int, data_dir: str | None) -> lis
 
 
 def _report(rows: list[Row], out: Path) -> None:
-    """Accuracy in per cent by epoch, an axes per network."""
+    """Draw accuracy in per cent by epoch, with axes per network."""
     write_report(rows, out, sweep="epoch", measure="curve", series=("method", "kernel", "examples"), panels="network")
 
 

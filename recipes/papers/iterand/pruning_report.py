@@ -1,4 +1,4 @@
-"""Tables and figures of pruning: accuracy by network, method, kernel and width, ours beside the paper's."""
+"""Report on pruning: accuracy by network, method, kernel and width, ours beside the paper's."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def write_report(rows: Rows, out: Path) -> None:
 
 
 def accuracy_table(rows: Rows) -> str:
-    """One line per cell: mean and deviation over runs, interval over images, and the paper's number, if it has one."""
+    """Table with a line per cell: our accuracy with its interval, and the paper's number, if it has one."""
     paper = _printed(rows)
     lines = []
     for key, cell in _cells(rows).items():
@@ -52,7 +52,7 @@ def accuracy_table(rows: Rows) -> str:
 
 
 def plot_widths(rows: Rows, path: Path) -> None:
-    """Draw accuracy against the width, an axes per network and a line per method and kernel; dashed is the paper's."""
+    """Draw accuracy against the width, axes per network and a line per method and kernel; the paper's are dashed."""
     cells, paper = _cells(rows), _printed(rows)
     networks = list(dict.fromkeys(key[0] for key in cells))
     lines = list(dict.fromkeys(key[1:3] for key in cells))

@@ -1,4 +1,4 @@
-"""Trainings of IteRand's experiments: a point's recipe, its run in a folder of its own, or one finished elsewhere."""
+"""Trainings of the pruning experiments: the recipe of a point, and its run, which may be finished already."""
 
 import csv
 import dataclasses
@@ -26,7 +26,7 @@ CHOICES: dict[str, tuple] = {
     "recipes": tuple(NETWORKS),
     "augment": ("", "crop", "crop_flip", "resized_crop_flip"),
 }
-# The recipes are those of a data set of the paper, `data` what they are trained on; augment "" is the recipe's own.
+# `recipes` is a data set of the paper, `data` the one to train on; an empty `augment` is the recipe's own.
 SETTINGS: Settings = {
     "recipes": "cifar10",
     "data": "cifar10",
@@ -37,12 +37,16 @@ SETTINGS: Settings = {
     "runs": "runs/iterand",
     "finished": [],
 }
-_GREY = {"mean": 0.5, "variance": 0.0625}  # of images with one channel
+_GREY = {"mean": 0.5, "variance": 0.0625}  # for images with one channel
 _RECIPE_KEYS = {"width": "width", "rate": "randomize_rate", "period": "randomize_period"}  # point's -> recipe's
 
 
 def recipe_of(settings: Settings, point: Row) -> Recipe:
-    """The recipe of a point; `ValueError` if the network has none."""
+    """Recipe of a point.
+
+    Raises:
+        ValueError: If there is none for the network.
+    """
     method, network = point["method"], point["network"]
     if network not in NETWORKS[settings["recipes"]]:
         allowed = ", ".join(NETWORKS[settings["recipes"]])
@@ -57,7 +61,7 @@ def recipe_of(settings: Settings, point: Row) -> Recipe:
 
 
 def with_finished(settings: Settings, points: list[Row]) -> list[Row]:
-    """The points, each that finished runs are found for once per run, the run's folder under "taken"."""
+    """Points with the folder of a finished run under "taken", or None; a point is repeated for each of its runs."""
     runs = [run for folder in settings["finished"] for run in finished_runs("finished", folder)]
     found = []
     for point in points:
@@ -102,7 +106,7 @@ def _check(settings: Settings, points: list[Row], by_epoch: bool) -> None:
 
 
 def run(settings: Settings, point: Row, seed: int, data_dir: str | None) -> tuple[Row, list[Row]]:
-    """The result of one training, finished already or not, and its history by epoch."""
+    """Result of one training, which may be finished already, and its history by epoch."""
     if point["taken"]:
         done = finished_run("finished", point["taken"])
         rows, folder, more = done.rows, done.folder, done.origin
@@ -119,7 +123,7 @@ def run(settings: Settings, point: Row, seed: int, data_dir: str | None) -> tupl
 
 
 def _decisive(recipe: Recipe) -> dict[str, Any]:
-    """What decides a training but for its seed, the model's defaults filled in."""
+    """All that decides a training but its seed, with the model's defaults filled in."""
     values = {**dataclasses.asdict(recipe), "options": {**find_model(recipe.model).options, **recipe.options}}
     for key in ("name", "paper", "samples", "seed"):
         values.pop(key)

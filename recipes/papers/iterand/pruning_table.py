@@ -33,7 +33,7 @@ _SMALL = {"data": "digits", "augment": "crop", "widths": [0.25], "epochs": 1, "r
 
 
 def _every_cell(settings: Settings) -> list[Row]:
-    """All networks, methods, kernels and widths; SGD has ordinary weights, which the paper lists as KU."""
+    """Points: all networks, methods, kernels and widths; SGD has ordinary weights, which the paper lists as KU."""
     pairs = [(method, kernel) for method in settings["methods"] for kernel in settings["kernels"] if method != "sgd"]
     pairs += [("sgd", "ku")] if "sgd" in settings["methods"] else []
     return with_finished(
@@ -48,7 +48,7 @@ def _every_cell(settings: Settings) -> list[Row]:
 
 
 def _printed_cells(settings: Settings) -> list[Row]:
-    """The cells of Table 4, of the networks and methods asked for, at every width."""
+    """Points: the cells of Table 4 of the networks, methods and kernels asked for, at every width."""
     return with_finished(
         settings,
         [
@@ -65,7 +65,7 @@ def _run(settings: Settings, point: Row, seed: int, data_dir: str | None) -> lis
 
 
 def _report_parameters(rows: list[Row], out: Path) -> None:
-    """The table, and accuracy against the number of weights that remain (Fig. 3a), as the paper counts them."""
+    """Write the table, and draw accuracy against the number of weights that remain (Fig. 3a), by the paper's count."""
     write(out / "table.md", accuracy_table(rows))
     with figure(out / "figure.png", title=rows[0]["recipe"], figsize=(6, 4)) as (axes,):
         for method in METHODS:

@@ -1,7 +1,7 @@
-"""What IteRand's two settings do: the rate r of redrawn weights (Fig. 1) and the period K_per of redraws (Fig. 4).
+"""Sweeps of IteRand's two settings: the rate r of redrawn weights (Fig. 1) and the period K_per of redraws (Fig. 4).
 
-Accuracy on the validation examples, as in the paper. It names KU weights for the rate and none for the period, where KU
-is ours.
+Accuracy is on the validation examples, as in the paper. The paper names KU weights for the rate; for the period it
+names none, and KU is ours.
 """
 
 from functools import partial
@@ -16,7 +16,7 @@ _SHORT = {"networks": ["conv6"], "width": 0.25, "epochs": 5, "repetitions": 1}
 
 
 def _points(settings: Settings, key: str) -> list[Row]:
-    """One point per network, kernel and value; the other of the two settings is fixed."""
+    """Points, one per network, kernel and value; the other of the two settings is fixed."""
     fixed = {other: settings[other] for other in ("rate", "period") if other != key}
     return with_finished(
         settings,
@@ -33,7 +33,7 @@ def _run(settings: Settings, point: Row, seed: int, data_dir: str | None) -> lis
     return [run(settings, point, seed, data_dir)[0]]
 
 
-def _add(name: str, key: str, section: str, settings: Settings, smoke: Settings, log: str) -> None:
+def _add(name: str, section: str, *, key: str, settings: Settings, smoke: Settings, log: str = "") -> None:
     paper = {**SETTINGS, "kernels": ["ku"], "width": 1.0, **settings}
     points = partial(_points, key=key)
     register(
@@ -52,17 +52,16 @@ def _add(name: str, key: str, section: str, settings: Settings, smoke: Settings,
 
 _add(
     "iterand-rate",
-    "rate",
     "section 3, Fig. 1",
-    {"rates": [0.0, 0.01, 0.1, 1.0], "period": 300},
-    {"rates": [0.0, 1.0], "period": 3},
-    "",
+    key="rate",
+    settings={"rates": [0.0, 0.01, 0.1, 1.0], "period": 300},
+    smoke={"rates": [0.0, 1.0], "period": 3},
 )
 _add(
     "iterand-period",
-    "period",
     "appendix C.1, Fig. 4",
-    {"periods": [1, 30, 300, 3000, 30000], "rate": 0.1},
-    {"periods": [1, 30]},
-    "x",
+    key="period",
+    settings={"periods": [1, 30, 300, 3000, 30000], "rate": 0.1},
+    smoke={"periods": [1, 30]},
+    log="x",
 )

@@ -33,7 +33,7 @@ _IMAGENET: dict[str, Any] = {
 
 
 class _Setting(NamedTuple):
-    """What the paper sets per network: rates of SGD and of the two other methods, and what only those have."""
+    """Settings of a network in the paper: rates of SGD and of the two other methods, and settings of those two."""
 
     sgd_rate: float
     rate: float
@@ -43,7 +43,7 @@ class _Setting(NamedTuple):
 
 
 def _add_all(network: str, setting: _Setting, common: dict[str, Any]) -> None:
-    """A network on a data set by every method, from all kinds of random weights."""
+    """Register the recipes of a network on a data set: every method, from all kinds of random weights."""
     dense = {"weight_decay": setting.weight_decay}
     _add(network, "", setting.sgd_rate, dense, common)
     for short, kernel in _KERNELS.items():

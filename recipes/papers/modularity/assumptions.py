@@ -1,10 +1,10 @@
-"""The two assumptions of On the Modularity of Hypernetworks, measured.
+"""Measurements of the two assumptions of On the Modularity of Hypernetworks.
 
 Assumption 1: two networks trained on one target come closer to each other than to the target (section 5, Fig. 2).
-Assumption 2: the error falls with every neuron (appendix 7.5, Fig. 8). `--set data=...` chooses the inputs. From the
-released code: batches of 64, rows of unit norm at the beginning and 10,000 new examples per epoch of the uniform space
-in 1, ELU and 1 to 29 neurons in 2. `--set channels=40` is its target in 1, where the paper has 50 channels. Ours: both
-networks of 1 meet the same batches, and 2 takes its pixels as 1 does.
+Assumption 2: the error falls with every neuron (appendix 7.5, Fig. 8). `--set data=...` chooses the inputs. The
+following is from the released code: in 1 batches of 64, rows of unit norm at the beginning, and 10,000 new examples of
+the uniform space in every epoch; in 2 ELU and 1 to 29 neurons. `--set channels=40` is the code's target in 1, where the
+paper has 50 channels. Ours: both networks of 1 see the same batches, and 2 normalises pixels as 1 does.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ _PAIRS = ("f1, f2", "f1, y", "f2, y")
 
 
 def _space(settings: Settings, data_dir: str | None) -> Images | None:
-    """The images of a data set, or None for the uniform distribution on [-1, 1]^(28 x 28)."""
+    """Load the images of a data set; None for the uniform distribution on [-1, 1]^(28 x 28)."""
     if settings["data"] == "uniform":
         return None
     images = load_images(settings, data_dir)
@@ -63,13 +63,8 @@ def _approximators(settings: Settings, point: Row, seed: int, images: Images | N
             found.append(float(np.mean(difference**2)))
 
     compiled(networks, keras.optimizers.SGD(settings["learning_rate"], settings["momentum"]), _sum_of_losses)
-    training = {
-        "epochs": settings["epochs"],
-        "batch_size": settings["batch_size"],
-        "seed": seed,
-        "after_epoch": measure,
-    }
-    fit_epochs(networks, lambda epoch: train or uniform(0, epoch), **training)
+    training = {"epochs": settings["epochs"], "batch_size": settings["batch_size"], "seed": seed}
+    fit_epochs(networks, lambda epoch: train or uniform(0, epoch), **training, after_epoch=measure)
     return [
         {"pair": pair, "distance": found[-1], "distances": found, "parameters": networks.count_params()}
         for pair, found in zip(_PAIRS, distances, strict=True)
@@ -77,7 +72,7 @@ def _approximators(settings: Settings, point: Row, seed: int, images: Images | N
 
 
 def _target(shape: tuple, channels: int, pixels: bool, seeds: Iterator[int]) -> keras.Model:
-    """y: two convolutions with ReLU and a linear layer, never trained."""
+    """Target y: two convolutions with ReLU and a linear layer, never trained."""
     x = inputs = keras.Input(shape)
     x = NormalizePixels(**PIXELS["normalized"])(x) if pixels else x
     for filters in (20, channels):
@@ -88,7 +83,7 @@ def _target(shape: tuple, channels: int, pixels: bool, seeds: Iterator[int]) -> 
 
 
 def _two_networks(shape: tuple, width: int, pixels: bool, seeds: Iterator[int]) -> keras.Model:
-    """f1 and f2 as one model of output `(batch, 2, 10)`: their gradients have nothing to do with each other."""
+    """Networks f1 and f2 as one model with output `(batch, 2, 10)`; neither changes the other's gradients."""
     x = inputs = keras.Input(shape)
     x = keras.layers.Flatten()(NormalizePixels(**PIXELS["normalized"])(x) if pixels else x)
     outputs, dense = [], []
@@ -104,7 +99,7 @@ def _two_networks(shape: tuple, width: int, pixels: bool, seeds: Iterator[int]) 
 
 
 def _sum_of_losses(y, found):
-    """Of each example: the mean squared error of f1 plus that of f2."""
+    """Mean squared error of f1 plus that of f2, per example."""
     return ops.sum(ops.mean(ops.square(ops.subtract(found, ops.expand_dims(y, 1))), axis=-1), axis=-1)
 
 
@@ -126,12 +121,21 @@ def _shallow(settings: Settings, point: Row, seed: int, data: Any) -> list[Row]:
 
 
 def _labelled_images(settings: Settings, data_dir: str | None) -> Any:
-    """Training and test images, each with one-hot classes."""
+    """Load training and test images, each with one-hot classes."""
     for activation in settings["activations"]:
         check_activation("activations", activation)
     splits = load_splits(settings, data_dir)
     classes = 1 + max(int(split.y.max()) for split in splits)
     return [(split.x, np.eye(classes, dtype="float32")[split.y]) for split in splits]
+
+
+def _neurons(settings: Settings) -> list[Row]:
+    """Points: every width with every activation."""
+    return [
+        {"activation": activation, "width": width}
+        for width in settings["widths"]
+        for activation in settings["activations"]
+    ]
 
 
 _SPACE = {
@@ -183,9 +187,7 @@ register(
             smoke={"data": "digits", "repetitions": 1, "widths": [1, 2], "samples": 200, "epochs": 1},
             standard={"repetitions": 3},
         ),
-        points=lambda settings: [
-            {"activation": a, "width": w} for w in settings["widths"] for a in settings["activations"]
-        ],
+        points=_neurons,
         run=_shallow,
         report=partial(write_report, sweep="width", measure="loss", series=("activation",)),
         prepare=_labelled_images,

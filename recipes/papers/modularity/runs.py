@@ -1,4 +1,4 @@
-"""One run of each experiment that sets an embedding of the condition against a hypernetwork."""
+"""Runs of the experiments on an embedding of the condition against a hypernetwork."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ import numpy as np
 import zoo
 from zoo.layers import NormalizePixels
 from zoo.recipes.experiments.experiment import Row, Settings
-from zoo.recipes.experiments.fit_epochs import Examples, compiled, fit_epochs
+from zoo.recipes.experiments.fit_epochs import Examples, compiled, evaluated, fit_epochs
 from zoo.recipes.experiments.images import PIXELS, Images, load_images
 from zoo.recipes.papers.modularity.colorization import FEATURES, grey, random_pixels
 from zoo.recipes.papers.modularity.rotation import angle_class, check_classes, rotate
@@ -17,7 +17,7 @@ from zoo.recipes.papers.modularity.synthetic_targets import synthetic_target
 
 
 class Task(NamedTuple):
-    """What is learned: the examples of an epoch, held-out ones, and whether the targets are classes."""
+    """Learning task: a function from an epoch to its examples, held-out examples, and whether targets are classes."""
 
     draw: Callable[[int], Examples]
     test: Examples
@@ -41,7 +41,7 @@ def synthetic(settings: Settings, point: Row, seed: int, prepared: None) -> list
 
 
 def synthetic_multiple(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:
-    """The same with i times the embedding, or i times the units in the last hidden layer of f (Fig. 1b)."""
+    """Run `synthetic` with i times the embedding, or i times the units in the last hidden layer of f (Fig. 1b)."""
     settings = {**settings, **point}
     i, width = settings["multiple"], settings["width"]
     widths = (width, width) if settings["method"] == "embedding" else (width, width * i)
@@ -50,13 +50,13 @@ def synthetic_multiple(settings: Settings, point: Row, seed: int, prepared: None
 
 
 def rotation_images(settings: Settings, data_dir: str | None) -> Images:
-    """The images to turn."""
+    """Load the images to turn."""
     check_classes(settings["classes"])
     return load_images(settings, data_dir)
 
 
 def rotation(settings: Settings, point: Row, seed: int, images: Images) -> list[Row]:
-    """Tell from an image and a turned one how far it was turned; angles anew in every epoch (section 5, 7.2, 7.4)."""
+    """Learn the angle between an image and a turned one; every epoch has other angles (section 5, 7.2, 7.4)."""
     size = int(np.prod(images.train.shape[1:]))
     settings = {"embedding_dim": 10 * size + 10, **settings, **point}
 
@@ -67,20 +67,20 @@ def rotation(settings: Settings, point: Row, seed: int, images: Images) -> list[
 
     network = _network(settings, seed, x_size=size, condition_size=size, outputs=settings["classes"])
     inputs = [keras.Input((size,)), keras.Input((size,))]
-    # The data stay bytes: as floats and in the order of an epoch CIFAR-10 takes gigabytes.
+    # The data stay bytes, because CIFAR-10 as floats in the order of an epoch takes gigabytes.
     model = keras.Model(inputs, network([NormalizePixels(**PIXELS[settings["pixels"]])(x) for x in inputs]))
     task = Task(lambda epoch: turned(images.train, 0, epoch), turned(images.test, 1), classes=True)
     return _train(model, settings, task, seed)
 
 
 def colorization_images(settings: Settings, data_dir: str | None) -> tuple[Images, Images]:
-    """The images, and the same in grey and flat."""
+    """Load images, and turn the same into flat grey ones."""
     images = load_images(settings, data_dir)
     return images, Images(grey(images.train), grey(images.test))
 
 
 def colorization(settings: Settings, point: Row, seed: int, prepared: tuple[Images, Images]) -> list[Row]:
-    """Colour a pixel of a grey image; one pixel per image, another one in every epoch (appendix 7.3)."""
+    """Learn the colour of a pixel from a grey image; one pixel per image, another one in every epoch (appendix 7.3)."""
     settings = {**settings, **point}
     images, greys = prepared
 
@@ -94,7 +94,7 @@ def colorization(settings: Settings, point: Row, seed: int, prepared: tuple[Imag
 
 
 def _network(settings: Settings, seed: int, **sizes: int) -> keras.Model:
-    """The model of a method; it takes what its builder knows."""
+    """Model of a method, built with the settings that its builder knows."""
     keys = ("depth", "width", "activation", "primary_activation", "embedding_dim", "primary_bias", "init")
     name = f"mlp_{settings['method']}"
     known = zoo.registry.find(name).options
@@ -109,10 +109,9 @@ def _train(model: keras.Model, settings: Settings, task: Task, seed: int) -> lis
     compiled(model, keras.optimizers.SGD(settings["learning_rate"]), loss, ["accuracy"] * task.classes)
     train_loss = fit_epochs(model, task.draw, epochs=settings["epochs"], batch_size=settings["batch_size"], seed=seed)
     inputs, targets = task.test
-    found = model.evaluate(list(inputs), targets, batch_size=1000, verbose=0, return_dict=True)
+    found = evaluated(model, list(inputs), targets)
     row = {"loss": found["loss"], "train_loss": train_loss, "parameters": model.count_params()}
     if not task.classes:
         return [{**row, "baseline": float(targets.var(axis=0).mean())}]
-    # A float32; classes of a training that diverged mean nothing.
-    error = round(1 - found["accuracy"], 7) if np.isfinite(found["loss"]) else None
+    error = round(1 - found["accuracy"], 7)
     return [{**row, "error": error, "baseline": 1 - float(np.bincount(targets).max() / len(targets))}]

@@ -1,6 +1,6 @@
-"""Experiments on random ReLU networks: how many bits flip before the class does (Figs. 1 and 2, greedy against exact).
+"""Bits that flip before the class of a random ReLU network does (Figs. 1 and 2, and greedy against exact search).
 
-Every network is searched at one random string of its own. `together` networks are evaluated at once.
+Every network is searched at a random string of its own. `together` networks are evaluated at once.
 """
 
 import math
@@ -22,12 +22,11 @@ from zoo.recipes.reporting.mean_and_deviation import deviation
 
 _NETWORKS: Settings = {"depth": 2, "sigma_w2": 2.0, "networks": 1000, "together": 50, "repetitions": 1}
 _BITS = [16, 32, 64, 128, 256, 384, 512, 768, 1024]
-_BIN = 0.25  # of |output|, and the fewest samples of a bin that is shown (Fig. 1b)
-_FEWEST = 10
+_BINS = {"width": 0.25, "fewest": 10}  # of |output| in Fig. 1b
 
 
 def _populations(settings: Settings, bits: int, seed: int, measure: Callable) -> list[np.ndarray]:
-    """What `measure(model, x, seed)` gives, `(arrays, networks)`, of populations with strings `(1, networks, bits)`."""
+    """Arrays `(networks,)` that `measure(model, x, seed)` returns for populations and their strings `(1, n, bits)`."""
     found = []
     for start in range(0, settings["networks"], settings["together"]):
         count = min(settings["together"], settings["networks"] - start)
@@ -102,7 +101,7 @@ def _both(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row
 
 
 def _mean(numbers: np.ndarray) -> float:
-    """NaN if there are none: no search found anything."""
+    """Mean of the numbers; NaN if there are none, because no search found anything."""
     return float(numbers.mean()) if len(numbers) else math.nan
 
 
@@ -115,15 +114,16 @@ def _process(settings: Settings) -> gaussian_process.ReluProcess:
 
 
 def line_fit(x: np.ndarray, y: np.ndarray, errors: np.ndarray) -> tuple[float, float, float]:
-    """Slope, its standard error and intercept of a line through points with standard errors."""
+    """Slope, its standard error, and intercept of a line through points with standard errors, by least squares."""
     (slope, intercept), covariance = np.polyfit(x, y, 1, w=1 / errors, cov="unscaled")
     return float(slope), float(math.sqrt(covariance[0, 0])), float(intercept)
 
 
 def adjusted(outputs: np.ndarray, distances: np.ndarray, variance: float) -> tuple[float, float]:
-    """Mean distance with less chance in it, and its standard error: what is linear in |output| is put at its mean.
+    """Mean distance with less chance in it, and its standard error.
 
-    Wide networks have normal outputs of that variance: the mean of |output| is known, and distances follow it (Eq. 7).
+    Wide networks have normal outputs of that variance, so the mean of |output| is known. Distances follow |output|
+    linearly (Eq. 7); the mean distance is that of the line at the known mean.
     """
     size = np.abs(outputs)
     slope, intercept = np.polyfit(size, distances, 1)
@@ -135,7 +135,7 @@ def adjusted(outputs: np.ndarray, distances: np.ndarray, variance: float) -> tup
 def _adjusted(row: Row) -> Row:
     found = np.array(row["distances"]) > 0
     outputs, distances = (np.array(row[key])[found] for key in ("outputs", "distances"))
-    if len(outputs) < 3:
+    if len(outputs) < 3 or len(set(distances.tolist())) == 1:  # no line, or a line without residuals
         return {**row, "adjusted": row["distance"], "adjusted_error": 0.0}
     mean, error = adjusted(outputs, distances, _process(row["settings"]).variance)
     return {**row, "adjusted": mean, "adjusted_error": error}
@@ -144,7 +144,7 @@ def _adjusted(row: Row) -> Row:
 def _fitted(
     rows: list[Row], x: Callable, y: str, error: str = "standard_error"
 ) -> tuple[tuple[float, float, float] | None, list[int]]:
-    """A line through the means of all networks from `fit_from` bits on, if there are three."""
+    """Line through the means from `fit_from` bits on, or None for fewer than three sizes; and the sizes fitted."""
     kept = [row for row in rows if row["bits"] >= row["settings"]["fit_from"]]
     bits = [row["bits"] for row in kept]
     if len(set(bits)) < 3 or not all(row[error] > 0 for row in kept):
@@ -187,7 +187,7 @@ def _report_nearest(rows: list[Row], out: Path) -> None:
         over_root.set(xlabel="$\\sqrt{n / \\ln n}$")
         for row in rows:
             found = np.array(row["distances"]) > 0
-            x, y = binned(np.array(row["outputs"])[found], np.array(row["distances"])[found], _BIN, _FEWEST)
+            x, y = binned(np.array(row["outputs"])[found], np.array(row["distances"])[found], **_BINS)
             over_output.plot(x, y, "o-", markersize=3, label=f"n = {row['bits']}")
         over_output.set(xlabel="|output|", ylabel="mean distance")
         over_output.legend(fontsize="small")
@@ -245,21 +245,20 @@ def _check(settings: Settings, data_dir: str | None) -> None:
         raise ValueError("`sigma_w2` must be a number > 0. Received: sigma_w2=0")
 
 
-def _add(name: str, section: str, settings: Settings, smoke: Settings, run: Callable, report: Callable) -> None:
+def _add(name: str, section: str, *, settings: Settings, smoke: Settings, run: Callable, report: Callable) -> None:
     by_budget = budgets({**_NETWORKS, **settings}, smoke={"networks": 6, "together": 4, **smoke})
     source = f"{TITLE}, {section}"
     register(name, Experiment(source, by_budget, _points, run, report, _check))
 
 
-_SIZES = {"bits": _BITS, "fit_from": 100}
-_FEW = {"bits": [8, 12, 16], "fit_from": 8}
-_add("simplicity-fig1", "section 4.1, Fig. 1", _SIZES, _FEW, _nearest, _report_nearest)
-_add("simplicity-fig2", "section 4.2, Fig. 2", _SIZES, _FEW, _random, _report_random)
+_SIZES = {"settings": {"bits": _BITS, "fit_from": 100}, "smoke": {"bits": [8, 12, 16], "fit_from": 8}}
+_add("simplicity-fig1", "section 4.1, Fig. 1", **_SIZES, run=_nearest, report=_report_nearest)
+_add("simplicity-fig2", "section 4.2, Fig. 2", **_SIZES, run=_random, report=_report_random)
 _add(
     "simplicity-table1",
     "section 4.1, greedy against exact (Table 1)",
-    {"bits": [8, 12, 16, 20, 32], "max_distance": 4, "networks": 400},
-    {"bits": [6, 8]},
-    _both,
-    _report_both,
+    settings={"bits": [8, 12, 16, 20, 32], "max_distance": 4, "networks": 400},
+    smoke={"bits": [6, 8]},
+    run=_both,
+    report=_report_both,
 )

@@ -77,7 +77,7 @@ def test_the_adjusted_mean_is_that_of_the_law_and_closer_to_it():
 
 
 def test_bins_with_few_samples_are_left_out():
-    x, y = binned(np.array([0.1, -0.2, 0.3, 0.9, -0.8]), np.array([1, 3, 9, 4, 6]), 0.25, 2)
+    x, y = binned(np.array([0.1, -0.2, 0.3, 0.9, -0.8]), np.array([1, 3, 9, 4, 6]), width=0.25, fewest=2)
     assert x.tolist() == [0.125, 0.875]
     assert y.tolist() == [2, 5]
 
