@@ -74,7 +74,7 @@ def _layers(settings: Settings) -> list[str]:
 
 
 def _lengths(settings: Settings, point: Row, seed: int, prepared: None, *, count: bool = False) -> list[Row]:
-    """Rows, one per network: lengths in all hidden layers and, with `count`, sign changes per unit of the layer above."""
+    """Rows, one per network: lengths in all hidden layers; with `count`, sign changes per unit of the layer above."""
     model, curve = _population(settings, point, seed)
     hidden = _layers(settings)
     probed = [*hidden, "readout"] if count else hidden
