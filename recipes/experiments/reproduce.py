@@ -1,4 +1,4 @@
-"""Reproduce a paper's experiment: a run for every point and repetition, each kept as soon as it is finished."""
+"""Reproduction of a paper's experiment: a run for every point and repetition, each kept as soon as it is finished."""
 
 import gc
 import json
@@ -31,7 +31,7 @@ def reproduce(
     seed: int = 0,
     data_dir: str | None = None,
 ) -> list[Row]:
-    """Run what is missing of an experiment in the folder `out`, then write its table and figure.
+    """Run the missing runs of an experiment in the folder `out`, then write its table and figure.
 
     Every finished run is written to `out/results.jsonl` at once. The same call continues where it was stopped; a call
     with more repetitions, or more values of a swept setting, adds them. Repetition r of seed s is the same in every

@@ -93,14 +93,14 @@ def plot_sweep(
             if constants:
                 axes.axhline(float(np.mean(constants)), color="grey", linestyle="--", label="best constant")
             axes.set(title=title, yscale="log" if "y" in log else "linear")
-            _name_x(axes, sweep, swept, series, log)
+            _name_x(axes, swept, sweep=sweep, series=series, log=log)
         repeated = any(len(_finite(numbers)) > 1 for line in lines for numbers in line.values())
         spread = f" ({'band' if len(swept) > 1 else 'bar'}: standard deviation)" if repeated else ""
         all_axes[0].set(ylabel=f"{measure}{spread}")
         _add_legend(all_axes[0], ", ".join(series), beside)
 
 
-def _name_x(axes, sweep: str, swept: set[float | None], series: Sequence[str], log: str) -> None:
+def _name_x(axes, swept: set[float | None], *, sweep: str, series: Sequence[str], log: str) -> None:
     if len(swept) == 1:
         at = "" if None in swept else f" ({sweep} {next(iter(swept)):g})"
         axes.set_xlabel(", ".join(series) + at)

@@ -1,6 +1,6 @@
-"""Experiments on the ball classifiers: the law of one flip (Fig. 1), and what majorities of flips are worth.
+"""Experiments on the ball classifiers: the law of one flip (Fig. 1), and the errors of majorities of flips.
 
-Nothing is trained. "drawn" is what the models do, "exact" the closed form of `zoo.theory`, "bound" Hoeffding's.
+Nothing is trained. "drawn" is measured on the models, "exact" is the closed form of `zoo.theory`, "bound" Hoeffding's.
 """
 
 import itertools

@@ -61,9 +61,9 @@ register(
     Experiment(
         f"{TITLE}, section 4.1, Fig. 3",
         budgets(_SETTINGS, smoke={"models": ["ball_cfnn", "cone_cfnn"]}),
-        _points,
-        _count,
-        _report,
+        points=_points,
+        run=_count,
+        report=_report,
         choices={"models": tuple(zoo.list_models())},
     ),
 )

@@ -1,4 +1,4 @@
-"""Maps of what the cone classifier decides in the plane (section 4, in the manner of Fig. 2), over the flips that vote.
+"""Maps of the cone classifier's decisions in the plane, by the number of flips that vote (section 4, after Fig. 2).
 
 Nothing is trained. f' is |x|_1 - 1, with the unit ball of the L1 norm inside, or for "waves" x_2 - sin(2 x_1) / 2; both
 have slope 1 in that norm.
@@ -87,9 +87,9 @@ register(
     Experiment(
         f"{TITLE}, section 4, Theorems 4.1, C.2 and C.3",
         budgets(_SETTINGS, smoke={"samples": [1, 11], "resolution": 5}),
-        lambda settings: [{"samples": n} for n in settings["samples"]],
-        _map,
-        _report,
+        points=lambda settings: [{"samples": n} for n in settings["samples"]],
+        run=_map,
+        report=_report,
         choices={"function": ("ball", "waves"), "zeta": ("normal", "uniform")},
     ),
 )

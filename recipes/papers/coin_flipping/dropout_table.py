@@ -65,7 +65,7 @@ def _check_taken(settings: Settings, training: str, taken: str) -> None:
 def _run(settings: Settings, point: Row, seed: int, data_dir: str | None) -> list[Row]:
     """Accuracy of one training under the three tests."""
     if point["taken"]:
-        rows, more = _taken_rows(settings, f"{point['training']}_runs", point["taken"], seed, data_dir)
+        rows, more = _taken_rows(settings, point, seed, data_dir)
     else:
         rows, more = _train(settings, point["training"], seed, data_dir), {"epochs": settings["epochs"]}
     found = {_VOTES[row["vote"]]: row for row in rows}
@@ -87,8 +87,9 @@ def _train(settings: Settings, training: str, seed: int, data_dir: str | None) -
     return train(recipe, folder, data_dir=data_dir, resume=True)
 
 
-def _taken_rows(settings: Settings, key: str, name: str, seed: int, data_dir: str | None) -> tuple[list, Row]:
+def _taken_rows(settings: Settings, point: Row, seed: int, data_dir: str | None) -> tuple[list, Row]:
     """Result lines of a finished run: its own if it was tested with as many flips, otherwise new ones."""
+    key, name = f"{point['training']}_runs", point["taken"]
     more: Row = {"epochs": None}
     if not is_published(name):
         run = finished_run(key, name)
@@ -117,10 +118,10 @@ register(
             smoke={**_SMALL, "epochs": 1, "train_flips": 3, "flips": 5, "repetitions": 1},
             standard={**_SMALL, "epochs": 30},
         ),
-        _points,
-        _run,
-        write_report,
-        _check,
+        points=_points,
+        run=_run,
+        report=write_report,
+        prepare=_check,
         choices={"trainings": _TRAININGS, "data": ("cifar10", "cifar100", "digits", "mnist")},
         variants={"data": {"cifar100": {"train_flips": 125}}},
     ),

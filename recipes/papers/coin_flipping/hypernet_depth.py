@@ -29,20 +29,21 @@ def _points(settings: Settings) -> list[Row]:
 
 def _run(settings: Settings, point: Row, seed: int, data_dir: str | None) -> list[Row]:
     """Accuracy of one training; for the CFNN also that of its mean weights ("average weight" in Table 4)."""
-    results = {row["vote"]: row for row in _train(settings, point["depth"], point["method"], seed, data_dir)}
+    results = {row["vote"]: row for row in _train(settings, point, seed, data_dir)}
     if point["method"] != "cfnn":
         return [_accuracy(results["none"])]
     return [_accuracy(results["majority"]), {"method": "average weight", **_accuracy(results["expected"])}]
 
 
-def _train(settings: Settings, depth: int, method: str, seed: int, data_dir: str | None) -> list[Row]:
+def _train(settings: Settings, point: Row, seed: int, data_dir: str | None) -> list[Row]:
     """Train in a folder of its own, where it also continues after a stop, and return the result lines."""
+    depth, method = point["depth"], point["method"]
     folder = Path(settings["runs"]) / f"{settings['data']}-depth{depth}-seed{seed}"
     changes = {"depth": depth, "seed": seed, **{key: settings[key] for key in ("epochs", "warmup_epochs")}}
     if method == "cfnn":
         changes["samples"] = [settings["flips"]]
     if method == "frozen":
-        _train(settings, depth, "cfnn", seed, data_dir)  # its embedding is taken
+        _train(settings, {**point, "method": "cfnn"}, seed, data_dir)  # its embedding is taken
         changes["frozen_from"] = str(folder / "cfnn")
     recipe = registered.find(f"{_MODELS[method]}_{settings['data']}").replace(changes)
     return train(recipe, folder / method, data_dir=data_dir, resume=True)
@@ -62,9 +63,9 @@ register(
             smoke={"data": "digits", "depths": [2], "epochs": 1, "warmup_epochs": 0.5, "flips": 5, "repetitions": 1},
             standard={"depths": [6], "epochs": 40, "repetitions": 1},
         ),
-        _points,
-        _run,
-        partial(write_report, sweep="depth", measure="accuracy"),
+        points=_points,
+        run=_run,
+        report=partial(write_report, sweep="depth", measure="accuracy"),
         prepare=lambda settings, data_dir: data_dir,
         choices={"methods": _METHODS, "data": ("cifar10", "cifar100", "digits")},
         variants={"data": {"cifar100": {"depths": [6, 10, 14, 20, 56]}}},

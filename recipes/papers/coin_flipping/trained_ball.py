@@ -36,6 +36,15 @@ _SMOKE: Settings = {
 }
 
 
+def _points(settings: Settings) -> list[Row]:
+    return [
+        {"dim": dim, "method": method, "units": units}
+        for dim in settings["dims"]
+        for units in settings["units"]
+        for method in settings["methods"]
+    ]
+
+
 def _ball(dim: int, count: int, *key: int) -> tuple[np.ndarray, np.ndarray]:
     """Points and their classes, 0 inside and 1 outside of the unit ball."""
     rng = np.random.default_rng(key)
@@ -89,14 +98,9 @@ register(
     Experiment(
         f"{TITLE}, section 3 against a trained counterpart",
         budgets(_SETTINGS, smoke=_SMOKE),
-        lambda settings: [
-            {"dim": dim, "method": method, "units": units}
-            for dim in settings["dims"]
-            for units in settings["units"]
-            for method in settings["methods"]
-        ],
-        _run,
-        _report,
+        points=_points,
+        run=_run,
+        report=_report,
         choices={"methods": ("stochastic", "deterministic")},
     ),
 )

@@ -216,7 +216,9 @@ def _write(rows: list[Row], out: Path, tables: list[str], panels: list) -> None:
 def _add(number: int, section: str, *, settings: Settings, smoke: Settings, paper: Settings, points, report) -> None:
     by_budget = budgets({**_COMMON, **settings}, smoke={**_SMOKE, **smoke}, paper={**_PAPER, **paper})
     source = f"{TITLE}, {section}, Fig. {number}"
-    register(f"expressivity-fig{number}", Experiment(source, by_budget, points, _sweep, report, _check))
+    register(
+        f"expressivity-fig{number}", Experiment(source, by_budget, points, run=_sweep, report=report, prepare=_check)
+    )
 
 
 _add(

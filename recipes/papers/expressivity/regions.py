@@ -91,9 +91,9 @@ register(
     Experiment(
         f"{TITLE}, section 2.3, Fig. 3",
         budgets(_SETTINGS, smoke={"resolution": 101, "repetitions": 1}, paper={"repetitions": 1}),
-        single_point,
-        _regions,
-        _report,
+        points=single_point,
+        run=_regions,
+        report=_report,
         prepare=_prepare,
     ),
 )

@@ -186,9 +186,9 @@ def _draw_growth(rows: list[Row], path: Path) -> None:
             ax.set(xlabel="layer", ylabel="trajectory length", yscale="log")
         for color, one in enumerate(_some(variances)):
             label = f"$\\sigma_w^2$ = {one:g}"
-            _draw_slopes(c, widths, [_at(rows, k, one) for k in widths], label, f"C{color}")
+            _draw_slopes(c, widths, [_at(rows, k, one) for k in widths], label=label, color=f"C{color}")
         for color, k in enumerate(_some(widths)):
-            _draw_slopes(d, variances, [_at(rows, k, one) for one in variances], f"k = {k}", f"C{color}")
+            _draw_slopes(d, variances, [_at(rows, k, one) for one in variances], label=f"k = {k}", color=f"C{color}")
         c.set(title="(c) dashed: bounds, dotted: printed base", xlabel="k", xscale="log", ylabel="growth per layer")
         d.set(
             title="(d) dashed: bounds, dotted: printed base",
@@ -211,7 +211,7 @@ def _draw_lengths(axes, rows: list[Row], label: str) -> None:
         axes.plot(range(1, len(mean) + 1), mean, marker="o", markersize=3, label=label)
 
 
-def _draw_slopes(axes, x: list, groups: list[list[Row]], label: str, color: str) -> None:
+def _draw_slopes(axes, x: list, groups: list[list[Row]], *, label: str, color: str) -> None:
     found = [(value, rows, _slopes(rows)) for value, rows in zip(x, groups, strict=True)]
     found = [(value, rows, numbers) for value, rows, numbers in found if numbers]
     values = [value for value, *_ in found]

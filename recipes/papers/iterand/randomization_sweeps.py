@@ -41,10 +41,10 @@ def _add(name: str, section: str, *, key: str, settings: Settings, smoke: Settin
         Experiment(
             f"{TITLE}, {section}",
             budgets(paper, smoke={**_SMALL, **smoke}, standard=_SHORT),
-            points,
-            _run,
-            partial(write_report, sweep=key, measure="validation", series=("network", "kernel"), log=log),
-            checked(points, by_epoch=True),
+            points=points,
+            run=_run,
+            report=partial(write_report, sweep=key, measure="validation", series=("network", "kernel"), log=log),
+            prepare=checked(points, by_epoch=True),
             choices=CHOICES,
         ),
     )

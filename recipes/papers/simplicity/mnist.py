@@ -1,4 +1,4 @@
-"""Bits of an image that flip before a network changes its answer, trained to tell even from odd digits (Figs. 3 and 4).
+"""Number of bits to flip in an image until a network that tells even from odd digits changes its answer (Figs. 3, 4).
 
 Images are binarised at 25 of 255. Two hidden ReLU layers are as wide as the image. Training takes 20 (Fig. 3) and 10
 epochs (Fig. 4) of Adam. Ours, where the paper says nothing: batches of 100 and a learning rate of 0.001. The seed
@@ -159,7 +159,9 @@ def _add(number: int, *, epochs: int, networks: int, standard: Settings, run: Ca
     smoke = {"data": "digits", "threshold": 4.0, "width": 20, "strings": 20, "epochs": 2, "repetitions": 1}
     by_budget = budgets(paper, smoke=smoke, standard=standard)
     source = f"{TITLE}, section 4.3, Fig. {number}"
-    register(f"simplicity-fig{number}", Experiment(source, by_budget, single_point, run, report, _strings))
+    register(
+        f"simplicity-fig{number}", Experiment(source, by_budget, single_point, run=run, report=report, prepare=_strings)
+    )
 
 
 _FEWER: Settings = {"strings": 100, "repetitions": 3}

@@ -1,4 +1,4 @@
-"""Bits that flip before the class of a random ReLU network does (Figs. 1 and 2, and greedy against exact search).
+"""Number of bits to flip until a random ReLU network changes its class (Figs. 1, 2, and greedy against exact search).
 
 Every network is searched at a random string of its own. `together` networks are evaluated at once.
 """
@@ -248,7 +248,7 @@ def _check(settings: Settings, data_dir: str | None) -> None:
 def _add(name: str, section: str, *, settings: Settings, smoke: Settings, run: Callable, report: Callable) -> None:
     by_budget = budgets({**_NETWORKS, **settings}, smoke={"networks": 6, "together": 4, **smoke})
     source = f"{TITLE}, {section}"
-    register(name, Experiment(source, by_budget, _points, run, report, _check))
+    register(name, Experiment(source, by_budget, _points, run=run, report=report, prepare=_check))
 
 
 _SIZES = {"settings": {"bits": _BITS, "fit_from": 100}, "smoke": {"bits": [8, 12, 16], "fit_from": 8}}
