@@ -1,5 +1,6 @@
 """Images that experiments train and test on: the first examples of a data set."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +44,11 @@ def load_splits(settings: Settings, data_dir: str | None) -> list[Split]:
         size = settings[key] or None
         parts.append(Split(split.x[:size], split.y[:size]))
     return parts
+
+
+def count_classes(splits: Iterable[Split]) -> int:
+    """Number of classes, by the largest label of all splits."""
+    return 1 + max(int(split.y.max()) for split in splits)
 
 
 def load_images(settings: Settings, data_dir: str | None) -> Images:

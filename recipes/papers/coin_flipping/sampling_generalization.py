@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from zoo.layers.arguments import int_at_least
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
 from zoo.recipes.papers.coin_flipping import TITLE
 from zoo.recipes.papers.coin_flipping.coin_models import (
@@ -24,8 +25,7 @@ _SETTINGS: Settings = {**SETTINGS, "splits": ["test"], "flips": 200, "shuffles":
 
 
 def _check(settings: Settings, data_dir: str | None) -> dict[str, Loaded]:
-    if settings["flips"] < 2:
-        raise ValueError(f"`flips` must be an int >= 2, which are cut in halves. Received: flips={settings['flips']}")
+    int_at_least("flips", settings["flips"], minimum=2)  # they are cut in halves
     return only_with_coins(settings, data_dir)
 
 

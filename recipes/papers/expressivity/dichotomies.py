@@ -17,7 +17,7 @@ import numpy as np
 
 import zoo
 from zoo import probes
-from zoo.layers.arguments import positive_float
+from zoo.layers.arguments import int_at_least, positive_float
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
 from zoo.recipes.papers.expressivity import TITLE
 from zoo.recipes.reporting.figure import figure, headline
@@ -55,8 +55,7 @@ def _check(settings: Settings, data_dir: str | None) -> None:
     positive_float("sigma_w2", settings["sigma_w2"])
     if settings["inputs"] > _MOST_INPUTS:
         raise ValueError(f"`inputs` must be at most {_MOST_INPUTS}. Received: inputs={settings['inputs']!r}")
-    if settings["points"] < 2:
-        raise ValueError(f"`points` must be at least 2. Received: points={settings['points']!r}")
+    int_at_least("points", settings["points"], minimum=2)
 
 
 def _sweep(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:

@@ -28,7 +28,7 @@ from zoo.layers.arguments import positive_float
 from zoo.layers.seeds import layer_seeds
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
 from zoo.recipes.experiments.fit_epochs import compiled, evaluated, fit_epochs
-from zoo.recipes.experiments.images import PIXELS, load_splits
+from zoo.recipes.experiments.images import PIXELS, count_classes, load_splits
 from zoo.recipes.papers.expressivity import TITLE
 from zoo.recipes.reporting.markdown import write
 from zoo.recipes.reporting.mean_and_deviation import with_deviation
@@ -124,7 +124,7 @@ def _run(
     """Train one hidden layer and the layers of `more` by Adam; equal seeds give equal networks, whatever is trained."""
     name = f"hidden_{point['layer']}"
     train, test = splits
-    network = build(settings, train.x.shape[1:], 1 + max(int(split.y.max()) for split in splits), seed)
+    network = build(settings, train.x.shape[1:], count_classes(splits), seed)
     freeze_others(network, (name, *more))
     parameters = sum(math.prod(weight.shape) for weight in network.trainable_weights)
     model, (train_x, test_x) = from_layer(network, name, [np.asarray(split.x) for split in splits])

@@ -10,6 +10,7 @@ from keras import ops
 
 import zoo
 from zoo import probes
+from zoo.layers.arguments import int_at_least, positive_float
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register, single_point
 from zoo.recipes.papers.expressivity import TITLE
 from zoo.recipes.reporting.figure import figure, headline
@@ -30,10 +31,8 @@ _SETTINGS: Settings = {
 
 def _prepare(settings: Settings, data_dir: str | None) -> None:
     for key in ("sigma_w", "sigma_b", "side"):
-        if settings[key] == 0:
-            raise ValueError(f"`{key}` must be a number > 0. Received: {key}={settings[key]!r}")
-    if settings["resolution"] < 2:
-        raise ValueError(f"`resolution` must be at least 2. Received: resolution={settings['resolution']!r}")
+        positive_float(key, settings[key])
+    int_at_least("resolution", settings["resolution"], minimum=2)
 
 
 def _plane(settings: Settings) -> np.ndarray:

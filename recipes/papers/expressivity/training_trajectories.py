@@ -23,10 +23,10 @@ import numpy as np
 
 from zoo import probes
 from zoo.data.split import Split
-from zoo.layers.arguments import positive_float
+from zoo.layers.arguments import int_at_least, positive_float
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register, single_point
 from zoo.recipes.experiments.fit_epochs import compiled, evaluated, fit_epochs
-from zoo.recipes.experiments.images import PIXELS, load_splits
+from zoo.recipes.experiments.images import PIXELS, count_classes, load_splits
 from zoo.recipes.papers.expressivity import TITLE
 from zoo.recipes.papers.expressivity.one_layer import perceptron
 from zoo.recipes.reporting.figure import figure, headline
@@ -60,8 +60,7 @@ def _splits(settings: Settings, data_dir: str | None) -> list[Split]:
     """Load the images to train on and those to test on."""
     positive_float("weight_variance", settings["weight_variance"])
     positive_float("learning_rate", settings["learning_rate"])
-    if settings["points"] < 2:
-        raise ValueError(f"`points` must be at least 2. Received: points={settings['points']!r}")
+    int_at_least("points", settings["points"], minimum=2)
     splits = load_splits(settings, data_dir)
     if len(np.unique(splits[0].y)) < 2:
         raise ValueError(
@@ -74,7 +73,7 @@ def _run(settings: Settings, point: Row, seed: int, splits: list[Split]) -> list
     """Train a network; a row per curve, where every measurement is a list by hidden layer."""
     train, test = splits
     x, y = np.asarray(train.x), np.asarray(train.y)
-    model = perceptron(settings, x.shape[1:], 1 + max(int(split.y.max()) for split in splits), seed)
+    model = perceptron(settings, x.shape[1:], count_classes(splits), seed)
     layers, pairs = [f"hidden_{number}" for number in range(1, settings["depth"] + 1)], ends(train, seed)
 
     def curves(points: int) -> Iterator[np.ndarray]:

@@ -18,7 +18,7 @@ import numpy as np
 
 import zoo
 from zoo import probes
-from zoo.layers.arguments import positive_float
+from zoo.layers.arguments import int_at_least, positive_float
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
 from zoo.recipes.papers.expressivity import TITLE
 from zoo.recipes.reporting.figure import figure, headline
@@ -52,10 +52,9 @@ def _points(settings: Settings) -> list[Row]:
 
 
 def _check(settings: Settings, data_dir: str | None) -> None:
-    if min(settings["widths"]) < 2:
-        raise ValueError(f"`widths` must be at least 2, to have a circle. Received: widths={settings['widths']!r}")
-    if settings["depth"] < 2:
-        raise ValueError(f"`depth` must be at least 2. Received: depth={settings['depth']!r}")
+    for width in settings["widths"]:
+        int_at_least("widths", width, minimum=2)  # there are two orthogonal vectors
+    int_at_least("depth", settings["depth"], minimum=2)
     for variance in settings["sigma_w2s"]:
         positive_float("sigma_w2s", variance)
 

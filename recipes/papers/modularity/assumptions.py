@@ -20,7 +20,7 @@ from zoo.layers.seeds import layer_seeds
 from zoo.models.conditioned_mlp import check_activation, plain_initializers
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register, single_point
 from zoo.recipes.experiments.fit_epochs import Examples, compiled, fit_epochs
-from zoo.recipes.experiments.images import PIXELS, Images, load_images, load_splits
+from zoo.recipes.experiments.images import PIXELS, Images, count_classes, load_images, load_splits
 from zoo.recipes.papers.modularity import TITLE
 from zoo.recipes.reporting.sweep import write_report
 
@@ -125,7 +125,7 @@ def _labelled_images(settings: Settings, data_dir: str | None) -> Any:
     for activation in settings["activations"]:
         check_activation("activations", activation)
     splits = load_splits(settings, data_dir)
-    classes = 1 + max(int(split.y.max()) for split in splits)
+    classes = count_classes(splits)
     return [(split.x, np.eye(classes, dtype="float32")[split.y]) for split in splits]
 
 

@@ -12,6 +12,7 @@ from keras import ops
 
 import zoo
 from zoo import probes
+from zoo.layers.arguments import int_at_least, positive_float
 from zoo.probes import gaussian_process
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
 from zoo.recipes.papers.simplicity import TITLE
@@ -239,10 +240,9 @@ def _points(settings: Settings) -> list[Row]:
 
 
 def _check(settings: Settings, data_dir: str | None) -> None:
-    if min(settings["bits"]) < 2:
-        raise ValueError(f"`bits` must be at least 2. Received: bits={settings['bits']!r}")
-    if settings["sigma_w2"] == 0:
-        raise ValueError("`sigma_w2` must be a number > 0. Received: sigma_w2=0")
+    for bits in settings["bits"]:
+        int_at_least("bits", bits, minimum=2)
+    positive_float("sigma_w2", settings["sigma_w2"])
 
 
 def _add(name: str, section: str, *, settings: Settings, smoke: Settings, run: Callable, report: Callable) -> None:

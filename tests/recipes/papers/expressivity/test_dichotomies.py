@@ -153,7 +153,7 @@ def test_networks_are_compared_with_walks_of_as_many_changes(tmp_path):
         (FIGURES[0], {"sigma_w2": 0.0}, "`sigma_w2` must be"),
         (FIGURES[0], {"widths": [0]}, "`widths` must be"),
         (FIGURES[1], {"depths": []}, "`depths` must be"),
-        (FIGURES[1], {"points": 1}, "`points` must be at least 2"),
+        (FIGURES[1], {"points": 1}, "`points` must be an int in \\[2, "),
         (FIGURES[2], {"inputs": 63}, "`inputs` must be at most 62"),
         (FIGURES[2], {"walks": 0}, "`walks` must be"),
     ],

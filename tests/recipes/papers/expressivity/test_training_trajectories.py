@@ -179,7 +179,7 @@ def test_near_the_edge_of_growth_the_standard_training_is_longer(number, epochs)
     [
         ({"weight_variance": 0.0}, "`weight_variance` must be"),
         ({"learning_rate": 0.0}, "`learning_rate` must be"),
-        ({"points": 1}, "`points` must be at least 2. Received: points=1"),
+        ({"points": 1}, r"`points` must be an int in \[2, 2\*\*32\)\. Received: points=1"),
         ({"samples": 1}, "`samples` must be so many that there are two classes. Received: samples=1"),
         ({"samples": 10_000}, "`samples` must be at most"),
         ({"pixels": "raw"}, "`pixels` must be one of"),
