@@ -1,4 +1,4 @@
-"""Probe a model of the zoo along a curve of inputs: how long its image is in each layer, and how often signs change."""
+"""Probe of a model along a curve of inputs: length of the curve's image and sign changes, in every layer."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,11 +14,12 @@ from zoo.graph import uncompiled
 from zoo.layers import PopulationDense
 from zoo.layers.arguments import int_at_least, one_of
 from zoo.probes.layer_outputs import called_once, probed_layers
-from zoo.recipes.experiments.experiment import Row
 from zoo.recipes.reporting.results import environment
+from zoo.recipes.reporting.rows import Row
+from zoo.recipes.reporting.text_table import aligned
 from zoo.recipes.training.trained import load_trained
 
-_MOST = 2**25  # numbers in the layers' outputs that are made at once
+_MOST = 2**25  # numbers in the outputs of all layers that are in memory at once
 CURVES = {"great_circle": zoo.probes.great_circle, "line": zoo.probes.line}
 
 
@@ -31,20 +32,20 @@ def probe(
     points: int = 1001,
     curve: str = "great_circle",
 ) -> list[Row]:
-    """Trajectory length, growth and sign transitions in every layer with a kernel, coins replaced by their mean.
+    """Measure trajectory length, growth and sign transitions in every layer with a kernel, with coins at their mean.
 
     Args:
         name: Name of a model, or the folder of a run.
-        weights: As of `zoo.build`; None are random ones, of a run its last.
-        options: The builder's; a run has its own.
-        seed: Of weights and curve.
-        points: Int >= 2 on the curve.
+        weights: See `zoo.build`. None is random weights, or the last ones of a run.
+        options: Options of the model's builder; a run has its own.
+        seed: Int in [0, 2**32), of weights and curve.
+        points: Number of points on the curve, >= 2.
         curve: "great_circle", an arc, or "line".
 
     Returns:
-        A dict per layer, ready to be written as a JSON line. `growth` is the ratio to the last layer before in which
-        the curve's image has a length, None where there is none. Of a population lengths and transitions are means over
-        its networks.
+        A dict per layer, ready to be written as a JSON line. `growth` is the ratio to the length in the last layer
+        before where it is not 0, or None if there is no such layer. Lengths and transitions of a population are means
+        over its networks.
 
     Raises:
         ValueError: If an argument is out of range, or a coin of the model has no mean.
@@ -69,9 +70,12 @@ def probe(
 
 
 def trajectory(model: keras.Model, seed: int, points: int = 1001, curve: str = "great_circle") -> list[np.ndarray]:
-    """A curve of the first input between two drawn points, and one drawn row for each of the others.
+    """Curve of the first input between two random points, and one random row of each other input.
 
-    Images have uniform pixels in [0, 255], other inputs are standard normal.
+    Images have uniform pixels in [0, 255]; other inputs are standard normal.
+
+    Returns:
+        Arrays `(points, ...)` for the first input and `(1, ...)` for the others.
     """
     rng = np.random.default_rng(seed)
     ends, *others = [_draw(rng, x.shape[1:], 1 if number else 2) for number, x in enumerate(model.inputs)]
@@ -79,9 +83,7 @@ def trajectory(model: keras.Model, seed: int, points: int = 1001, curve: str = "
 
 
 def table(rows: Sequence[Row]) -> str:
-    """A line per layer, as text."""
-    from tabulate import tabulate
-
+    """Text table with a line per layer."""
     lines = [
         (
             row["layer"],
@@ -91,7 +93,7 @@ def table(rows: Sequence[Row]) -> str:
         )
         for row in rows
     ]
-    return tabulate(lines, ["layer", "length", "growth", "sign transitions"], disable_numparse=True)
+    return aligned(lines, ["layer", "length", "growth", "sign transitions"])
 
 
 def _built(name: str, weights: str | None, options: dict[str, Any], seed: int) -> keras.Model:

@@ -1,1 +1,1 @@
-"""Many runs and one figure: what every reproduced table and figure goes through."""
+"""Experiments: many runs, and the table and figure made of them."""

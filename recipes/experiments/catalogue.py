@@ -1,13 +1,12 @@
-"""All experiments as a table: where they are published, what they read, how long they take, what is committed."""
+"""Table of all experiments: place in the paper, data, minutes and committed rows."""
 
 from zoo.recipes.experiments.committed import committed
 from zoo.recipes.experiments.experiment import Experiment, find, names
+from zoo.recipes.reporting.text_table import aligned
 
 
 def catalogue() -> str:
     """Text with a table per paper; in a checkout also the folders of committed rows."""
-    from tabulate import tabulate
-
     folders: dict[str, list[str]] = {}
     kept = committed()
     for folder, rows in kept:
@@ -20,10 +19,7 @@ def catalogue() -> str:
         papers.setdefault(title, []).append([*line, *(["\n".join(folders.get(name, ["no"]))] if kept else [])])
     heads = ["experiment", "place", "data", "smoke", "standard", "paper", *(["rows committed"] if kept else [])]
     widths = [None, 44, None, None, None, None, None][: len(heads)]
-    tables = [
-        f"{title}\n\n{tabulate(lines, heads, tablefmt='simple', disable_numparse=True, maxcolwidths=widths)}"
-        for title, lines in papers.items()
-    ]
+    tables = [f"{title}\n\n{aligned(lines, heads, maxcolwidths=widths)}" for title, lines in papers.items()]
     note = (
         "Columns of budgets: minutes on 2 cores of a Xeon, CPU, TensorFlow, where other work may have run beside it. "
         "`zoo show NAME` prints the settings."
@@ -38,7 +34,7 @@ def _natural(name: str) -> tuple:
 
 
 def _data(experiment: Experiment) -> str:
-    """Data of smoke, standard and paper, said once where they agree."""
+    """Data of smoke, standard and paper, named once where they agree."""
     if experiment.data:
         return experiment.data
     every = [settings.get("data", "none") for settings in experiment.settings.values()]

@@ -4,18 +4,24 @@ import json
 from typing import Any, NamedTuple
 
 from zoo.recipes.experiments.committed import Committed, committed, fixed, rows_of
-from zoo.recipes.experiments.experiment import find, resolve
+from zoo.recipes.experiments.experiment import Settings, find, resolve
+from zoo.recipes.reporting.text_table import aligned
 
 
 class Place(NamedTuple):
-    """A table or figure: the experiment that reproduces it, None with a reason, and the settings that select it.
+    """Table or figure of a paper, and the way to reproduce it.
 
-    `shortened`: the weights it measures had a shorter training than the paper's, whatever the settings.
+    Attributes:
+        name: Name in the paper.
+        experiment: Experiment that reproduces it, or None.
+        settings: Settings that select it.
+        note: Remark; the reason if there is no experiment.
+        shortened: Whether the weights it measures had a shorter training than the paper's, whatever the settings.
     """
 
     name: str
     experiment: str | None
-    settings: dict[str, Any] = {}  # noqa: RUF012 -- never changed
+    settings: Settings = {}  # noqa: RUF012 -- never changed
     note: str = ""
     shortened: bool = False
 
@@ -32,12 +38,20 @@ PLACES: dict[str, list[Place]] = {
         Place("Fig. 4", None, note=f"{_DRAWING} of `hypernet_cfnn`"),
         Place("Fig. 6", "ball", {"model": "tangent_cfnn", "dim": 2}, note="the construction that it draws"),
         Place("Fig. 7", "cfnn-delta", {"models": ["FOLDER"]}, _OWN),
-        Place("Fig. 8a", "cfnn-delta", {"models": ["hypernet_cfnn:cifar10"], "splits": ["test"]}, _SHIPPED, True),
+        Place(
+            "Fig. 8a", "cfnn-delta", {"models": ["hypernet_cfnn:cifar10"], "splits": ["test"]}, _SHIPPED, shortened=True
+        ),
         Place("Fig. 8b", "cfnn-delta", {"models": ["FOLDER"], "splits": ["test"]}, _OWN),
-        Place("Fig. 9a", "cfnn-delta", {"models": ["resnet20_cfnn:cifar10"], "splits": ["test"]}, _FLAGSHIP, True),
+        Place(
+            "Fig. 9a",
+            "cfnn-delta",
+            {"models": ["resnet20_cfnn:cifar10"], "splits": ["test"]},
+            _FLAGSHIP,
+            shortened=True,
+        ),
         Place("Fig. 9b", "cfnn-delta", {"models": ["FOLDER"], "splits": ["test"]}, _OWN),
-        Place("Fig. 10a", "cfnn-flips", {"models": ["hypernet_cfnn:cifar10"]}, _SHIPPED, True),
-        Place("Fig. 10c", "cfnn-flips", {"models": ["resnet20_cfnn:cifar10"]}, _FLAGSHIP, True),
+        Place("Fig. 10a", "cfnn-flips", {"models": ["hypernet_cfnn:cifar10"]}, _SHIPPED, shortened=True),
+        Place("Fig. 10c", "cfnn-flips", {"models": ["resnet20_cfnn:cifar10"]}, _FLAGSHIP, shortened=True),
         Place("Fig. 10b and d", "cfnn-flips", {"models": ["FOLDER"]}, _OWN),
         Place("Tables 1, 2 and 4, CIFAR-10", "hypernet-depth"),
         Place("Tables 1, 2 and 4, CIFAR-100", "hypernet-depth", {"data": "cifar100"}),
@@ -82,7 +96,7 @@ PLACES: dict[str, list[Place]] = {
 
 
 class Covered(NamedTuple):
-    """Cells of a place, those with committed rows, and those whose rows have the paper's settings."""
+    """Numbers of a place's cells: all, those with committed rows, and those whose rows have the paper's settings."""
 
     cells: int
     run: int
@@ -109,8 +123,6 @@ def covered(place: Place, kept: list[Committed]) -> Covered:
 
 def coverage() -> str:
     """Text with a table per paper: place, command, cells run of all; outside a checkout without what was run."""
-    from tabulate import tabulate
-
     kept = committed()
     heads = ["place", "command", *(["run", "at the paper's settings"] if kept else ["cells"]), "note"]
     tables = []
@@ -121,7 +133,7 @@ def coverage() -> str:
             counts = [f"{run} of {cells}", f"{exact} of {cells}"] if kept else [str(cells)]
             counts = counts if place.experiment else ["-"] * len(counts)
             lines.append([place.name, command(place), *counts, place.note])
-        tables.append(f"{title}\n\n{tabulate(lines, heads, tablefmt='simple', disable_numparse=True)}")
+        tables.append(f"{title}\n\n{aligned(lines, heads)}")
     note = (
         "A cell is a point of the experiment: a cell of a table, a value of a curve. It was run if a committed row has "
         "it, in any budget: often with fewer epochs or images than the paper, which the next column does not count. "
@@ -131,7 +143,7 @@ def coverage() -> str:
 
 
 def command(place: Place) -> str:
-    """The command of a place, at the paper's budget; "none" without an experiment."""
+    """Command of a place, at the paper's budget; "none" without an experiment."""
     if place.experiment is None:
         return "none"
     words = [f"--set {key}={_value(value)}" for key, value in place.settings.items()]

@@ -1,4 +1,4 @@
-"""Experiment: what is run to reproduce a figure, as data and functions, and the registry of experiments."""
+"""Experiments: figures and tables to reproduce, as data and functions, and their registry."""
 
 import importlib
 import math
@@ -9,46 +9,72 @@ from typing import Any, NamedTuple
 
 from zoo.layers.arguments import check_known, int_at_least
 from zoo.recipes.experiments.measured_minutes import MINUTES
+from zoo.recipes.reporting.rows import Row
 
-Row = dict[str, Any]
+Settings = dict[str, Any]
 
 
 class Experiment(NamedTuple):
-    """An experiment as data and four functions.
+    """Experiment as data and four functions.
 
     Attributes:
         paper: Where it is published.
         settings: For every budget ("smoke", "standard", "paper") all settings, the same keys in each. A list is swept:
             more of its values can be run into the same folder later; everything else must stay. `repetitions` is the
             number of runs per point.
-        points: From settings to the points of the experiment in order, each a dict of what tells its rows from others'.
-            A point with a text under "taken" is a finished run that is taken over, once and not per repetition.
-        run: From settings, point, seed and what `prepare` gave to the rows of one run.
-        report: Writes what there is to see, a table and a figure, from all rows to a folder.
+        points: From settings to the points of the experiment in order, each a dict that tells its rows from others. A
+            point with a text under "taken" is a finished run; it is taken over once and not once per repetition.
+        run: From settings, point, seed and the result of `prepare` to the rows of one run.
+        report: Writes a table and a figure of all rows to a folder.
         prepare: From settings and data folder to what all runs share; it raises before anything is run.
         choices: Setting -> values allowed (of a list: of its elements).
         variants: Setting -> its value -> settings that go with it unless others are asked for.
-        data: What it reads, in words; "" where the setting `data` says it, or nothing is read.
-        minutes: Budget -> minutes it took, of those that were measured (`zoo.recipes.experiments.measured_minutes`).
+        data: Data in words; "" where the setting `data` names them, or nothing is read.
+        minutes: Budget -> minutes it took, where they were measured (`zoo.recipes.experiments.measured_minutes`).
     """
 
     paper: str
-    settings: dict[str, dict[str, Any]]
-    points: Callable[[dict[str, Any]], list[Row]]
-    run: Callable[[dict[str, Any], Row, int, Any], list[Row]]
+    settings: dict[str, Settings]
+    points: Callable[[Settings], list[Row]]
+    run: Callable[[Settings, Row, int, Any], list[Row]]
     report: Callable[[list[Row], Path], None]
-    prepare: Callable[[dict[str, Any], str | None], Any] = lambda settings, data_dir: None
+    prepare: Callable[[Settings, str | None], Any] = lambda settings, data_dir: None
     choices: Mapping[str, tuple] = MappingProxyType({})
-    variants: Mapping[str, dict[str, dict[str, Any]]] = MappingProxyType({})
+    variants: Mapping[str, dict[str, Settings]] = MappingProxyType({})
     data: str = ""
     minutes: Mapping[str, float] = MappingProxyType({})
+
+
+def budgets(
+    base: Settings, *, smoke: Settings, standard: Settings | None = None, paper: Settings | None = None
+) -> dict[str, Settings]:
+    """Settings of the three budgets: those of `base`, where each budget changes some.
+
+    Raises:
+        ValueError: If a budget changes a setting that `base` does not have.
+    """
+    found = {}
+    for budget, changes in {"smoke": smoke, "standard": standard or {}, "paper": paper or {}}.items():
+        for key in changes:
+            check_known("setting", key, base)
+        found[budget] = {**base, **changes}
+    return found
+
+
+def single_point(settings: Settings) -> list[Row]:
+    """Points of an experiment that sweeps nothing: one, with nothing to tell it from others."""
+    return [{}]
 
 
 _EXPERIMENTS: dict[str, Experiment] = {}
 
 
 def register(name: str, experiment: Experiment) -> None:
-    """Register an experiment; `ValueError` if the name is taken."""
+    """Register an experiment.
+
+    Raises:
+        ValueError: If the name is taken.
+    """
     if name in _EXPERIMENTS:
         raise ValueError(f"An experiment is already registered under this name. Received: name={name!r}")
     _EXPERIMENTS[name] = experiment._replace(minutes={**MINUTES.get(name, {}), **experiment.minutes})
@@ -56,20 +82,28 @@ def register(name: str, experiment: Experiment) -> None:
 
 def names() -> list[str]:
     """Sorted names of the experiments."""
-    # By name, because papers are above: they register what this file runs.
+    # By name: papers are a floor above and register the experiments.
     for module in importlib.import_module("zoo.recipes.papers").EXPERIMENTS:
         importlib.import_module(module)
     return sorted(_EXPERIMENTS)
 
 
 def find(name: str) -> Experiment:
-    """The experiment of that name; `ValueError` with all names if there is none."""
+    """Experiment of that name.
+
+    Raises:
+        ValueError: If there is none; the error has all names.
+    """
     check_known("experiment", name, names())
     return _EXPERIMENTS[name]
 
 
-def resolve(experiment: Experiment, budget: str, given: dict[str, Any]) -> dict[str, Any]:
-    """All settings of a run; `ValueError` that names what is unknown or out of range."""
+def resolve(experiment: Experiment, budget: str, given: Settings) -> Settings:
+    """All settings of a run: those given, and for the others the budget's.
+
+    Raises:
+        ValueError: If a budget or setting is unknown, or a value is out of range.
+    """
     check_known("budget", budget, experiment.settings)
     defaults = experiment.settings[budget]
     for key, value in given.items():

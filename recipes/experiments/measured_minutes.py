@@ -1,6 +1,6 @@
 """Minutes that budgets took where their rows are committed: 2 cores of a Xeon, CPU, TensorFlow.
 
-They are sums of the rows' seconds. Other work ran beside some of them, so a quiet machine takes less.
+They are sums of the rows' seconds. Other work ran beside some runs, so a quiet machine takes less.
 """
 
 MINUTES: dict[str, dict[str, float]] = {

@@ -1,4 +1,4 @@
-"""Reproduce a paper's experiment: a run for every point and repetition, each kept as soon as it is finished."""
+"""Reproduction of a paper's experiment: a run for every point and repetition, each kept as soon as it is finished."""
 
 import gc
 import json
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from zoo.layers.arguments import int_at_least
-from zoo.recipes.experiments.experiment import Row, find, resolve
+from zoo.recipes.experiments.experiment import Row, Settings, find, resolve
 from zoo.recipes.reporting.markdown import write
 from zoo.recipes.reporting.results import append_results, environment, read_results
 from zoo.recipes.reporting.row_versions import version_note
@@ -26,22 +26,22 @@ def reproduce(
     out: str | Path,
     *,
     budget: str = "standard",
-    settings: dict[str, Any] | None = None,
+    settings: Settings | None = None,
     repetitions: int | None = None,
     seed: int = 0,
     data_dir: str | None = None,
 ) -> list[Row]:
-    """Run what is missing of an experiment in the folder `out`, then write its table and figure.
+    """Run the missing runs of an experiment in the folder `out`, then write its table and figure.
 
-    Every finished run is in `out/results.jsonl` at once; the same call goes on where it was stopped, and one with more
-    repetitions, or more values of a swept setting, adds them. Repetition r of seed s is the same in every call. A line
-    under the table says so where rows are of several versions of the packages.
+    Every finished run is written to `out/results.jsonl` at once. The same call continues where it was stopped; a call
+    with more repetitions, or more values of a swept setting, adds them. Repetition r of seed s is the same in every
+    call. A line under the table notes rows of several versions of the packages.
 
     Args:
         name: Name of an experiment.
         out: Folder.
-        budget: "paper" (the paper's settings), "standard" (what two CPU cores can do) or "smoke" (seconds).
-        settings: Other values of the budget's settings, by name.
+        budget: "paper" (the paper's settings), "standard" (feasible on two CPU cores) or "smoke" (seconds).
+        settings: Name -> value, in place of the budget's.
         repetitions: Runs per point; None for the budget's.
         seed: Int in [0, 2**32).
         data_dir: Folder of the TensorFlow datasets.
@@ -80,7 +80,7 @@ def reproduce(
 
 
 def _note_versions(rows: list[Row], path: Path) -> None:
-    """Say under the table, and on the terminal, that its rows are of several versions."""
+    """Note under the table and on the terminal that its rows are of several versions."""
     if note := version_note(rows):
         print(note, flush=True)
         write(path, path.read_text().rstrip("\n"), note)
@@ -93,8 +93,8 @@ def _finished(path: Path) -> list[Row]:
         raise ValueError(f"`out` holds results that are damaged: {str(path)!r}, {error}") from error
 
 
-def _fixed(settings: dict[str, Any]) -> dict[str, Any]:
-    """What may not change in a folder."""
+def _fixed(settings: Settings) -> Settings:
+    """Settings that may not change in a folder."""
     return {key: value for key, value in settings.items() if not isinstance(value, list) and key != "repetitions"}
 
 
@@ -118,7 +118,7 @@ def _run_seed(seed: int, repetition: int) -> int:
 
 
 def _finite(value: Any) -> Any:
-    """A row with None for the numbers of a training that diverged: JSON has no NaN."""
+    """Copy of a row with None for the numbers of a training that diverged, because JSON has no NaN."""
     if isinstance(value, dict):
         return {key: _finite(one) for key, one in value.items()}
     if isinstance(value, list):
@@ -127,7 +127,7 @@ def _finite(value: Any) -> Any:
 
 
 def _describe(point: Row, row: Row) -> str:
-    """Which run, and the first numbers it measured."""
+    """Line of progress: the run, and the first numbers it measured."""
     where = ", ".join(f"{key} {value}" for key, value in point.items() if value is not None and key != "seconds")
     numbers = {key: value for key, value in row.items() if isinstance(value, int | float) and key not in point}
     found = ", ".join(f"{key} {value:.4g}" for key, value in list(numbers.items())[:_SHOWN])
@@ -137,7 +137,7 @@ def _describe(point: Row, row: Row) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Every run is another model: TensorFlow would warn that it compiles its functions again."""
+    """Silence TensorFlow, which warns that it compiles functions again, because every run has another model."""
     log = logging.getLogger("tensorflow")
     level = log.level
     log.setLevel("ERROR")

@@ -1,18 +1,19 @@
-"""A figure as a file that is either whole or as it was, and what its title says."""
+"""Figures as PNG files that are never left half-written, and their titles."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from zoo.files import atomic
+from zoo.recipes.reporting.rows import Rows
 
 _SUBJECTS = ("model", "function", "data")  # settings that choose what is measured or learned
 
 
-def headline(rows: Sequence[dict[str, Any]]) -> str:
-    """The experiment, what its settings choose to be learned, and "smoke" where the numbers mean nothing."""
+def headline(rows: Rows) -> str:
+    """Title of an experiment's rows: its name, what is measured or learned, and "smoke" where numbers mean nothing."""
     settings = rows[0]["settings"]
     chosen = [f"type {settings['type']}"] if "type" in settings else []
     chosen += [Path(settings[key]).name for key in _SUBJECTS if key in settings]
@@ -22,18 +23,21 @@ def headline(rows: Sequence[dict[str, Any]]) -> str:
 
 @contextmanager
 def figure(path: Path, panels: int = 1, title: str = "", rows: int = 1, **options: Any) -> Iterator[list[Any]]:
-    """Axes to draw to; they are written as a PNG when the block ends.
+    """Open axes to draw on, and write them as a PNG when the block ends.
 
-    Axes to which nothing finite was drawn say so.
+    Axes on which nothing finite was drawn say so.
 
     Args:
         path: File to write.
         panels: Number of axes in a row.
-        title: Of the whole figure.
-        rows: Rows of axes, which are given one row after the other.
-        options: Of `matplotlib.pyplot.subplots`.
+        title: Title of the whole figure.
+        rows: Number of rows of axes.
+        options: Further arguments of `matplotlib.pyplot.subplots`.
+
+    Yields:
+        The axes, one row after the other.
     """
-    import matplotlib
+    import matplotlib  # it is slow to import
 
     matplotlib.use("Agg")
     from matplotlib import pyplot

@@ -1,20 +1,19 @@
-"""Tables in Markdown, with what they show in a line above."""
+"""Tables in Markdown, each below its caption."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from zoo.files import atomic
+from zoo.recipes.reporting.text_table import aligned
 
 
 def table(caption: str, lines: Sequence[Sequence], heads: Sequence[str]) -> str:
-    """A table; what is no text yet is shown as it is, but floats with four digits."""
-    from tabulate import tabulate
-
+    """Markdown of a caption and a table. Floats are shown with four digits, other cells as they are."""
     cells = [[f"{cell:.4g}" if isinstance(cell, float) else cell for cell in line] for line in lines]
-    return f"{caption}\n\n{tabulate(cells, list(heads), tablefmt='github', disable_numparse=True)}"
+    return f"{caption}\n\n{aligned(cells, heads, 'github')}"
 
 
 def write(path: Path, *paragraphs: str) -> None:
-    """Write a file that is either whole or as it was."""
+    """Write paragraphs to a file, which is never left half-written."""
     with atomic(path) as part:
         part.write_text("\n\n".join(paragraphs) + "\n")

@@ -1,4 +1,4 @@
-"""Result lines: one JSON object per measured number, with what it takes to measure it again."""
+"""Result lines: one JSON object per measured number, with all that is needed to measure it again."""
 
 import importlib.metadata
 import json
@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from zoo.files import atomic
+from zoo.recipes.reporting.rows import Row
 
 
 def environment() -> dict[str, Any]:
@@ -29,14 +30,14 @@ def command() -> str:
     return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
-def append_results(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Append result lines to a file that is either whole or as it was."""
+def append_results(path: Path, rows: Iterable[Row]) -> None:
+    """Append result lines to a file, which is never left half-written."""
     before = path.read_text() if path.is_file() else ""
     with atomic(path) as part:
         part.write_text(before + "".join(json.dumps(row) + "\n" for row in rows))
 
 
-def read_results(path: str | Path) -> list[dict[str, Any]]:
+def read_results(path: str | Path) -> list[Row]:
     """The result lines of a file."""
     return [json.loads(line) for line in Path(path).read_text().splitlines() if line]
 

@@ -1,15 +1,15 @@
-"""Versions that rows were measured with: a line for the table where they are not all the same."""
+"""Versions of the packages that rows were measured with: a line for the table where they differ."""
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+
+from zoo.recipes.reporting.rows import Rows
 
 
-def version_note(rows: Sequence[dict[str, Any]]) -> str:
-    """One line that names every package whose rows are of several versions, and how many; "" if there is none.
+def version_note(rows: Rows) -> str:
+    """Line that names every package with rows of several versions, and the rows of each; "" if there is none.
 
-    A row has the versions of its measurement under `versions`, and those of its training under `run_versions` where it
-    was taken over from a finished run.
+    A row has the versions of its measurement under `versions`. One that was taken over from a finished run has those of
+    its training under `run_versions`.
     """
     counts: dict[str, Counter[str]] = {}
     for row in rows:

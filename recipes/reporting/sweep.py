@@ -9,13 +9,14 @@ import numpy as np
 
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
+from zoo.recipes.reporting.mean_and_deviation import deviation, with_deviation
+from zoo.recipes.reporting.rows import Rows, group_by
 
-Rows = Sequence[dict[str, Any]]
 Points = dict[str, dict[float | None, list[float]]]  # series -> swept value -> a number per repetition
 
-_MANY = 30  # lines of a table, from which on only the round ones are shown
+_MANY = 30  # a table with more lines shows the round values only
 _ROUND = ("1.000000e", "2.000000e", "5.000000e")
-_INSIDE = 7  # series, from which on the legend stands beside the axes
+_INSIDE = 7  # with more series the legend stands beside the axes
 _MARKERS = "osD^v<>pP*"
 _LINES = ("-", "--", ":", "-.")
 
@@ -30,22 +31,22 @@ def write_report(
     log: str = "",
     panels: str | None = None,
 ) -> None:
-    """Write `table.md` and `figure.png`, one line per series; the arguments are those of `plot_sweep`."""
+    """Write `table.md` and `figure.png`. The arguments are those of `plot_sweep`."""
     tables = [
         (f"## {title}\n\n" if title else "") + sweep_table(part, sweep, measure, series)
         for title, part in _panels(rows, panels).items()
     ]
     write(out / "table.md", *tables)
-    plot_sweep(rows, out / "figure.png", sweep, measure, series, log=log, panels=panels)
+    plot_sweep(rows, out / "figure.png", sweep=sweep, measure=measure, series=series, log=log, panels=panels)
 
 
 def sweep_table(rows: Rows, sweep: str, measure: str, series: Sequence[str] = ("method",)) -> str:
     """Mean and standard deviation over repetitions, a line per swept value and a column per series, in Markdown.
 
     Args:
-        rows: Result lines of one experiment. One whose `sweep` is None holds for every value and has a line of its own.
-        sweep: Key of what is swept. If `measure` holds lists, a name for their positions, counted from 1.
-        measure: Key of a number, or of a list of numbers; None is a training that diverged, counted and not averaged.
+        rows: Result lines of one experiment. A row whose `sweep` is None holds for every value; it has its own line.
+        sweep: Key of the swept value. If `measure` holds lists, a name for their positions, counted from 1.
+        measure: Key of a number or a list of numbers. None, a training that diverged, is counted and not averaged.
         series: Keys that together tell one series from another.
     """
     points = _points(rows, sweep, measure, series)
@@ -60,27 +61,21 @@ def sweep_table(rows: Rows, sweep: str, measure: str, series: Sequence[str] = ("
 def plot_sweep(
     rows: Rows,
     path: Path,
+    *,
     sweep: str,
     measure: str,
     series: Sequence[str] = ("method",),
-    *,
     log: str = "",
     panels: str | None = None,
 ) -> None:
-    """Draw the means and a band of one standard deviation to a PNG; grey and dashed what a constant would have.
+    """Draw the means of every series, with a band of one standard deviation, to a PNG.
 
-    Of a single swept value it is a mark per series, side by side. With two keys of series the second chooses the colour
-    and the first the line. A cross on the upper edge: there trainings diverged, and mean and band are those of the
-    others.
+    A single swept value is drawn as one mark per series, side by side. With two keys of series, the second chooses the
+    colour and the first the line. A grey dashed line is the best constant. A cross on the upper edge marks trainings
+    that diverged; mean and band are those of the others.
 
-    Args:
-        rows: As in `sweep_table`.
-        path: File to write.
-        sweep: As in `sweep_table`.
-        measure: As in `sweep_table`.
-        series: As in `sweep_table`.
-        log: Axes that are logarithmic: "", "x", "y" or "xy".
-        panels: Key of whose values each has axes of its own, or None.
+    See `sweep_table` for `rows`, `sweep`, `measure` and `series`. `log` names the logarithmic axes: "", "x", "y" or
+    "xy". If `panels` is a key, each of its values has its own axes.
     """
     parts = _panels(rows, panels)
     points = {title: _points(part, sweep, measure, series) for title, part in parts.items()}
@@ -98,14 +93,14 @@ def plot_sweep(
             if constants:
                 axes.axhline(float(np.mean(constants)), color="grey", linestyle="--", label="best constant")
             axes.set(title=title, yscale="log" if "y" in log else "linear")
-            _name_x(axes, sweep, swept, series, log)
+            _name_x(axes, swept, sweep=sweep, series=series, log=log)
         repeated = any(len(_finite(numbers)) > 1 for line in lines for numbers in line.values())
         spread = f" ({'band' if len(swept) > 1 else 'bar'}: standard deviation)" if repeated else ""
         all_axes[0].set(ylabel=f"{measure}{spread}")
         _add_legend(all_axes[0], ", ".join(series), beside)
 
 
-def _name_x(axes, sweep: str, swept: set[float | None], series: Sequence[str], log: str) -> None:
+def _name_x(axes, swept: set[float | None], *, sweep: str, series: Sequence[str], log: str) -> None:
     if len(swept) == 1:
         at = "" if None in swept else f" ({sweep} {next(iter(swept)):g})"
         axes.set_xlabel(", ".join(series) + at)
@@ -117,7 +112,7 @@ def _name_x(axes, sweep: str, swept: set[float | None], series: Sequence[str], l
 
 
 def _add_legend(axes, title: str, beside: bool) -> None:
-    """Say what the lines are, unless there is one."""
+    """Add a legend, unless there is only one line."""
     handles, labels = axes.get_legend_handles_labels()
     if labels == ["best constant"]:
         axes.legend()
@@ -128,7 +123,7 @@ def _add_legend(axes, title: str, beside: bool) -> None:
 
 
 def _styles(keys: Sequence[tuple]) -> dict[str, dict[str, Any]]:
-    """Label of a series -> its colour, line and marker. Hollow markers leave to be seen what lies beneath."""
+    """Label of a series -> its colour, line and marker."""
     lasts, firsts = (list(dict.fromkeys(part)) for part in ([key[-1] for key in keys], [key[:-1] for key in keys]))
     styles = {}
     for number, key in enumerate(keys):
@@ -149,8 +144,8 @@ def _label(key: Sequence) -> str:
 def _draw_mark(axes, label: str, line: dict[float | None, list[float]], style: dict[str, Any]) -> None:
     (numbers,) = line.values()
     kept = _finite(numbers)
-    spread = float(np.std(kept, ddof=1)) if len(kept) > 1 else None
-    # One without a number keeps its place on the axis.
+    spread = deviation(kept) if len(kept) > 1 else None
+    # A series without a number keeps its place on the axis.
     mean = float(np.mean(kept)) if kept else math.nan
     axes.errorbar([label], [mean], spread, color=style["color"], marker=style["marker"], markersize=6, capsize=3)
     _cross(axes, [label] if len(kept) < len(numbers) else [], style)
@@ -159,10 +154,11 @@ def _draw_mark(axes, label: str, line: dict[float | None, list[float]], style: d
 def _draw_line(axes, label: str, line: dict[float | None, list[float]], style: dict[str, Any]) -> None:
     always = _finite(line.get(None, []))
     values = sorted(value for value in line if value is not None and _finite(line[value]))
-    kept = [np.array(_finite(line[value])) for value in values]
-    mean = np.array([numbers.mean() for numbers in kept])
-    spread = np.array([numbers.std(ddof=1) if len(numbers) > 1 else 0.0 for numbers in kept])
+    kept = [_finite(line[value]) for value in values]
+    mean = np.array([np.mean(numbers) for numbers in kept])
+    spread = np.array([deviation(numbers) for numbers in kept])
     options = {**style, "marker": style["marker"] if len(values) <= _MANY else None}
+    # Hollow markers do not hide the lines beneath them.
     axes.plot(values, mean, **options, markersize=4.5, markerfacecolor="none", linewidth=1.2, label=label)
     if spread.any():
         axes.fill_between(values, mean - spread, mean + spread, color=style["color"], alpha=0.15, linewidth=0)
@@ -176,17 +172,16 @@ def _draw_line(axes, label: str, line: dict[float | None, list[float]], style: d
 
 
 def _cross(axes, where: list, style: dict[str, Any]) -> None:
-    """Crosses on the upper edge, whatever the scale of the measure."""
+    """Draw crosses on the upper edge, whatever the scale of the measure."""
     edge = {"transform": axes.get_xaxis_transform(), "clip_on": False, "in_layout": False}
     axes.plot(where, [1] * len(where), "x", color=style["color"], **edge)
 
 
 def _panels(rows: Rows, key: str | None) -> dict[str, Rows]:
-    """Title -> rows; without a key all rows, untitled."""
+    """Title -> rows; without a key, all rows under an empty title."""
     if key is None:
         return {"": rows}
-    values = dict.fromkeys(row[key] for row in rows)
-    return {f"{key} {value}": [row for row in rows if row[key] == value] for value in values}
+    return {f"{key} {value}": part for value, part in group_by(rows, key).items()}
 
 
 def _points(rows: Rows, sweep: str, measure: str, series: Sequence[str]) -> Points:
@@ -212,8 +207,7 @@ def _cell(numbers: list[float] | None) -> str:
         return ""
     kept = _finite(numbers)
     lost = f"{len(numbers) - len(kept)} of {len(numbers)} diverged" if len(kept) < len(numbers) else ""
-    spread = f" ± {np.std(kept, ddof=1):.2g}" if len(kept) > 1 else ""
-    return ", ".join(part for part in (f"{np.mean(kept):.4g}{spread}" if kept else "", lost) if part)
+    return ", ".join(part for part in (with_deviation(kept) if kept else "", lost) if part)
 
 
 def _finite(numbers: list[float]) -> list[float]:

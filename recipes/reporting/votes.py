@@ -1,27 +1,23 @@
-"""Tables and plots as pure functions of result lines."""
+"""Accuracy of votes: tables and plots as pure functions of result lines."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from zoo.recipes.reporting.figure import figure
-
-Rows = Sequence[dict[str, Any]]
+from zoo.recipes.reporting.rows import Row, Rows, group_by
+from zoo.recipes.reporting.text_table import aligned
 
 
 def vote_table(rows: Rows, style: str = "simple") -> str:
-    """Accuracy with its Wilson interval, a line per vote and number of flips (`style` as in tabulate)."""
-    from tabulate import tabulate
-
+    """Table of accuracies with their Wilson intervals, a line per vote and number of flips; `style` is tabulate's."""
     lines = [
         (_label(row), f"{100 * row['accuracy']:.2f}", f"{100 * row['low']:.2f} - {100 * row['high']:.2f}", row["n"])
         for row in rows
     ]
-    return tabulate(lines, ["vote", "accuracy %", "95 % interval", "examples"], tablefmt=style, disable_numparse=True)
+    return aligned(lines, ["vote", "accuracy %", "95 % interval", "examples"], style)
 
 
 def coins_sentence(rows: Rows) -> str:
-    """How far the flips differ, of the line with the most flips; empty where no line has more than one."""
+    """Sentence on how far flips differ, from the row with most flips; "" where no row has more than one."""
     several = [row for row in rows if row["samples"] > 1 and "disagreement" in row]
     if not several:
         return ""
@@ -35,15 +31,15 @@ def coins_sentence(rows: Rows) -> str:
 
 
 def report(rows: Rows) -> str:
-    """The table of votes and, under it, how far the flips differ."""
+    """Table of votes and, under it, the sentence on how far flips differ."""
     return "\n\n".join(part for part in (vote_table(rows), coins_sentence(rows)) if part)
 
 
 def plot_accuracy(rows: Rows, path: str | Path, title: str = "") -> None:
     """Draw accuracy against the number of flips with its Wilson band, one line per vote, to a PNG."""
     with figure(Path(path), title=title, figsize=(6, 4)) as (axes,):
-        for vote in dict.fromkeys(row["vote"] for row in rows):
-            line = sorted((row for row in rows if row["vote"] == vote), key=lambda row: row["samples"])
+        for vote, some in group_by(rows, "vote").items():
+            line = sorted(some, key=lambda row: row["samples"])
             accuracy = [100 * row["accuracy"] for row in line]
             if vote == "expected":
                 axes.axhline(accuracy[0], color="grey", linestyle="--", label="coins off")
@@ -56,7 +52,7 @@ def plot_accuracy(rows: Rows, path: str | Path, title: str = "") -> None:
         axes.legend(loc="lower right")
 
 
-def _label(row: dict[str, Any]) -> str:
+def _label(row: Row) -> str:
     if row["vote"] in ("expected", "none"):
         return "coins off" if row["vote"] == "expected" else "no vote"
     if row["samples"] == 1:

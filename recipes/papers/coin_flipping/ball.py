@@ -1,6 +1,6 @@
-"""Experiments on the ball classifiers: the law of one flip (Fig. 1), and what majorities of flips are worth.
+"""Experiments on the ball classifiers: the law of one flip (Fig. 1), and the errors of majorities of flips.
 
-Nothing is trained. "drawn" is what the models do, "exact" the closed form of `zoo.theory`, "bound" Hoeffding's.
+Nothing is trained. "drawn" is measured on the models, "exact" is the closed form of `zoo.theory`, "bound" Hoeffding's.
 """
 
 import itertools
@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 import zoo
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.coin_flipping import TITLE
 from zoo.recipes.reporting.sweep import write_report
 
-_PAPER = "Coin-Flipping Neural Networks"
 _MODELS = {"ball_cfnn": zoo.theory.ball_probability, "tangent_cfnn": zoo.theory.tangent_probability}
-_COMMON: dict[str, Any] = {"model": "ball_cfnn", "dim": 10, "radius": 1.0, "repetitions": 1}
+_COMMON: Settings = {"model": "ball_cfnn", "dim": 10, "radius": 1.0, "repetitions": 1}
 _LAW = {
     **_COMMON,
     "alphas": [0.6, 0.75, 0.9],
@@ -25,41 +25,45 @@ _LAW = {
 _MAJORITY = {**_COMMON, "alpha": 0.75, "norms": [0.5, 0.9, 1.1, 1.5], "samples": [1, 11, 101, 1001], "points": 2000}
 
 
-def _probability(s: dict[str, Any], norm: float, alpha: float) -> float:
-    """That a flip calls a point of that norm outside."""
-    more = {"dim": s["dim"]} if s["model"] == "tangent_cfnn" else {}
-    return float(_MODELS[s["model"]](norm, s["radius"], alpha, **more))
+def _probability(settings: Settings, norm: float, alpha: float) -> float:
+    """Probability that one flip calls a point of that norm outside."""
+    more = {"dim": settings["dim"]} if settings["model"] == "tangent_cfnn" else {}
+    return float(_MODELS[settings["model"]](norm, settings["radius"], alpha, **more))
 
 
-def _model(s: dict[str, Any], alpha: float, seed: int):
-    return zoo.build(s["model"], dim=s["dim"], radius=s["radius"], alpha=alpha, samples=1, seed=seed)
+def _model(settings: Settings, alpha: float, seed: int):
+    sizes = {key: settings[key] for key in ("dim", "radius")}
+    return zoo.build(settings["model"], **sizes, alpha=alpha, samples=1, seed=seed)
 
 
-def _points_of(s: dict[str, Any], norm: float, count: int, seed: int) -> np.ndarray:
-    """Points of that norm, in random directions."""
-    x = np.random.default_rng(seed).normal(size=(count, s["dim"]))
+def _points_of(settings: Settings, norm: float, count: int, seed: int) -> np.ndarray:
+    """Points of that norm in random directions, `(count, dim)` float32."""
+    x = np.random.default_rng(seed).normal(size=(count, settings["dim"]))
     return (x / np.linalg.norm(x, axis=1, keepdims=True) * norm).astype("float32")
 
 
-def _law(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+def _law(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:
     """Share of flips that call a point outside."""
     norm, alpha = point["norm"], point["alpha"]
-    drawn = zoo.flips(_model(s, alpha, seed), _points_of(s, norm, 1, seed), s["flips"], chunk=5000).mean()
-    exact = _probability(s, norm, alpha)
-    return [{"method": "drawn", "outside": float(drawn)}, {"method": "exact", "outside": exact}]
+    model, x = _model(settings, alpha, seed), _points_of(settings, norm, 1, seed)
+    drawn = float(zoo.flips(model, x, settings["flips"], chunk=5000).mean())
+    exact = _probability(settings, norm, alpha)
+    return [{"method": "drawn", "outside": drawn}, {"method": "exact", "outside": exact}]
 
 
-def _majority(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+def _majority(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:
     """Share of equally distant points that the majority of their flips gets wrong."""
     norm, n = point["norm"], point["samples"]
-    if norm == s["radius"]:
-        raise ValueError(f"`norms` must not have the radius, where no answer is right. Received: norms={s['norms']!r}")
-    outside = norm > s["radius"]
-    x, y = _points_of(s, norm, s["points"], seed), np.full(s["points"], int(outside))
-    # The tangents' directions are shared by a batch: points of one batch are not independent of each other.
-    batch = s["points"] if s["model"] == "ball_cfnn" else 1
-    drawn = zoo.random_accuracy(_model(s, s["alpha"], seed), x, y, n, batch_size=batch)
-    probability = _probability(s, norm, s["alpha"])
+    if norm == settings["radius"]:
+        raise ValueError(
+            f"`norms` must not have the radius, where no answer is right. Received: norms={settings['norms']!r}"
+        )
+    outside = norm > settings["radius"]
+    x, y = _points_of(settings, norm, settings["points"], seed), np.full(settings["points"], int(outside))
+    # A batch shares the directions of the tangents, so its points are not independent of each other.
+    batch = settings["points"] if settings["model"] == "ball_cfnn" else 1
+    drawn = zoo.random_accuracy(_model(settings, settings["alpha"], seed), x, y, n, batch_size=batch)
+    probability = _probability(settings, norm, settings["alpha"])
     right = probability if outside else 1 - probability
     exact, bound = 1 - zoo.theory.majority_accuracy(right, n), zoo.theory.hoeffding_error(right, n)
     return [
@@ -69,32 +73,42 @@ def _majority(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[
     ]
 
 
-def _add(name: str, section: str, settings: dict, smoke: dict, swept: tuple[str, str], **functions: Any) -> None:
-    """An experiment over all pairs of two settings, `swept` without their s."""
+def _add(
+    name: str, section: str, *, settings: Settings, smoke: Settings, swept: tuple[str, str], **functions: Any
+) -> None:
+    """Register an experiment over all pairs of two settings, which `swept` names without their s."""
 
-    def points(s: dict[str, Any]) -> list[Row]:
-        lists = [s[key if key in s else key + "s"] for key in swept]
+    def points(settings: Settings) -> list[Row]:
+        lists = [settings[key if key in settings else key + "s"] for key in swept]
         return [dict(zip(swept, pair, strict=True)) for pair in itertools.product(*lists)]
 
-    budgets = {"smoke": {**settings, **smoke}, "standard": settings, "paper": settings}
-    register(name, Experiment(f"{_PAPER}, {section}", budgets, points, choices={"model": tuple(_MODELS)}, **functions))
+    register(
+        name,
+        Experiment(
+            f"{TITLE}, {section}",
+            budgets(settings, smoke=smoke),
+            points,
+            choices={"model": tuple(_MODELS)},
+            **functions,
+        ),
+    )
 
 
 _add(
     "ball",
     "section 3, Fig. 1",
-    _LAW,
-    {"alphas": [0.75], "norms": [0.5, 1.5], "flips": 200},
-    ("alpha", "norm"),
+    settings=_LAW,
+    smoke={"alphas": [0.75], "norms": [0.5, 1.5], "flips": 200},
+    swept=("alpha", "norm"),
     run=_law,
     report=partial(write_report, sweep="norm", measure="outside", series=("method", "alpha")),
 )
 _add(
     "ball-majority",
     "sections 2.1 and 3, appendix B",
-    _MAJORITY,
-    {"norms": [1.5], "samples": [1, 11], "points": 50},
-    ("norm", "samples"),
+    settings=_MAJORITY,
+    smoke={"norms": [1.5], "samples": [1, 11], "points": 50},
+    swept=("norm", "samples"),
     run=_majority,
     report=partial(write_report, sweep="samples", measure="error", series=("method", "norm"), log="x"),
 )

@@ -1,7 +1,7 @@
 """The trained coin-flipping models that an experiment measures, with their data: the settings `models` and `data`."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -10,29 +10,33 @@ import zoo
 from zoo.amplification.halves import has_coins
 from zoo.data.datasets import Dataset, load
 from zoo.data.split import Split
-from zoo.recipes.experiments.experiment import Row
+from zoo.recipes.experiments.experiment import Row, Settings
 from zoo.recipes.training.finished_run import trained_model, trained_options
 
 SPLITS = ("train", "val", "test")
-# Defaults are the shipped weights; "" as data is what a model was trained on, 0 as examples is all.
-SETTINGS: dict[str, Any] = {"models": ["resnet20_cfnn:digits"], "data": "", "examples": 0, "repetitions": 1}
+# By default shipped weights are measured. Empty `data` is what a model was trained on, 0 `examples` is all.
+SETTINGS: Settings = {"models": ["resnet20_cfnn:digits"], "data": "", "examples": 0, "repetitions": 1}
 
 
 class Loaded(NamedTuple):
-    """A trained model and what it is measured on."""
+    """Trained model, its data, and the name of the data."""
 
     model: keras.Model
     data: Dataset
     name: str
 
 
-def points(settings: dict[str, Any]) -> list[Row]:
-    """One point per model and split."""
+def points(settings: Settings) -> list[Row]:
+    """Points, one per model and split."""
     return [{"model": model, "split": split} for model in settings["models"] for split in settings["splits"]]
 
 
-def prepare(settings: dict[str, Any], data_dir: str | None) -> dict[str, Loaded]:
-    """Model -> what is measured; `ValueError` naming the setting if one is not there or does not fit the data."""
+def prepare(settings: Settings, data_dir: str | None) -> dict[str, Loaded]:
+    """Load the models and their data, by the models' names.
+
+    Raises:
+        ValueError: If a model is not there or does not fit the data.
+    """
     loaded: dict[str, Loaded] = {}
     for name in settings["models"]:
         data_name = settings["data"] or trained_options("models", name)[1]
@@ -47,8 +51,12 @@ def prepare(settings: dict[str, Any], data_dir: str | None) -> dict[str, Loaded]
     return loaded
 
 
-def only_with_coins(settings: dict[str, Any], data_dir: str | None) -> dict[str, Loaded]:
-    """As `prepare`; `ValueError` if a model has no coins."""
+def only_with_coins(settings: Settings, data_dir: str | None) -> dict[str, Loaded]:
+    """Load the models and their data as `prepare` does.
+
+    Raises:
+        ValueError: As in `prepare`, or if a model has no coins.
+    """
     loaded = prepare(settings, data_dir)
     for name, one in loaded.items():
         if not has_coins(one.model):
@@ -57,7 +65,11 @@ def only_with_coins(settings: dict[str, Any], data_dir: str | None) -> dict[str,
 
 
 def examples(one: Loaded, split: str, count: int) -> Split:
-    """The first examples of a split, all for a count of 0; `ValueError` if there are none."""
+    """First examples of a split, or all of them if `count` is 0, with labels `(n,)`.
+
+    Raises:
+        ValueError: If there are none.
+    """
     whole = getattr(one.data, split)
     count = count or len(whole.x)
     if not len(whole.x):
@@ -66,12 +78,12 @@ def examples(one: Loaded, split: str, count: int) -> Split:
 
 
 def reseeded(one: Loaded, name: str, seed: int) -> keras.Model:
-    """The model with coins of that seed."""
+    """Model with coins of that seed; the model itself if it has none."""
     return trained_model("models", name, seed).model if has_coins(one.model) else one.model
 
 
 def drawn_classes(model: keras.Model, split: Split, samples: int) -> np.ndarray:
-    """Classes `(examples, samples)` of every flip; `(examples, 1)` of a model without coins."""
+    """Classes of every flip, `(examples, samples)`; `(examples, 1)` if the model has no coins."""
     if has_coins(model):
         return zoo.flips(model, split.x, samples)
     return model.predict(split.x, verbose=0).argmax(-1)[:, None]

@@ -1,14 +1,15 @@
-"""The plane of data complexity and random complexity (section 4.1, Fig. 3) with models of the zoo on it."""
+"""Plane of data complexity and random complexity (section 4.1, Fig. 3) with models of the zoo on it."""
 
 from pathlib import Path
-from typing import Any
 
 import zoo
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.coin_flipping import TITLE
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
+from zoo.recipes.reporting.rows import group_by
 
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: Settings = {
     "models": [
         "ball_cfnn",
         "tangent_cfnn",
@@ -25,26 +26,30 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
-def _points(s: dict[str, Any]) -> list[Row]:
-    """Every model, at every dimension if it has one."""
-    sized = {name: "dim" in zoo.registry.find(name).options for name in s["models"]}
-    return [{"model": name, "dim": dim} for name in s["models"] for dim in (s["dims"] if sized[name] else [None])]
+def _points(settings: Settings) -> list[Row]:
+    """Points: every model, at every dimension if it has one."""
+    sized = {name: "dim" in zoo.registry.find(name).options for name in settings["models"]}
+    return [
+        {"model": name, "dim": dim}
+        for name in settings["models"]
+        for dim in (settings["dims"] if sized[name] else [None])
+    ]
 
 
-def _count(settings: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
-    """Neurons behind the data and behind the coins, of the model as it is built by default."""
+def _count(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:
+    """Numbers of neurons behind the data and behind the coins, of a model as it is built by default."""
     options = {} if point["dim"] is None else {"dim": point["dim"]}
     found = zoo.complexity(zoo.build(point["model"], seed=seed, **options))
     return [{"data_complexity": found.data, "random_complexity": found.random}]
 
 
 def _report(rows: list[Row], out: Path) -> None:
-    """The counts as a table, and the plane: a line through the dimensions of a model."""
+    """Write the counts as a table, and draw the plane with a line through the dimensions of each model."""
     lines = [(row["model"], row["dim"] or "", row["data_complexity"], row["random_complexity"]) for row in rows]
     write(out / "table.md", table("Neurons", lines, ["model", "dim", "data", "random"]))
     with figure(out / "figure.png", title=headline(rows), figsize=(7, 5)) as (axes,):
-        for name in dict.fromkeys(row["model"] for row in rows):
-            points = [(row["data_complexity"], row["random_complexity"]) for row in rows if row["model"] == name]
+        for name, some in group_by(rows, "model").items():
+            points = [(row["data_complexity"], row["random_complexity"]) for row in some]
             axes.plot(*zip(*points, strict=True), marker="o", label=name)
         axes.set(xscale="symlog", yscale="symlog", xlim=(0, None), ylim=(-0.1, None))
         axes.set(xlabel="data complexity (neurons)", ylabel="random complexity (neurons)")
@@ -54,11 +59,11 @@ def _report(rows: list[Row], out: Path) -> None:
 register(
     "complexity",
     Experiment(
-        "Coin-Flipping Neural Networks, section 4.1, Fig. 3",
-        {"smoke": {**_SETTINGS, "models": ["ball_cfnn", "cone_cfnn"]}, "standard": _SETTINGS, "paper": _SETTINGS},
-        _points,
-        _count,
-        _report,
+        f"{TITLE}, section 4.1, Fig. 3",
+        budgets(_SETTINGS, smoke={"models": ["ball_cfnn", "cone_cfnn"]}),
+        points=_points,
+        run=_count,
+        report=_report,
         choices={"models": tuple(zoo.list_models())},
     ),
 )

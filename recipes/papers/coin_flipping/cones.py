@@ -1,24 +1,24 @@
-"""Maps of what the cone classifier decides in the plane (section 4, in the manner of Fig. 2), over the flips that vote.
+"""Maps of the cone classifier's decisions in the plane, by the number of flips that vote (section 4, after Fig. 2).
 
 Nothing is trained. f' is |x|_1 - 1, with the unit ball of the L1 norm inside, or for "waves" x_2 - sin(2 x_1) / 2; both
 have slope 1 in that norm.
 """
 
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 import zoo
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.coin_flipping import TITLE
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.sweep import write_report
 
 _SIDE = 2.0  # of the square [-side, side]^2
 _COLORS = "coolwarm"
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: Settings = {
     "function": "ball",
     "samples": [1, 11, 101, 1001, 10_001],
     "resolution": 41,
@@ -36,28 +36,28 @@ def _function(name: str) -> keras.layers.Layer:
     return keras.Model(x, x[:, 1:] - 0.5 * ops.sin(2 * x[:, :1]))
 
 
-def _grid(s: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+def _grid(settings: Settings) -> tuple[np.ndarray, np.ndarray]:
     """Points of the map `(resolution ** 2, 2)`, row by row, and f' there."""
-    axis = np.linspace(-_SIDE, _SIDE, s["resolution"])
+    axis = np.linspace(-_SIDE, _SIDE, settings["resolution"])
     x = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2).astype("float32")
-    return x, ops.convert_to_numpy(_function(s["function"])(x))[:, 0]
+    return x, ops.convert_to_numpy(_function(settings["function"])(x))[:, 0]
 
 
-def _map(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
-    """Classes of a grid of points, a row of the map a text of 0 and 1, and the share of them that is right."""
-    x, height = _grid(s)
-    options = {key: s[key] for key in ("zeta", "spread", "lipschitz")}
-    model = zoo.build("cone_cfnn", dim=2, function=_function(s["function"]), **options, samples=1, seed=seed)
+def _map(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:
+    """Map of the classes of a grid of points, each row a text of 0 and 1, and the share of classes that are wrong."""
+    x, height = _grid(settings)
+    options = {key: settings[key] for key in ("zeta", "spread", "lipschitz")}
+    model = zoo.build("cone_cfnn", dim=2, function=_function(settings["function"]), **options, samples=1, seed=seed)
     amplified = zoo.amplify(model, point["samples"], chunk=100)
     found = amplified.predict(x, batch_size=256, verbose=0).argmax(axis=1)
     decided = np.abs(height) > 1e-6  # on the surface no answer is right
     error = float(np.mean((found != (height > 0))[decided]))
-    side = s["resolution"]
+    side = settings["resolution"]
     return [{"error": error, "map": ["".join(map(str, row)) for row in found.reshape(side, side)]}]
 
 
 def _report(rows: list[Row], out: Path) -> None:
-    """The errors as a table and a figure, the maps as another figure."""
+    """Write the errors as a table and a figure, and the maps as another figure."""
     write_report(rows, out, sweep="samples", measure="error", series=("recipe",), log="x")
     first = sorted((row for row in rows if row["repetition"] == 0), key=lambda row: row["samples"])
     settings = first[0]["settings"]
@@ -75,8 +75,8 @@ def _report(rows: list[Row], out: Path) -> None:
 
 
 def _map_key() -> list:
-    """What the colours and the line of a map are."""
-    from matplotlib import colormaps, lines, patches  # matplotlib is slow to import
+    """Handles of a legend for the colours and the line of a map."""
+    from matplotlib import colormaps, lines, patches  # it is slow to import
 
     classes = [patches.Patch(color=colormaps[_COLORS](float(c)), label=f"class {c}") for c in (0, 1)]
     return [*classes, lines.Line2D([], [], color="black", label="f' = 0")]
@@ -85,11 +85,11 @@ def _map_key() -> list:
 register(
     "cones",
     Experiment(
-        "Coin-Flipping Neural Networks, section 4, Theorems 4.1, C.2 and C.3",
-        {"smoke": {**_SETTINGS, "samples": [1, 11], "resolution": 5}, "standard": _SETTINGS, "paper": _SETTINGS},
-        lambda s: [{"samples": n} for n in s["samples"]],
-        _map,
-        _report,
+        f"{TITLE}, section 4, Theorems 4.1, C.2 and C.3",
+        budgets(_SETTINGS, smoke={"samples": [1, 11], "resolution": 5}),
+        points=lambda settings: [{"samples": n} for n in settings["samples"]],
+        run=_map,
+        report=_report,
         choices={"function": ("ball", "waves"), "zeta": ("normal", "uniform")},
     ),
 )

@@ -1,15 +1,13 @@
-"""Table and figure of the dropout CFNN's Table 3: ours beside the paper's, as pure functions of rows."""
+"""Report on Table 3 of dropout CFNNs: our numbers beside the paper's, as pure functions of rows."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from zoo.recipes.reporting.figure import figure
 from zoo.recipes.reporting.markdown import table, write
-
-Rows = Sequence[dict[str, Any]]
+from zoo.recipes.reporting.mean_and_deviation import with_deviation
+from zoo.recipes.reporting.rows import Row, Rows, group_by
 
 # Coin-Flipping Neural Networks, Table 3: (training, test) -> mean and standard deviation of random accuracy in %.
 PAPER = {
@@ -39,7 +37,7 @@ def write_report(rows: Rows, out: Path) -> None:
 
 
 def accuracy_table(rows: Rows) -> str:
-    """One line per training and test: mean and deviation over runs, interval over images, and the paper's, if any."""
+    """Table with a line per training and test: our accuracy with its interval, and the paper's number, if any."""
     settings = rows[0]["settings"]
     data, paper = settings["data"], PAPER.get(settings["data"], {})
     lines = []
@@ -48,7 +46,7 @@ def accuracy_table(rows: Rows) -> str:
         low, high = (100 * np.mean([row[end] for row in cell]) for end in ("low", "high"))
         correct, n = "+".join(str(row["correct"]) for row in cell), cell[0]["n"]
         line = [training, test, _text(_values(cell, "samples")), _text(_values(cell, "epochs")), len(cell)]
-        line += [_mean(found), f"{low:.2f} - {high:.2f}", f"{correct} of {n}"]
+        line += [with_deviation(found, ".2f", ".2f"), f"{low:.2f} - {high:.2f}", f"{correct} of {n}"]
         if paper:
             wanted, deviation = paper[training, test]
             line += [f"{wanted:.2f} ± {deviation:.2f}", f"{np.mean(found) - wanted:+.2f}"]
@@ -64,7 +62,7 @@ def accuracy_table(rows: Rows) -> str:
 
 
 def plot_accuracy(rows: Rows, path: Path) -> None:
-    """Draw accuracy by test, a colour per training and a point per run; crosses are the paper's."""
+    """Draw accuracy by test, a colour per training and a point per run; crosses are the paper's numbers."""
     settings = rows[0]["settings"]
     paper = PAPER.get(settings["data"], {})
     tests = ["standard", "mean", "majority"]
@@ -90,12 +88,10 @@ def plot_accuracy(rows: Rows, path: Path) -> None:
         axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
 
 
-def _cells(rows: Rows) -> dict[tuple[str, str], list[dict[str, Any]]]:
+def _cells(rows: Rows) -> dict[tuple[str, str], list[Row]]:
     """(training, test) -> its rows, one per run, in the paper's order."""
-    cells: dict[tuple[str, str], list] = {key: [] for key in PAPER["cifar10"]}
-    for row in rows:
-        cells[row["training"], row["test"]].append(row)
-    return {key: cell for key, cell in cells.items() if cell}
+    cells = group_by(rows, "training", "test")
+    return {key: cells[key] for key in PAPER["cifar10"] if key in cells}
 
 
 def _values(cell: Rows, key: str) -> list:
@@ -104,8 +100,3 @@ def _values(cell: Rows, key: str) -> list:
 
 def _text(values: list) -> str:
     return ", ".join("not known" if value is None else str(value) for value in values)
-
-
-def _mean(numbers: list[float]) -> str:
-    spread = f" ± {np.std(numbers, ddof=1):.2f}" if len(numbers) > 1 else ""
-    return f"{np.mean(numbers):.2f}{spread}"

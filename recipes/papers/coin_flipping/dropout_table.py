@@ -1,11 +1,11 @@
 """Dropout CFNNs, Table 3: trained by one flip or by the majority, tested without coins, by the mean or the majority."""
 
 from pathlib import Path
-from typing import Any
 
 import zoo
 from zoo.data.datasets import load
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.coin_flipping import TITLE
 from zoo.recipes.papers.coin_flipping.dropout_report import write_report
 from zoo.recipes.training import recipe as registered
 from zoo.recipes.training.evaluate import evaluate
@@ -16,7 +16,7 @@ _TRAININGS = ("standard", "majority")
 _VOTES = {"expected": "standard", "mean": "mean", "majority": "majority"}  # vote -> the table's name of the test
 _MODELS = ("resnet20_cfnn", "resnet20_dropout")  # the second is the first trained by one flip
 _RECIPES = {"mnist": "digits"}  # data without a recipe of their own -> whose recipe it is
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: Settings = {
     "data": "cifar10",
     "depth": 20,
     "trainings": list(_TRAININGS),
@@ -30,8 +30,8 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
-def _points(settings: dict[str, Any]) -> list[Row]:
-    """One point per training, or one per run that is taken over in its place."""
+def _points(settings: Settings) -> list[Row]:
+    """Points: one per training, or one per finished run that is taken over in its place."""
     return [
         {"training": training, "taken": run}
         for training in settings["trainings"]
@@ -39,8 +39,8 @@ def _points(settings: dict[str, Any]) -> list[Row]:
     ]
 
 
-def _check(settings: dict[str, Any], data_dir: str | None) -> str | None:
-    """Refuse runs to take over that are not of this table, before anything is trained."""
+def _check(settings: Settings, data_dir: str | None) -> str | None:
+    """Refuse finished runs that do not belong to this table, before anything is trained."""
     zoo.build("resnet20_cfnn", depth=settings["depth"])
     for point in _points(settings):
         if point["taken"]:
@@ -48,7 +48,7 @@ def _check(settings: dict[str, Any], data_dir: str | None) -> str | None:
     return data_dir
 
 
-def _check_taken(settings: dict[str, Any], training: str, taken: str) -> None:
+def _check_taken(settings: Settings, training: str, taken: str) -> None:
     key = f"{training}_runs"
     name, data, options = trained_options(key, taken)
     if name not in _MODELS:
@@ -62,18 +62,18 @@ def _check_taken(settings: dict[str, Any], training: str, taken: str) -> None:
             raise ValueError(f"`{key}` must be runs with {what}={settings[what]!r}. Received: {taken!r}, {value!r}")
 
 
-def _run(settings: dict[str, Any], point: Row, seed: int, data_dir: str | None) -> list[Row]:
+def _run(settings: Settings, point: Row, seed: int, data_dir: str | None) -> list[Row]:
     """Accuracy of one training under the three tests."""
     if point["taken"]:
-        rows, more = _taken_rows(settings, f"{point['training']}_runs", point["taken"], seed, data_dir)
+        rows, more = _taken_rows(settings, point, seed, data_dir)
     else:
         rows, more = _train(settings, point["training"], seed, data_dir), {"epochs": settings["epochs"]}
     found = {_VOTES[row["vote"]]: row for row in rows}
     return [{"test": test, **_accuracy(found[test]), **more} for test in _VOTES.values()]
 
 
-def _train(settings: dict[str, Any], training: str, seed: int, data_dir: str | None) -> list[Row]:
-    """Result lines of a training in a folder of its own, where it also goes on after a stop."""
+def _train(settings: Settings, training: str, seed: int, data_dir: str | None) -> list[Row]:
+    """Train in a folder of its own, where it also continues after a stop, and return the result lines."""
     folder = Path(settings["runs"]) / f"{settings['data']}-depth{settings['depth']}-seed{seed}" / training
     chosen = {
         "data": settings["data"],
@@ -87,8 +87,9 @@ def _train(settings: dict[str, Any], training: str, seed: int, data_dir: str | N
     return train(recipe, folder, data_dir=data_dir, resume=True)
 
 
-def _taken_rows(settings: dict[str, Any], key: str, name: str, seed: int, data_dir: str | None) -> tuple[list, Row]:
-    """Result lines of a run from elsewhere: its own where it was tested by as many flips, otherwise new ones."""
+def _taken_rows(settings: Settings, point: Row, seed: int, data_dir: str | None) -> tuple[list, Row]:
+    """Result lines of a finished run: its own if it was tested with as many flips, otherwise new ones."""
+    key, name = f"{point['training']}_runs", point["taken"]
     more: Row = {"epochs": None}
     if not is_published(name):
         run = finished_run(key, name)
@@ -111,16 +112,16 @@ _SMALL = {"data": "digits", "depth": 8}
 register(
     "cfnn-table3",
     Experiment(
-        "Coin-Flipping Neural Networks, section 5.2, Table 3",
-        {
-            "smoke": {**_SETTINGS, **_SMALL, "epochs": 1, "train_flips": 3, "flips": 5, "repetitions": 1},
-            "standard": {**_SETTINGS, **_SMALL, "epochs": 30},
-            "paper": _SETTINGS,
-        },
-        _points,
-        _run,
-        write_report,
-        _check,
+        f"{TITLE}, section 5.2, Table 3",
+        budgets(
+            _SETTINGS,
+            smoke={**_SMALL, "epochs": 1, "train_flips": 3, "flips": 5, "repetitions": 1},
+            standard={**_SMALL, "epochs": 30},
+        ),
+        points=_points,
+        run=_run,
+        report=write_report,
+        prepare=_check,
         choices={"trainings": _TRAININGS, "data": ("cifar10", "cifar100", "digits", "mnist")},
         variants={"data": {"cifar100": {"train_flips": 125}}},
     ),

@@ -1,4 +1,4 @@
-"""Statistics of flips: how sure a coin-flipping model is, and what its vote is worth at other numbers of flips."""
+"""Statistics of flips: margins of a coin-flipping model, and its accuracy at other numbers of flips."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,14 +16,22 @@ class AccuracyByFlips(NamedTuple):
 
 
 def vote_shares(flips: np.ndarray, classes: int) -> np.ndarray:
-    """Share of the flips `(examples, samples)` that each class has, `(examples, classes)`."""
+    """Share of the flips `(examples, samples)` that are for each class, `(examples, classes)`."""
     return np.stack([(flips == one).mean(axis=1) for one in range(classes)], axis=1)
 
 
 def margins(flips: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
-    """Share of the true class less the largest share of another one, of every example, in [-1, 1].
+    """Margin of every example: the true class's share of the flips less the largest share of another class.
 
-    It is above 0 where the majority is right, and 1 where every flip is.
+    It is in [-1, 1], above 0 where the majority is right, and 1 where every flip is right.
+
+    Args:
+        flips: Classes `(examples, samples)`.
+        labels: Integer labels `(examples,)`.
+        classes: Number of classes.
+
+    Returns:
+        Margins `(examples,)`.
 
     Reference: Coin-Flipping Neural Networks, appendix D, the empirical delta.
     """
@@ -39,8 +47,8 @@ def accuracy_by_flips(
 ) -> AccuracyByFlips:
     """Accuracy of the majority of n flips for several n, from one set of flips.
 
-    The flips are shuffled, alike for all examples, and cut into groups of n: the accuracies of the groups are
-    independent, and their variance is averaged over the shuffles. A tie counts as the true class's share of it.
+    The flips are shuffled, in the same order for all examples, and cut into groups of n. The accuracies of the groups
+    are independent; their variance is averaged over the shuffles. A tie counts as the true class's share of it.
 
     Args:
         flips: Classes `(examples, samples)`.

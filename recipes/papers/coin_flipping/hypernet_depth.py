@@ -1,17 +1,17 @@
-"""The hypernetwork CFNN against its baseline and ablations over the depth of N_e: Tables 1, 2 and 4."""
+"""Hypernetwork CFNN against its baseline and ablations over the depth of N_e: Tables 1, 2 and 4."""
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.coin_flipping import TITLE
 from zoo.recipes.reporting.sweep import write_report
 from zoo.recipes.training import recipe as registered
 from zoo.recipes.training.train import train
 
 _METHODS = ("cfnn", "deterministic", "frozen")
 _MODELS = {"cfnn": "hypernet_cfnn", "deterministic": "hypernet_deterministic", "frozen": "hypernet_deterministic"}
-_PAPER: dict[str, Any] = {
+_SETTINGS: Settings = {
     "data": "cifar10",
     "depths": [2, 6, 10, 14, 20],
     "methods": list(_METHODS),
@@ -23,28 +23,29 @@ _PAPER: dict[str, Any] = {
 }
 
 
-def _points(s: dict[str, Any]) -> list[Row]:
-    return [{"depth": depth, "method": method} for depth in s["depths"] for method in s["methods"]]
+def _points(settings: Settings) -> list[Row]:
+    return [{"depth": depth, "method": method} for depth in settings["depths"] for method in settings["methods"]]
 
 
-def _run(s: dict[str, Any], point: Row, seed: int, data_dir: str | None) -> list[Row]:
-    """Accuracy of one training; of the CFNN also that of its mean weights ("average weight" in Table 4)."""
-    results = {row["vote"]: row for row in _train(s, point["depth"], point["method"], seed, data_dir)}
+def _run(settings: Settings, point: Row, seed: int, data_dir: str | None) -> list[Row]:
+    """Accuracy of one training; for the CFNN also that of its mean weights ("average weight" in Table 4)."""
+    results = {row["vote"]: row for row in _train(settings, point, seed, data_dir)}
     if point["method"] != "cfnn":
         return [_accuracy(results["none"])]
     return [_accuracy(results["majority"]), {"method": "average weight", **_accuracy(results["expected"])}]
 
 
-def _train(s: dict[str, Any], depth: int, method: str, seed: int, data_dir: str | None) -> list[Row]:
-    """Result lines of a training in a folder of its own, where it also goes on after a stop."""
-    folder = Path(s["runs"]) / f"{s['data']}-depth{depth}-seed{seed}"
-    settings = {"depth": depth, "epochs": s["epochs"], "warmup_epochs": s["warmup_epochs"], "seed": seed}
+def _train(settings: Settings, point: Row, seed: int, data_dir: str | None) -> list[Row]:
+    """Train in a folder of its own, where it also continues after a stop, and return the result lines."""
+    depth, method = point["depth"], point["method"]
+    folder = Path(settings["runs"]) / f"{settings['data']}-depth{depth}-seed{seed}"
+    changes = {"depth": depth, "seed": seed, **{key: settings[key] for key in ("epochs", "warmup_epochs")}}
     if method == "cfnn":
-        settings["samples"] = [s["flips"]]
+        changes["samples"] = [settings["flips"]]
     if method == "frozen":
-        _train(s, depth, "cfnn", seed, data_dir)  # whose embedding it takes
-        settings["frozen_from"] = str(folder / "cfnn")
-    recipe = registered.find(f"{_MODELS[method]}_{s['data']}").replace(settings)
+        _train(settings, {**point, "method": "cfnn"}, seed, data_dir)  # its embedding is taken
+        changes["frozen_from"] = str(folder / "cfnn")
+    recipe = registered.find(f"{_MODELS[method]}_{settings['data']}").replace(changes)
     return train(recipe, folder / method, data_dir=data_dir, resume=True)
 
 
@@ -56,23 +57,15 @@ def _accuracy(row: Row) -> Row:
 register(
     "hypernet-depth",
     Experiment(
-        "Coin-Flipping Neural Networks, Tables 1, 2 and 4",
-        {
-            "smoke": {
-                **_PAPER,
-                "data": "digits",
-                "depths": [2],
-                "epochs": 1,
-                "warmup_epochs": 0.5,
-                "flips": 5,
-                "repetitions": 1,
-            },
-            "standard": {**_PAPER, "depths": [6], "epochs": 40, "repetitions": 1},
-            "paper": _PAPER,
-        },
-        _points,
-        _run,
-        partial(write_report, sweep="depth", measure="accuracy"),
+        f"{TITLE}, Tables 1, 2 and 4",
+        budgets(
+            _SETTINGS,
+            smoke={"data": "digits", "depths": [2], "epochs": 1, "warmup_epochs": 0.5, "flips": 5, "repetitions": 1},
+            standard={"depths": [6], "epochs": 40, "repetitions": 1},
+        ),
+        points=_points,
+        run=_run,
+        report=partial(write_report, sweep="depth", measure="accuracy"),
         prepare=lambda settings, data_dir: data_dir,
         choices={"methods": _METHODS, "data": ("cifar10", "cifar100", "digits")},
         variants={"data": {"cifar100": {"depths": [6, 10, 14, 20, 56]}}},

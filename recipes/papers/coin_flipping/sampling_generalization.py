@@ -1,10 +1,11 @@
-"""Sampling generalization, Fig. 10: accuracy of the vote against the number of flips, from one pass of flips."""
+"""Sampling generalization (Fig. 10): accuracy of the vote against the number of flips, from one pass of flips."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.layers.arguments import int_at_least
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.coin_flipping import TITLE
 from zoo.recipes.papers.coin_flipping.coin_models import (
     SETTINGS,
     SPLITS,
@@ -20,17 +21,16 @@ from zoo.recipes.reporting.figure import figure
 from zoo.recipes.reporting.markdown import table, write
 
 _NUMBERS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)
-_SETTINGS: dict[str, Any] = {**SETTINGS, "splits": ["test"], "flips": 200, "shuffles": 100}
+_SETTINGS: Settings = {**SETTINGS, "splits": ["test"], "flips": 200, "shuffles": 100}
 
 
-def _check(settings: dict[str, Any], data_dir: str | None) -> dict[str, Loaded]:
-    if settings["flips"] < 2:
-        raise ValueError(f"`flips` must be an int >= 2, which are cut in halves. Received: flips={settings['flips']}")
+def _check(settings: Settings, data_dir: str | None) -> dict[str, Loaded]:
+    int_at_least("flips", settings["flips"], minimum=2)  # they are cut in halves
     return only_with_coins(settings, data_dir)
 
 
-def _run(settings: dict[str, Any], point: Row, seed: int, loaded: dict[str, Loaded]) -> list[Row]:
-    """Accuracies of the majority of up to half of the flips that are drawn."""
+def _run(settings: Settings, point: Row, seed: int, loaded: dict[str, Loaded]) -> list[Row]:
+    """Accuracies of the majority of up to half of the flips."""
     one = loaded[point["model"]]
     split = examples(one, point["split"], settings["examples"])
     flips = drawn_classes(reseeded(one, point["model"], seed), split, settings["flips"])
@@ -42,7 +42,7 @@ def _run(settings: dict[str, Any], point: Row, seed: int, loaded: dict[str, Load
 
 
 def _report(rows: Sequence[Row], out: Path) -> None:
-    """A column per model and split, a line per number of flips; bands are one standard deviation over the flips."""
+    """Write a column per model and split and a line per number of flips; bands are one deviation over the flips."""
     lines = [
         [n, *(_cell(row, n) for row in rows)] for n in sorted({number for row in rows for number in row["samples"]})
     ]
@@ -53,9 +53,9 @@ def _report(rows: Sequence[Row], out: Path) -> None:
     write(out / "table.md", table(caption, lines, ["flips", *(_label(row) for row in rows)]))
     with figure(out / "figure.png", figsize=(6, 4)) as (axes,):
         for row in rows:
-            mean, sd = row["accuracy"], row["deviation"]
+            mean, deviations = row["accuracy"], row["deviation"]
             (drawn,) = axes.plot(row["samples"], mean, marker="o", markersize=3, label=_label(row))
-            low, high = ([m + sign * s for m, s in zip(mean, sd, strict=True)] for sign in (-1, 1))
+            low, high = ([m + sign * d for m, d in zip(mean, deviations, strict=True)] for sign in (-1, 1))
             axes.fill_between(row["samples"], low, high, color=drawn.get_color(), alpha=0.2, linewidth=0)
         axes.set(xscale="log", xlabel="flips", ylabel="accuracy, % (band: standard deviation over flips)")
         axes.legend(loc="lower right")
@@ -76,16 +76,16 @@ def _cell(row: Row, number: int) -> str:
 register(
     "cfnn-flips",
     Experiment(
-        "Coin-Flipping Neural Networks, section 5.3 and appendix G, Fig. 10",
-        {
-            "smoke": {**_SETTINGS, "flips": 6, "examples": 40, "shuffles": 3},
-            "standard": _SETTINGS,
-            "paper": {**_SETTINGS, "models": ["hypernet_cfnn:cifar10"], "flips": 400},
-        },
-        points,
-        _run,
-        _report,
-        _check,
+        f"{TITLE}, section 5.3 and appendix G, Fig. 10",
+        budgets(
+            _SETTINGS,
+            smoke={"flips": 6, "examples": 40, "shuffles": 3},
+            paper={"models": ["hypernet_cfnn:cifar10"], "flips": 400},
+        ),
+        points=points,
+        run=_run,
+        report=_report,
+        prepare=_check,
         choices={"splits": SPLITS},
         data="that of the models",
     ),

@@ -1,5 +1,6 @@
-"""Recipes of Coin-Flipping Neural Networks: dropout (Table 3) and hypernetwork (Tables 1, 2, 4), also on small data."""
+"""Recipes of Coin-Flipping Neural Networks: dropout (Table 3) and hypernetwork (Tables 1, 2, 4), also on digits."""
 
+from zoo.recipes.papers.coin_flipping import TITLE
 from zoo.recipes.training.recipe import Recipe, register
 
 # Channel means and variances of the training pixels divided by 255.
@@ -24,7 +25,7 @@ for _data, _statistics in _STATISTICS.items():
                 name=f"{_model}_{_data}",
                 model=_model,
                 data=_data,
-                paper=f"Coin-Flipping Neural Networks, {_TABLES[_family]}",
+                paper=f"{TITLE}, {_TABLES[_family]}",
                 options={**(_DEPTHS[_data] if _family == "hypernet" else {}), "weight_decay": 5e-3, **_statistics},
                 augment="crop_flip",
                 warmup_epochs=_WARMUP[_family],

@@ -1,15 +1,15 @@
-"""How random a trained model is, Figs. 7 to 9: the margin of the true class over all others, sorted over images."""
+"""Randomness of a trained model (Figs. 7 to 9): margin of the true class over all others, sorted over images."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.stats import binomtest
 
 from zoo.amplification.amplified import coins_off
 from zoo.amplification.halves import has_coins
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.coin_flipping import TITLE
 from zoo.recipes.papers.coin_flipping.coin_models import (
     SETTINGS,
     SPLITS,
@@ -23,13 +23,14 @@ from zoo.recipes.papers.coin_flipping.coin_models import (
 from zoo.recipes.papers.coin_flipping.flip_statistics import margins
 from zoo.recipes.reporting.figure import figure
 from zoo.recipes.reporting.markdown import table, write
+from zoo.recipes.reporting.rows import group_by
 
 _POINTS = 201  # of a curve that are kept
-_SETTINGS: dict[str, Any] = {**SETTINGS, "splits": ["train", "test"], "flips": 100}
+_SETTINGS: Settings = {**SETTINGS, "splits": ["train", "test"], "flips": 100}
 
 
-def _run(settings: dict[str, Any], point: Row, seed: int, loaded: dict[str, Loaded]) -> list[Row]:
-    """The curve with coins on, and the step of the same network with coins off."""
+def _run(settings: Settings, point: Row, seed: int, loaded: dict[str, Loaded]) -> list[Row]:
+    """Curve with coins on, and the step of the same network with coins off."""
     one = loaded[point["model"]]
     split = examples(one, point["split"], settings["examples"])
     model = reseeded(one, point["model"], seed)
@@ -60,7 +61,7 @@ def _curve(flips: np.ndarray, labels: np.ndarray, classes: int) -> Row:
 
 
 def _report(rows: Sequence[Row], out: Path) -> None:
-    """A line per curve, and the curves: an axes per model, a colour per split."""
+    """Write a line per curve, and draw the curves with axes per model and a colour per split."""
     heads = ["model", "data", "split", "coins", "flips", "repetition", "accuracy, %", "95 % interval", "correct"]
     heads += ["ties, %", "all flips agree, %", "median margin"]
     lines = [
@@ -80,10 +81,10 @@ def _report(rows: Sequence[Row], out: Path) -> None:
         "share of images above 0, with Wilson's interval."
     )
     write(out / "table.md", table(caption, lines, heads))
-    models = list(dict.fromkeys(row["model"] for row in rows))
+    models = group_by(rows, "model")
     with figure(out / "figure.png", len(models), sharey=True) as all_axes:
-        for axes, model in zip(all_axes, models, strict=True):
-            _draw(axes, [row for row in rows if row["model"] == model])
+        for axes, (model, some) in zip(all_axes, models.items(), strict=True):
+            _draw(axes, some)
             axes.set(title=model, xlabel="share of images, sorted by margin, %")
         all_axes[0].set(ylabel="margin of the true class")
 
@@ -103,16 +104,16 @@ def _draw(axes, rows: Sequence[Row]) -> None:
 register(
     "cfnn-delta",
     Experiment(
-        "Coin-Flipping Neural Networks, appendices D to F, Figs. 7 to 9",
-        {
-            "smoke": {**_SETTINGS, "flips": 5, "examples": 40},
-            "standard": _SETTINGS,
-            "paper": {**_SETTINGS, "models": ["hypernet_cfnn:cifar10", "hypernet_deterministic:cifar10"]},
-        },
-        points,
-        _run,
-        _report,
-        prepare,
+        f"{TITLE}, appendices D to F, Figs. 7 to 9",
+        budgets(
+            _SETTINGS,
+            smoke={"flips": 5, "examples": 40},
+            paper={"models": ["hypernet_cfnn:cifar10", "hypernet_deterministic:cifar10"]},
+        ),
+        points=points,
+        run=_run,
+        report=_report,
+        prepare=prepare,
         choices={"splits": SPLITS},
         data="that of the models",
     ),

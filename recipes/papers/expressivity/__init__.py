@@ -1,1 +1,3 @@
-"""On the Expressive Power of Deep Neural Networks, and Survey of Expressivity in Deep Neural Networks."""
+"""On the Expressive Power of Deep Neural Networks: trajectories, transitions and dichotomies of random networks."""
+
+TITLE = "On the Expressive Power of Deep Neural Networks"

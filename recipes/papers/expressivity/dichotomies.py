@@ -1,10 +1,10 @@
 """Experiments on dichotomies: labelings that random networks reach as one layer's kernel goes around a great circle.
 
-Remaining depth is the number of layers above the one that is swept, the readout counted: where the first hidden layer
-is swept, as many as there are hidden layers. A change is one of one label between consecutive points of the sweep.
+Remaining depth is the number of layers above the swept one, the readout included. If the first hidden layer is swept,
+it is the number of hidden layers. A change is a label that differs between consecutive points of the sweep.
 
-Not in the paper, and ours: inputs are standard normal, of 128 numbers, and anew for every population of networks.
-"standard" has fewer points and networks, and depths at which the points are still close enough together.
+Ours, where the paper says nothing: inputs are 128 standard normal numbers, other ones for every population of networks.
+"standard" has fewer points and networks, and only depths at which consecutive points are still close enough together.
 """
 
 import math
@@ -17,57 +17,63 @@ import numpy as np
 
 import zoo
 from zoo import probes
-from zoo.layers.arguments import positive_float
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.layers.arguments import int_at_least, positive_float
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.expressivity import TITLE
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
+from zoo.recipes.reporting.mean_and_deviation import deviation, with_deviation
+from zoo.recipes.reporting.rows import group_by
 from zoo.recipes.reporting.sweep import sweep_table
 
 _BATCH = 2048  # inputs times points, for every network of a population
 _MOST_INPUTS = 62  # a labeling is the bits of an int64
-_FEW = 0.1  # of the ceiling, and of changes per point: below, what is counted is neither full nor skipped
-_COMMON: dict[str, Any] = {"sigma_w2": 8.0, "inputs": 15, "dim": 128, "points": 20_000, "networks": 5, "repetitions": 1}
+_FEW = 0.1  # of all labelings, and changes per point: counts below are neither full nor skipped
+_COMMON: Settings = {"sigma_w2": 8.0, "inputs": 15, "dim": 128, "points": 20_000, "networks": 5, "repetitions": 1}
 _PAPER = {"points": 1_000_000, "networks": 10}
 _SMOKE = {"inputs": 5, "dim": 10, "points": 200, "networks": 2}
 
 
-def _first_layer(s: dict[str, Any]) -> list[Row]:
-    return [{"width": width, "depth": depth, "remaining": depth} for width in s["widths"] for depth in s["depths"]]
-
-
-def _every_layer(s: dict[str, Any]) -> list[Row]:
-    """Every hidden layer of the networks of each depth, the last one first."""
+def _first_layer(settings: Settings) -> list[Row]:
     return [
-        {"width": s["width"], "depth": depth, "remaining": remaining}
-        for depth in s["depths"]
+        {"width": width, "depth": depth, "remaining": depth}
+        for width in settings["widths"]
+        for depth in settings["depths"]
+    ]
+
+
+def _every_layer(settings: Settings) -> list[Row]:
+    """Points: every hidden layer of the networks of each depth, the last one first."""
+    return [
+        {"width": settings["width"], "depth": depth, "remaining": remaining}
+        for depth in settings["depths"]
         for remaining in range(1, depth + 1)
     ]
 
 
-def _check(s: dict[str, Any], data_dir: str | None) -> None:
-    positive_float("sigma_w2", s["sigma_w2"])
-    if s["inputs"] > _MOST_INPUTS:
-        raise ValueError(f"`inputs` must be at most {_MOST_INPUTS}. Received: inputs={s['inputs']!r}")
-    if s["points"] < 2:
-        raise ValueError(f"`points` must be at least 2. Received: points={s['points']!r}")
+def _check(settings: Settings, data_dir: str | None) -> None:
+    positive_float("sigma_w2", settings["sigma_w2"])
+    if settings["inputs"] > _MOST_INPUTS:
+        raise ValueError(f"`inputs` must be at most {_MOST_INPUTS}. Received: inputs={settings['inputs']!r}")
+    int_at_least("points", settings["points"], minimum=2)
 
 
-def _sweep(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
-    """A row per network of a population, which is another one at every point, as are its inputs."""
+def _sweep(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:
+    """Rows of one population, one per network; every point has another population and other inputs."""
     depth, remaining = point["depth"], point["remaining"]
     rng = np.random.default_rng([seed, point["width"], depth, remaining])
-    inputs = rng.standard_normal((s["inputs"], s["dim"])).astype("float32")
+    inputs = rng.standard_normal((settings["inputs"], settings["dim"])).astype("float32")
     own, other = (int(word) for word in rng.integers(2**32, size=2))
-    sizes = {"dim": s["dim"], "width": point["width"], "depth": depth, "networks": s["networks"]}
-    model = zoo.build("random_mlp", sigma_w=math.sqrt(s["sigma_w2"]), **sizes, seed=own)
+    sizes = {"dim": settings["dim"], "width": point["width"], "depth": depth, "networks": settings["networks"]}
+    model = zoo.build("random_mlp", sigma_w=math.sqrt(settings["sigma_w2"]), **sizes, seed=own)
     layer = f"hidden_{depth - remaining + 1}"
-    labels = probes.labelings(model, inputs, layer, s["points"], other, networks=True, batch_size=_BATCH)
+    labels = probes.labelings(model, inputs, layer, settings["points"], other, networks=True, batch_size=_BATCH)
     counts = zip(*_count(labels), strict=True)
     return [{"network": i, "dichotomies": met, "transitions": changes} for i, (met, changes) in enumerate(counts)]
 
 
 def _count(pieces: Iterable[np.ndarray]) -> tuple[list[int], list[int]]:
-    """Different labelings of each network, and changes of its labels, from labels `(piece, networks, inputs)`."""
+    """Numbers of different labelings and of changes, per network, from labels `(piece, networks, inputs)`."""
     codes, changes, last = [], 0, None
     for labels in pieces:
         joined = labels if last is None else np.concatenate([last, labels])
@@ -78,7 +84,16 @@ def _count(pieces: Iterable[np.ndarray]) -> tuple[list[int], list[int]]:
 
 
 def random_walk(inputs: int, steps: int, seed: int | Sequence[int]) -> np.ndarray:
-    """Number of different labelings met after 0, 1, ..., `steps` changes, each of a label drawn uniformly."""
+    """Walk randomly over labelings, from one to the next by a change of one label.
+
+    Args:
+        inputs: Number of labels, in [1, 62].
+        steps: Number of changes, each of a label chosen uniformly; >= 0.
+        seed: Seed of NumPy's generator.
+
+    Returns:
+        Numbers of different labelings met after 0, 1, ..., `steps` changes, `(steps + 1,)`.
+    """
     flips = np.random.default_rng(seed).integers(inputs, size=steps)
     path = np.bitwise_xor.accumulate(np.concatenate([[0], 1 << flips]))
     new = np.zeros(steps + 1, dtype=int)
@@ -101,9 +116,10 @@ def _report_layers(rows: list[Row], out: Path) -> None:
 
 
 def _report_walk(rows: list[Row], out: Path) -> None:
-    """The networks beside the mean of random walks of as many changes."""
-    s, steps = rows[0]["settings"], max(row["transitions"] for row in rows)
-    walk = np.mean([random_walk(s["inputs"], steps, [rows[0]["seed"], i]) for i in range(s["walks"])], axis=0)
+    """Report the networks beside the mean of random walks of as many changes."""
+    settings, steps = rows[0]["settings"], max(row["transitions"] for row in rows)
+    walks = [random_walk(settings["inputs"], steps, [rows[0]["seed"], i]) for i in range(settings["walks"])]
+    walk = np.mean(walks, axis=0)
     _write(rows, out, [_walk_table(rows, walk)], [partial(_draw_walk, rows, walk)])
 
 
@@ -112,9 +128,9 @@ def _table(rows: list[Row], series: str) -> str:
     return sweep_table(named, "remaining", "dichotomies", (series,))
 
 
-def _growth_table(rows: list[Row], sweep: str, series: str, log: bool = False) -> str:
-    """Slopes of log2 dichotomies, per layer or per doubling, each fitted to the networks of all points that count."""
-    from scipy.stats import linregress
+def _growth_table(rows: list[Row], sweep: str, series: str, *, log: bool = False) -> str:
+    """Table of slopes of log2 dichotomies, per layer or per doubling, fitted to the networks of unsaturated points."""
+    from scipy.stats import linregress  # SciPy is slow to import
 
     lines = []
     for value, line in _by(rows, series).items():
@@ -147,7 +163,7 @@ def _walk_table(rows: list[Row], walk: np.ndarray) -> str:
         for depth, some in _by(line, "depth").items():
             met, changes = ([row[key] for row in some] for key in ("dichotomies", "transitions"))
             shares = [row["dichotomies"] / walk[row["transitions"]] for row in some]
-            cells = [_cell(numbers) for numbers in (changes, met, shares)]
+            cells = [with_deviation(numbers) for numbers in (changes, met, shares)]
             lines.append([width, depth, *cells, f"{_changes_per_point(some):.2g}"])
     caption = (
         f"{rows[0]['recipe']}: mean ± standard deviation over networks; walk: {rows[0]['settings']['walks']} random "
@@ -157,19 +173,15 @@ def _walk_table(rows: list[Row], walk: np.ndarray) -> str:
     return table(caption, lines, heads)
 
 
-def _cell(numbers: Sequence[float]) -> str:
-    return f"{np.mean(numbers):.4g}" + (f" ± {np.std(numbers, ddof=1):.2g}" if len(numbers) > 1 else "")
-
-
 def _by(rows: list[Row], key: str) -> dict[Any, list[Row]]:
     """Value of the key -> its rows, in the order of the values."""
-    return {value: [row for row in rows if row[key] == value] for value in sorted({row[key] for row in rows})}
+    return dict(sorted(group_by(rows, key).items()))
 
 
 def _draw(rows: list[Row], sweep: str, series: str, axes) -> None:
     for value, line in _by(rows, series).items():
         counts = {x: [row["dichotomies"] for row in some] for x, some in _by(line, sweep).items()}
-        spread = [np.std(some, ddof=1) if len(some) > 1 else 0 for some in counts.values()]
+        spread = [deviation(some) for some in counts.values()]
         means = [np.mean(some) for some in counts.values()]
         axes.errorbar(list(counts), means, spread, marker="o", markersize=3, capsize=2, label=f"{series} {value}")
     axes.set(xlabel="remaining depth" if sweep == "remaining" else sweep)
@@ -184,56 +196,57 @@ def _draw_walk(rows: list[Row], walk: np.ndarray, axes) -> None:
 
 
 def _write(rows: list[Row], out: Path, tables: list[str], panels: list) -> None:
-    """`table.md`, and `figure.png` with all that can be reached: labelings there are, and points of the sweep."""
+    """Write `table.md`, and `figure.png` with both ceilings: all labelings, and the points of the sweep."""
     write(out / "table.md", *tables)
-    s = rows[0]["settings"]
-    title = f"{headline(rows)}, $\\sigma_w^2 = {s['sigma_w2']:g}$"
+    settings, inputs = rows[0]["settings"], rows[0]["settings"]["inputs"]
+    title = f"{headline(rows)}, $\\sigma_w^2 = {settings['sigma_w2']:g}$"
     with figure(out / "figure.png", len(panels), title, sharey=True) as all_axes:
         for axes, draw in zip(all_axes, panels, strict=True):
             draw(axes)
-            axes.axhline(2 ** s["inputs"], color="tab:blue", linestyle="--", label=f"$2^{{{s['inputs']}}}$")
-            if s["points"] < 2 ** s["inputs"]:
-                axes.axhline(s["points"], color="grey", linestyle=":", label="points of the sweep")
+            axes.axhline(2**inputs, color="tab:blue", linestyle="--", label=f"$2^{{{inputs}}}$")
+            if settings["points"] < 2**inputs:
+                axes.axhline(settings["points"], color="grey", linestyle=":", label="points of the sweep")
             axes.set(yscale="log", ylabel="unique dichotomies")
             if axes.get_xscale() == "linear":
                 axes.xaxis.get_major_locator().set_params(integer=True)
             axes.legend(fontsize="small")
 
 
-def _add(number: int, section: str, settings: dict, smoke: dict, paper: dict, points, report) -> None:
-    standard = {**_COMMON, **settings}
-    budgets = {"smoke": {**standard, **_SMOKE, **smoke}, "standard": standard, "paper": {**standard, **_PAPER, **paper}}
-    source = f"On the Expressive Power of Deep Neural Networks, {section}, Fig. {number}"
-    register(f"expressivity-fig{number}", Experiment(source, budgets, points, _sweep, report, _check))
+def _add(number: int, section: str, *, settings: Settings, smoke: Settings, paper: Settings, points, report) -> None:
+    by_budget = budgets({**_COMMON, **settings}, smoke={**_SMOKE, **smoke}, paper={**_PAPER, **paper})
+    source = f"{TITLE}, {section}, Fig. {number}"
+    register(
+        f"expressivity-fig{number}", Experiment(source, by_budget, points, run=_sweep, report=report, prepare=_check)
+    )
 
 
 _add(
     4,
     "section 2.4",
-    {"widths": [16, 32, 64, 128, 256], "depths": [2, 4, 6, 8, 10, 12]},
-    {"widths": [4, 8], "depths": [1, 3]},
-    {"widths": [8, 32, 128, 512], "depths": list(range(2, 19, 2))},
-    _first_layer,
-    _report_depth_and_width,
+    settings={"widths": [16, 32, 64, 128, 256], "depths": [2, 4, 6, 8, 10, 12]},
+    smoke={"widths": [4, 8], "depths": [1, 3]},
+    paper={"widths": [8, 32, 128, 512], "depths": list(range(2, 19, 2))},
+    points=_first_layer,
+    report=_report_depth_and_width,
 )
 _add(
     5,
     "section 2.4",
-    {"width": 128, "depths": [4, 8, 12]},
-    {"width": 8, "depths": [1, 2]},
-    {"depths": [4, 8, 12, 16]},
-    _every_layer,
-    _report_layers,
+    settings={"width": 128, "depths": [4, 8, 12]},
+    smoke={"width": 8, "depths": [1, 2]},
+    paper={"depths": [4, 8, 12, 16]},
+    points=_every_layer,
+    report=_report_layers,
 )
 _add(
     10,
     "appendix D.1",
-    {
+    settings={
         **{"sigma_w2": 16.0, "points": 100_000, "networks": 3, "walks": 10},
         **{"widths": [8, 32, 128], "depths": [1, 2, 3, 4, 6, 8, 10, 12]},
     },
-    {"widths": [4, 8], "depths": [1, 2], "walks": 2},
-    {"widths": [8, 32, 128, 512], "depths": list(range(1, 17))},
-    _first_layer,
-    _report_walk,
+    smoke={"widths": [4, 8], "depths": [1, 2], "walks": 2},
+    paper={"widths": [8, 32, 128, 512], "depths": list(range(1, 17))},
+    points=_first_layer,
+    report=_report_walk,
 )

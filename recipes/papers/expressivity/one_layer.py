@@ -1,15 +1,15 @@
-"""One layer of a random network is trained, all others stay as drawn: what each depth can do (Figs. 6, 7 and 12).
+"""Training of a single layer of a random network, at every depth, with all other layers frozen (Figs. 6, 7 and 12).
 
-Hidden layers are counted from 1, so that 2 is the one whose weights the paper calls W^(1). The first has inputs of its
-own size and with it another number of weights: `--set layers=[1]` trains it all the same. Accuracy is that of the
+Hidden layers are counted from 1, so that layer 2 has the weights that the paper calls W^(1). Layer 1 has as many inputs
+as the images and so another number of weights; `--set layers=[1]` trains it all the same. Accuracy is that of the
 network after an epoch, on all its training examples and all test examples, not the running mean of the training.
 
-Ours, where the paper says nothing: 8 hidden layers and a frozen readout in Figs. 6 and 7; pixels divided by 255 and no
-more (`--set pixels=normalized` takes mean and deviation of MNIST); batches of 100, a learning rate of 0.001, and 100
-epochs in Figs. 6 and 7; no biases. In Fig. 12 weights have variance 2 / fan_in, convolutions keep the size, and the
-softmax sees one mean per filter of the last one. With `--set pooling=none` it sees every number of it and has most of
-the trained parameters itself. "standard" has fewer examples and epochs, and in Fig. 12 fewer filters and a stride of 3
-in the first convolution.
+Ours, where the paper says nothing: 8 hidden layers and a frozen readout in Figs. 6 and 7; pixels divided by 255 only
+(`--set pixels=normalized` takes mean and deviation of MNIST); batches of 100, a learning rate of 0.001, and 100 epochs
+in Figs. 6 and 7; no biases. In Fig. 12 weights have variance 2 / fan_in, convolutions keep the size, and the softmax
+sees the mean of each filter of the last convolution. With `--set pooling=none` it sees all numbers of the last
+convolution, and then has most of the trained parameters. "standard" has fewer examples and epochs, and in Fig. 12 fewer
+filters and a stride of 3 in the first convolution.
 """
 
 import math
@@ -26,38 +26,55 @@ from zoo.data.split import Split
 from zoo.layers import NormalizePixels
 from zoo.layers.arguments import positive_float
 from zoo.layers.seeds import layer_seeds
-from zoo.recipes.experiments.experiment import Experiment, Row, register
-from zoo.recipes.experiments.fit_epochs import compiled, fit_epochs
-from zoo.recipes.experiments.images import PIXELS, Settings, load_splits
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.experiments.fit_epochs import compiled, evaluated, fit_epochs
+from zoo.recipes.experiments.images import PIXELS, count_classes, load_splits
+from zoo.recipes.papers.expressivity import TITLE
 from zoo.recipes.reporting.markdown import write
+from zoo.recipes.reporting.mean_and_deviation import with_deviation
+from zoo.recipes.reporting.rows import group_by
 from zoo.recipes.reporting.sweep import plot_sweep, sweep_table
 
 _KEPT = 4e9  # bytes of a frozen layer's outputs that may be kept
-_BATCH = 1000  # examples at once where nothing is trained
+_BATCH = 1000  # examples at once in the frozen layers
 
 
-def perceptron(s: Settings, shape: tuple, classes: int, seed: int) -> keras.Sequential:
-    """Pixels through hidden layers `hidden_1`, ... of `width` hard-tanh units to the logits of `readout`."""
-    sizes = {"dim": math.prod(shape), "outputs": classes, "width": s["width"], "depth": s["depth"]}
-    network = zoo.build("random_mlp", sigma_w=math.sqrt(s["weight_variance"]), seed=seed, **sizes)
-    flat = [NormalizePixels(**PIXELS[s["pixels"]]), keras.layers.Flatten()]
+def perceptron(settings: Settings, shape: tuple, classes: int, seed: int) -> keras.Sequential:
+    """Network from pixels through hidden layers `hidden_1`, ... of hard-tanh units to the logits of `readout`.
+
+    Args:
+        settings: `width`, `depth`, `weight_variance` and `pixels`.
+        shape: Shape of an image.
+        classes: Number of logits.
+        seed: Int in [0, 2**32), of the weights.
+    """
+    sizes = {"dim": math.prod(shape), "outputs": classes, "width": settings["width"], "depth": settings["depth"]}
+    network = zoo.build("random_mlp", sigma_w=math.sqrt(settings["weight_variance"]), seed=seed, **sizes)
+    flat = [NormalizePixels(**PIXELS[settings["pixels"]]), keras.layers.Flatten()]
     return keras.Sequential([keras.Input(shape), *flat, *network.layers[1:]])
 
 
-def convolutions(s: Settings, shape: tuple, classes: int, seed: int) -> keras.Sequential:
-    """Pixels through 3x3 convolutions `hidden_1`, ... with ReLU to the logits of a dense `readout`."""
+def convolutions(settings: Settings, shape: tuple, classes: int, seed: int) -> keras.Sequential:
+    """Network from pixels through 3x3 convolutions `hidden_1`, ... with ReLU to the logits of a dense `readout`.
+
+    Args:
+        settings: `filters`, `depth`, `stride`, `pooling`, `weight_variance` and `pixels`.
+        shape: Shape of an image, `(h, w, c)`.
+        classes: Number of logits.
+        seed: Int in [0, 2**32), of the weights.
+    """
     seeds = layer_seeds(seed)
-    network = keras.Sequential([keras.Input(shape), NormalizePixels(**PIXELS[s["pixels"]])])
+    network = keras.Sequential([keras.Input(shape), NormalizePixels(**PIXELS[settings["pixels"]])])
 
     def plain(fan_in: int) -> dict[str, Any]:
-        deviation = math.sqrt(s["weight_variance"] / fan_in)
+        deviation = math.sqrt(settings["weight_variance"] / fan_in)
         return {"use_bias": False, "kernel_initializer": keras.initializers.RandomNormal(0, deviation, next(seeds))}
 
-    for number in range(1, s["depth"] + 1):
-        options = {"padding": "same", "activation": "relu", "strides": s["stride"] if number == 1 else 1}
+    for number in range(1, settings["depth"] + 1):
+        options = {"padding": "same", "activation": "relu", "strides": settings["stride"] if number == 1 else 1}
         fan_in = 9 * network.output_shape[-1]
-        network.add(keras.layers.Conv2D(s["filters"], 3, **options, **plain(fan_in), name=f"hidden_{number}"))
-    network.add(keras.layers.Flatten() if s["pooling"] == "none" else keras.layers.GlobalAveragePooling2D())
+        network.add(keras.layers.Conv2D(settings["filters"], 3, **options, **plain(fan_in), name=f"hidden_{number}"))
+    network.add(keras.layers.Flatten() if settings["pooling"] == "none" else keras.layers.GlobalAveragePooling2D())
     network.add(keras.layers.Dense(classes, **plain(network.output_shape[-1]), name="readout"))
     return network
 
@@ -71,9 +88,17 @@ def freeze_others(network: keras.Model, trained: Sequence[str]) -> None:
 def from_layer(
     network: keras.Sequential, name: str, inputs: Sequence[np.ndarray], kept: float = _KEPT
 ) -> tuple[keras.Sequential, list[np.ndarray]]:
-    """A network from a layer on, sharing the weights, and what the frozen layers below make of the inputs.
+    """Split off a network from a layer on, so that the frozen layers below it run only once.
 
-    Where that would take more than `kept` bytes, it is the network itself and the inputs.
+    Args:
+        network: Network whose layers below `name` are frozen.
+        name: Name of a layer.
+        inputs: Inputs of the network.
+        kept: Most bytes that outputs of the frozen layers may take, as float32.
+
+    Returns:
+        Network from the layer on, which shares the weights, and its inputs. Where those would take more than `kept`
+        bytes, the network itself and `inputs`.
     """
     position = [layer.name for layer in network.layers].index(name)
     below = keras.Sequential([keras.Input(network.input_shape[1:]), *network.layers[:position]])
@@ -85,7 +110,7 @@ def from_layer(
 
 
 def _splits(settings: Settings, data_dir: str | None) -> list[Split]:
-    """Images to train on and to test on."""
+    """Load the images to train on and those to test on."""
     positive_float("weight_variance", settings["weight_variance"])
     if max(settings["layers"]) > settings["depth"]:
         allowed = f"at most depth={settings['depth']}"
@@ -96,10 +121,10 @@ def _splits(settings: Settings, data_dir: str | None) -> list[Split]:
 def _run(
     settings: Settings, point: Row, seed: int, splits: list[Split], *, build: Callable, more: tuple[str, ...]
 ) -> list[Row]:
-    """Train one hidden layer, and the layers of `more`, by Adam; equal seeds draw the same network for all of them."""
-    s, name = settings, f"hidden_{point['layer']}"
+    """Train one hidden layer and the layers of `more` by Adam; equal seeds give equal networks, whatever is trained."""
+    name = f"hidden_{point['layer']}"
     train, test = splits
-    network = build(s, train.x.shape[1:], 1 + max(int(split.y.max()) for split in splits), seed)
+    network = build(settings, train.x.shape[1:], count_classes(splits), seed)
     freeze_others(network, (name, *more))
     parameters = sum(math.prod(weight.shape) for weight in network.trainable_weights)
     model, (train_x, test_x) = from_layer(network, name, [np.asarray(split.x) for split in splits])
@@ -108,14 +133,13 @@ def _run(
 
     def measure() -> None:
         for x, y, found in zip((train_x, test_x), (train.y, test.y), accuracies, strict=True):
-            now = model.evaluate(x, y, batch_size=_BATCH, verbose=0, return_dict=True)
+            now = evaluated(model, x, y)
             losses.append(now["loss"])
-            # A float32; classes of a training that diverged mean nothing.
-            found.append(round(now["accuracy"], 7) if math.isfinite(now["loss"]) else math.nan)
+            found.append(now["accuracy"])
 
     cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    compiled(model, keras.optimizers.Adam(s["learning_rate"]), cross_entropy, ["accuracy"])
-    order = {"epochs": s["epochs"], "batch_size": s["batch_size"], "seed": seed}
+    compiled(model, keras.optimizers.Adam(settings["learning_rate"]), cross_entropy, ["accuracy"])
+    order = {"epochs": settings["epochs"], "batch_size": settings["batch_size"], "seed": seed}
     fit_epochs(model, lambda epoch: ((train_x,), train.y), **order, after_epoch=measure)
     return [
         {
@@ -132,19 +156,19 @@ def _run(
 
 
 def rank_correlation(rows: Sequence[Row], measure: str) -> list[float]:
-    """Kendall's tau of layer and measure, in every repetition where it is defined; -1 is a measure that only falls."""
-    from scipy.stats import kendalltau
+    """Kendall's tau of layer and measure in every repetition where it is defined; -1 if the measure only falls."""
+    from scipy.stats import kendalltau  # SciPy is slow to import
 
     found = []
-    for repetition in sorted({row["repetition"] for row in rows}):
-        pairs = [(r["layer"], r[measure]) for r in rows if r["repetition"] == repetition and r[measure] is not None]
+    for _, run in sorted(group_by(rows, "repetition").items()):
+        pairs = [(row["layer"], row[measure]) for row in run if row[measure] is not None]
         if len({value for _, value in pairs}) > 1:
             found.append(float(kendalltau(*zip(*pairs, strict=True)).statistic))
     return found
 
 
 def _report(rows: list[Row], out: Path) -> None:
-    """Accuracy over epochs, a line per layer; the last epoch's as a table, and how far it falls with the layer."""
+    """Draw accuracy over epochs, a line per layer; write the last epoch's as a table, with its rank correlations."""
     keys = {"train": "train_accuracy", "test": "accuracy"}
     both = [
         {**row, "examples": split, "accuracy": row[key], "final accuracy": row[f"final_{key}"]}
@@ -154,23 +178,22 @@ def _report(rows: list[Row], out: Path) -> None:
     lines = [sweep_table(both, "layer", "final accuracy", ("examples",)), ""]
     for split, key in keys.items():
         taus = rank_correlation(rows, f"final_{key}")
-        spread = f" ± {np.std(taus, ddof=1):.2g}" if len(taus) > 1 else ""
-        value = f"{np.mean(taus):.3g}{spread}" if taus else "none"
+        value = with_deviation(taus, ".3g") if taus else "none"
         lines.append(f"- Kendall's rank correlation of layer and final {split} accuracy: {value}")
     write(out / "table.md", "\n".join(lines))
-    plot_sweep(both, out / "figure.png", "epoch", "accuracy", ("layer",), panels="examples")
+    plot_sweep(both, out / "figure.png", sweep="epoch", measure="accuracy", series=("layer",), panels="examples")
 
 
-def _add(figure: int, section: str, settings: Settings, standard: Settings, smoke: Settings, **run: Any) -> None:
+def _add(number: int, section: str, *, settings: Settings, standard: Settings, smoke: Settings, **run: Any) -> None:
     more = {"depth": 8, "layers": list(range(2, 9)), "pixels": "unit", "samples": 0, "test_samples": 0}
     paper = {**more, "batch_size": 100, "learning_rate": 0.001, **settings}
     smoke = {"data": "digits", "depth": 3, "layers": [2, 3], "samples": 200, "test_samples": 100, "epochs": 2, **smoke}
     register(
-        f"expressivity-fig{figure}",
+        f"expressivity-fig{number}",
         Experiment(
-            f"On the Expressive Power of Deep Neural Networks, {section}, Fig. {figure}",
-            {"smoke": {**paper, **smoke, "repetitions": 1}, "standard": {**paper, **standard}, "paper": paper},
-            points=lambda s: [{"layer": layer} for layer in s["layers"]],
+            f"{TITLE}, {section}, Fig. {number}",
+            budgets(paper, smoke={**smoke, "repetitions": 1}, standard=standard),
+            points=lambda settings: [{"layer": layer} for layer in settings["layers"]],
             run=partial(_run, **run),
             report=_report,
             prepare=_splits,
@@ -185,25 +208,25 @@ _FEWER = {"samples": 10_000, "epochs": 20, "repetitions": 3}
 _add(
     6,
     "section 3",
-    {**_DENSE, "data": "mnist", "width": 100, "weight_variance": 2.0},
-    _FEWER,
-    {"width": 10},
+    settings={**_DENSE, "data": "mnist", "width": 100, "weight_variance": 2.0},
+    standard=_FEWER,
+    smoke={"width": 10},
     build=perceptron,
     more=(),
 )
 _add(
     7,
     "section 3",
-    {**_DENSE, "data": "cifar10", "width": 200, "weight_variance": 1.0},
-    _FEWER,
-    {"width": 10},
+    settings={**_DENSE, "data": "cifar10", "width": 200, "weight_variance": 1.0},
+    standard=_FEWER,
+    smoke={"width": 10},
     build=perceptron,
     more=(),
 )
 _add(
     12,
     "appendix E",
-    {
+    settings={
         "data": "cifar10",
         "filters": 64,
         "stride": 1,
@@ -212,8 +235,8 @@ _add(
         "epochs": 500,
         "repetitions": 1,
     },
-    {"filters": 16, "stride": 3, "samples": 4000, "test_samples": 4000, "epochs": 20, "repetitions": 3},
-    {"filters": 4},
+    standard={"filters": 16, "stride": 3, "samples": 4000, "test_samples": 4000, "epochs": 20, "repetitions": 3},
+    smoke={"filters": 4},
     build=convolutions,
     more=("readout",),
 )

@@ -1,21 +1,24 @@
-"""Where the units of a deep ReLU network turn on and off in the plane (On the Expressive Power, section 2.3, Fig. 3).
+"""Boundaries in the plane at which the units of a deep ReLU network turn on and off (section 2.3, Fig. 3).
 
-Nothing is trained. Biases have the deviation `sigma_b`: without them all boundaries would go through the origin.
+Nothing is trained. Biases have the deviation `sigma_b`; without biases all boundaries would go through the origin.
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from keras import ops
 
 import zoo
 from zoo import probes
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.layers.arguments import int_at_least, positive_float
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register, single_point
+from zoo.recipes.papers.expressivity import TITLE
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
+from zoo.recipes.reporting.mean_and_deviation import with_deviation
+from zoo.recipes.reporting.rows import group_by
 
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: Settings = {
     "width": 4,
     "depth": 3,
     "sigma_w": 2.0,
@@ -26,44 +29,40 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
-def _prepare(s: dict[str, Any], data_dir: str | None) -> None:
+def _prepare(settings: Settings, data_dir: str | None) -> None:
     for key in ("sigma_w", "sigma_b", "side"):
-        if s[key] == 0:
-            raise ValueError(f"`{key}` must be a number > 0. Received: {key}={s[key]!r}")
-    if s["resolution"] < 2:
-        raise ValueError(f"`resolution` must be at least 2. Received: resolution={s['resolution']!r}")
+        positive_float(key, settings[key])
+    int_at_least("resolution", settings["resolution"], minimum=2)
 
 
-def _plane(s: dict[str, Any]) -> np.ndarray:
+def _plane(settings: Settings) -> np.ndarray:
     """Points of the square [-side, side]^2, `(resolution, resolution, 2)`, row by row."""
-    axis = np.linspace(-s["side"], s["side"], s["resolution"])
+    axis = np.linspace(-settings["side"], settings["side"], settings["resolution"])
     return np.stack(np.meshgrid(axis, axis), axis=-1).astype("float32")
 
 
-def _regions(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
-    """For the first layer, the first two, ...: the activation patterns in the square, and the last one's weights."""
-    options = {key: s[key] for key in ("width", "depth", "sigma_w", "sigma_b")}
+def _regions(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:
+    """Rows for the first layer, the first two, ...: activation patterns in the square, and the last layer's weights."""
+    options = {key: settings[key] for key in ("width", "depth", "sigma_w", "sigma_b")}
     model = zoo.build("random_mlp", dim=2, activation="relu", **options, seed=seed)
-    names = [f"hidden_{layer}" for layer in range(1, s["depth"] + 1)]
-    x = _plane(s).reshape(-1, 2)
+    names = [f"hidden_{layer}" for layer in range(1, settings["depth"] + 1)]
+    x = _plane(settings).reshape(-1, 2)
     rows = []
     for layers, name in enumerate(names, 1):
         kernel, bias = (ops.convert_to_numpy(weight).tolist() for weight in model.get_layer(name).weights)
         patterns = probes.activation_patterns(model, x, names[:layers], batch_size=2**16)
-        bound = probes.most_activation_patterns(s["width"], layers, dim=2)
+        bound = probes.most_activation_patterns(settings["width"], layers, dim=2)
         rows.append({"layers": layers, "patterns": patterns, "bound": bound, "kernel": kernel, "bias": bias})
     return rows
 
 
 def _report(rows: list[Row], out: Path) -> None:
-    """The numbers of patterns as a table, and the boundaries of the first repetition as a figure."""
+    """Write the numbers of patterns as a table, and draw the boundaries of the first repetition."""
     networks = len({row["repetition"] for row in rows})
-    bounds = {row["layers"]: row["bound"] for row in rows}
     lines = []
-    for layers, bound in bounds.items():
-        found = [row["patterns"] for row in rows if row["layers"] == layers]
-        spread = f" ± {np.std(found, ddof=1):.2g}" if networks > 1 else ""
-        lines.append([layers, f"{np.mean(found):.4g}{spread}", min(found), max(found), bound])
+    for layers, some in group_by(rows, "layers").items():
+        found = [row["patterns"] for row in some]
+        lines.append([layers, with_deviation(found), min(found), max(found), some[0]["bound"]])
     headers = ["layers", "patterns", "fewest", "most", "bound"]
     caption = f"Activation patterns in the square, mean ± standard deviation over networks ({networks})"
     write(out / "table.md", table(caption, lines, headers))
@@ -71,7 +70,7 @@ def _report(rows: list[Row], out: Path) -> None:
 
 
 def _draw(rows: list[Row], path: Path) -> None:
-    """A panel per layer with the boundaries of all units up to there, the newest ones in colour."""
+    """Draw a panel per layer with the boundaries of all units up to it, those of the layer itself in colour."""
     z = plane = _plane(rows[0]["settings"])
     with figure(path, len(rows), headline(rows), figsize=(4 * len(rows), 4.2)) as axes:
         for number, row in enumerate(rows):
@@ -89,15 +88,11 @@ def _draw(rows: list[Row], path: Path) -> None:
 register(
     "expressivity-fig3",
     Experiment(
-        "On the Expressive Power of Deep Neural Networks, section 2.3, Fig. 3",
-        {
-            "smoke": {**_SETTINGS, "resolution": 101, "repetitions": 1},
-            "standard": _SETTINGS,
-            "paper": {**_SETTINGS, "repetitions": 1},
-        },
-        lambda s: [{}],
-        _regions,
-        _report,
+        f"{TITLE}, section 2.3, Fig. 3",
+        budgets(_SETTINGS, smoke={"resolution": 101, "repetitions": 1}, paper={"repetitions": 1}),
+        points=single_point,
+        run=_regions,
+        report=_report,
         prepare=_prepare,
     ),
 )

@@ -1,18 +1,18 @@
-"""How training changes the image of a curve in every hidden layer: its length, and what crosses zero (Figs. 8, 9, 11).
+"""Change of a curve's image by training, in every hidden layer: its length and its sign transitions (Figs. 8, 9, 11).
 
 A deep hard-tanh network learns digits by Adam. The curves are `probes.great_circle`, quarters of a turn: "data" from a
 training image to one of another class, "random" between points in random directions, as far from the origin as those
-images. Both are measured before training and after every epoch, at equal steps; `missed` and `missed_at_end` are which
-part of a layer's length they miss at most, before and after training, that halving the steps finds. `weights` is the
-root mean square of a layer's weights after training over that before.
+images. Both are measured before training and after every epoch, at equal steps. `missed` and `missed_at_end` are the
+largest shares of a layer's length, before and after training, that these steps miss and steps of half the size find.
+`weights` is the root mean square of a layer's weights after training over that before.
 
 Ours, where the paper says nothing: 12 hidden layers, where its axes end, of 100 units as in Fig. 6; no biases; pixels
-divided by 255 and no more (`--set pixels=normalized` takes mean and deviation of MNIST); batches of 100, a learning
-rate of 0.001 and 100 epochs; which curves. "standard" has fewer points, few epochs and, as these do not get far at that
-rate, twice the learning rate: 4 epochs in Figs. 8 and 11, 16 in Fig. 9, whose last layers shrink before they grow.
+divided by 255 only (`--set pixels=normalized` takes mean and deviation of MNIST); batches of 100, a learning rate of
+0.001 and 100 epochs; the choice of curves. "standard" has fewer points and few epochs, which do not get far at that
+rate, so it has twice the learning rate: 4 epochs in Figs. 8 and 11, 16 in Fig. 9, whose last layers shrink before they
+grow.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -23,20 +23,30 @@ import numpy as np
 
 from zoo import probes
 from zoo.data.split import Split
-from zoo.layers.arguments import positive_float
-from zoo.recipes.experiments.experiment import Experiment, Row, register
-from zoo.recipes.experiments.fit_epochs import compiled, fit_epochs
-from zoo.recipes.experiments.images import PIXELS, Settings, load_splits
+from zoo.layers.arguments import int_at_least, positive_float
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register, single_point
+from zoo.recipes.experiments.fit_epochs import compiled, evaluated, fit_epochs
+from zoo.recipes.experiments.images import PIXELS, count_classes, load_splits
+from zoo.recipes.papers.expressivity import TITLE
 from zoo.recipes.papers.expressivity.one_layer import perceptron
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
+from zoo.recipes.reporting.mean_and_deviation import with_deviation
 
 _CURVES = ("data", "random")
 _LABELS = {"lengths": "trajectory length", "transitions": "sign transitions"}
 
 
 def ends(train: Split, seed: int) -> dict[str, np.ndarray]:
-    """Curve -> where it begins and where it ends, `(2, *image shape)`."""
+    """End points of the two curves.
+
+    Args:
+        train: Images `(n, ...)` and integer labels `(n,)` of at least two classes.
+        seed: Seed of NumPy's generator.
+
+    Returns:
+        Curve -> its first and last point, `(2, ...)`: "data" and "random".
+    """
     x, y, rng = np.asarray(train.x), np.asarray(train.y), np.random.default_rng(seed)
     order = rng.permutation(len(x))
     other = order[y[order] != y[order[0]]][0]
@@ -46,44 +56,42 @@ def ends(train: Split, seed: int) -> dict[str, np.ndarray]:
     return {"data": images, "random": (normal.T * scale).T}
 
 
-def _splits(s: Settings, data_dir: str | None) -> list[Split]:
-    """Images to train on and to test on."""
-    positive_float("weight_variance", s["weight_variance"])
-    positive_float("learning_rate", s["learning_rate"])
-    if s["points"] < 2:
-        raise ValueError(f"`points` must be at least 2. Received: points={s['points']!r}")
-    splits = load_splits(s, data_dir)
+def _splits(settings: Settings, data_dir: str | None) -> list[Split]:
+    """Load the images to train on and those to test on."""
+    positive_float("weight_variance", settings["weight_variance"])
+    positive_float("learning_rate", settings["learning_rate"])
+    int_at_least("points", settings["points"], minimum=2)
+    splits = load_splits(settings, data_dir)
     if len(np.unique(splits[0].y)) < 2:
-        raise ValueError(f"`samples` must be so many that there are two classes. Received: samples={s['samples']!r}")
+        raise ValueError(
+            f"`samples` must be so many that there are two classes. Received: samples={settings['samples']!r}"
+        )
     return splits
 
 
-def _run(s: Settings, point: Row, seed: int, splits: list[Split]) -> list[Row]:
-    """Train a network; a row per curve with, for every measurement, a list by hidden layer."""
+def _run(settings: Settings, point: Row, seed: int, splits: list[Split]) -> list[Row]:
+    """Train a network; a row per curve, where every measurement is a list by hidden layer."""
     train, test = splits
     x, y = np.asarray(train.x), np.asarray(train.y)
-    model = perceptron(s, x.shape[1:], 1 + max(int(split.y.max()) for split in splits), seed)
-    layers, pairs = [f"hidden_{number}" for number in range(1, s["depth"] + 1)], ends(train, seed)
+    model = perceptron(settings, x.shape[1:], count_classes(splits), seed)
+    layers, pairs = [f"hidden_{number}" for number in range(1, settings["depth"] + 1)], ends(train, seed)
 
     def curves(points: int) -> Iterator[np.ndarray]:
         return (probes.great_circle(pair[0], pair[1], points) for pair in pairs.values())
 
     def fine() -> list[np.ndarray]:
-        return [_listed(probes.trajectory_lengths(model, curve, layers)) for curve in curves(2 * s["points"] - 1)]
+        halved = curves(2 * settings["points"] - 1)
+        return [_listed(probes.trajectory_lengths(model, curve, layers)) for curve in halved]
 
-    recorders = [probes.RecordTrajectory(curve, layers) for curve in curves(s["points"])]
+    recorders = [probes.RecordTrajectory(curve, layers) for curve in curves(settings["points"])]
     before, first = _magnitudes(model, layers), fine()
     cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    compiled(model, keras.optimizers.Adam(s["learning_rate"]), cross_entropy, ["accuracy"])
-    order = {"epochs": s["epochs"], "batch_size": s["batch_size"], "seed": seed}
+    compiled(model, keras.optimizers.Adam(settings["learning_rate"]), cross_entropy, ["accuracy"])
+    order = {"epochs": settings["epochs"], "batch_size": settings["batch_size"], "seed": seed}
     fit_epochs(model, lambda epoch: ((x,), y), **order, callbacks=recorders)
-    tested = model.evaluate(test.x, test.y, batch_size=1000, verbose=0, return_dict=True)
-    common = {
-        # A float32; classes of a training that diverged mean nothing.
-        "accuracy": round(tested["accuracy"], 7) if math.isfinite(tested["loss"]) else math.nan,
-        "loss": tested["loss"],
-        "weights": (_magnitudes(model, layers) / before).tolist(),
-    }
+    tested = evaluated(model, test.x, test.y)
+    growth = (_magnitudes(model, layers) / before).tolist()
+    common = {"accuracy": tested["accuracy"], "loss": tested["loss"], "weights": growth}
     rows = []
     for name, recorder, *ideal in zip(pairs, recorders, first, fine(), strict=True):
         found = {key: [_listed(record[key]) for record in recorder.records] for key in _LABELS}
@@ -105,18 +113,18 @@ def _magnitudes(model: keras.Model, layers: Sequence[str]) -> np.ndarray:
 
 
 def _missed(coarse: np.ndarray, fine: np.ndarray) -> float:
-    """The largest part of a layer's length; nothing is missed of a curve that has become a point."""
+    """Largest share of a layer's length that the coarse steps miss; 0 for a curve that has become a point."""
     return float(np.max((fine - coarse) / np.where(fine == 0, 1, fine)))
 
 
 def log_ratios(rows: Sequence[Row], measure: str) -> np.ndarray:
-    """Logarithm of the last measurement over the first, `(rows, layers)`; not finite where there was or is nothing."""
+    """Logarithm of the last measurement over the first, `(rows, layers)`; not finite where one of them is 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.array([np.log(row[measure][-1]) - np.log(row[measure][0]) for row in rows])
 
 
 def _report(rows: list[Row], out: Path, *, measure: str) -> None:
-    """The measure after training over that before as a table, and all measurements as two panels."""
+    """Write the measure after training over that before as a table, and draw all measurements in two panels."""
     kept = [row for row in rows if row["loss"] is not None]
     write(out / "table.md", *_table(rows, kept, measure))
     with figure(out / "figure.png", len(_CURVES), headline(rows), sharey=True) as panels:
@@ -160,13 +168,12 @@ def _difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _cell(numbers: np.ndarray) -> str:
     if not np.isfinite(numbers).all():
         return "none"
-    spread = f" ± {numbers.std(ddof=1):.2g}" if len(numbers) > 1 else ""
-    return f"{numbers.mean():.3g}{spread}"
+    return with_deviation(numbers, ".3g")
 
 
 def _draw(axes: Any, rows: list[Row], measure: str) -> None:
-    """A line per measurement, red at the start of training and violet at its end: means over repetitions."""
-    from matplotlib import cm, colors
+    """Draw a line per measurement, from red before training to violet at its end: means over repetitions."""
+    from matplotlib import cm, colors  # it is slow to import
 
     if not rows:
         return
@@ -190,13 +197,12 @@ _SMOKE: Settings = {
 
 def _add(number: int, section: str, weight_variance: float, measure: str, **standard: Any) -> None:
     paper = {**_PAPER, "weight_variance": weight_variance}
-    standard = {**paper, **_STANDARD, **standard}
     register(
         f"expressivity-fig{number}",
         Experiment(
-            f"On the Expressive Power of Deep Neural Networks, {section}, Fig. {number}",
-            {"smoke": {**paper, **_SMOKE}, "standard": standard, "paper": paper},
-            points=lambda s: [{}],
+            f"{TITLE}, {section}, Fig. {number}",
+            budgets(paper, smoke=_SMOKE, standard={**_STANDARD, **standard}),
+            points=single_point,
             run=_run,
             report=partial(_report, measure=measure),
             prepare=_splits,

@@ -1,9 +1,9 @@
-"""Experiments on a trajectory's image in every layer of random hard-tanh networks: its length, and what crosses zero.
+"""Image of a trajectory in every layer of random hard-tanh networks: its length and its sign transitions (Figs. 1, 2).
 
-The trajectory is a quarter of a circle between two random orthogonal vectors of length sqrt(k), as long as vectors of k
-standard normal components; inputs have k dimensions, as layers have units. It is sampled until no
-more than `tolerance` of any layer's saturation transitions may be missed: between these the image is smooth. `change`
-is how far the lengths are from those of every other point.
+The trajectory is a quarter of a circle between two random orthogonal vectors of length sqrt(k), the length of vectors
+of k standard normal numbers. Inputs have k dimensions, and layers k units. Points are added until at most a share
+`tolerance` of any layer's saturation transitions may be missed; between those transitions the image is smooth. `change`
+is the largest relative change of a length if every other point is left out.
 """
 
 import itertools
@@ -18,14 +18,17 @@ import numpy as np
 
 import zoo
 from zoo import probes
-from zoo.layers.arguments import positive_float
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.layers.arguments import int_at_least, positive_float
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.expressivity import TITLE
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
+from zoo.recipes.reporting.mean_and_deviation import deviation, with_deviation
+from zoo.recipes.reporting.rows import group_by
 
-_PAPER = "On the Expressive Power of Deep Neural Networks, section 2.2"
-_OUTPUTS = 2**20  # of a layer, that are evaluated at once
-_SETTINGS: dict[str, Any] = {
+_PAPER = f"{TITLE}, section 2.2"
+_OUTPUTS = 2**20  # of a layer that are evaluated at once
+_SETTINGS: Settings = {
     "networks": 10,
     "points": 4097,
     "most_points": 2**16,
@@ -44,41 +47,42 @@ _LENGTHS = {
 _TRANSITIONS = {**_SETTINGS, "depth": 8, "widths": [8, 32, 128], "sigma_w2s": [2.0, 8.0, 32.0]}
 
 
-def _points(s: dict[str, Any]) -> list[Row]:
-    return [{"width": k, "sigma_w2": variance} for variance in s["sigma_w2s"] for k in s["widths"]]
+def _points(settings: Settings) -> list[Row]:
+    return [{"width": k, "sigma_w2": variance} for variance in settings["sigma_w2s"] for k in settings["widths"]]
 
 
-def _check(s: dict[str, Any], data_dir: str | None) -> None:
-    if min(s["widths"]) < 2:
-        raise ValueError(f"`widths` must be at least 2, to have a circle. Received: widths={s['widths']!r}")
-    if s["depth"] < 2:
-        raise ValueError(f"`depth` must be at least 2. Received: depth={s['depth']!r}")
-    for variance in s["sigma_w2s"]:
+def _check(settings: Settings, data_dir: str | None) -> None:
+    for width in settings["widths"]:
+        int_at_least("widths", width, minimum=2)  # there are two orthogonal vectors
+    int_at_least("depth", settings["depth"], minimum=2)
+    for variance in settings["sigma_w2s"]:
         positive_float("sigma_w2s", variance)
 
 
-def _population(s: dict[str, Any], point: Row, seed: int) -> tuple[keras.Model, Callable[[np.ndarray], np.ndarray]]:
-    """Networks with as many outputs as hidden units, and the curve: the same for every `sigma_w2` but for the scale."""
+def _population(settings: Settings, point: Row, seed: int) -> tuple[keras.Model, Callable[[np.ndarray], np.ndarray]]:
+    """Networks with as many outputs as hidden units, and the curve; `sigma_w2` only scales the weights."""
     k = point["width"]
-    sizes = {"dim": k, "width": k, "outputs": k, "depth": s["depth"], "networks": s["networks"]}
+    sizes = {"dim": k, "width": k, "outputs": k, "depth": settings["depth"], "networks": settings["networks"]}
     model = zoo.build("random_mlp", **sizes, sigma_w=math.sqrt(point["sigma_w2"]), seed=seed)
     x0, x1 = math.sqrt(k) * np.linalg.qr(np.random.default_rng([seed, k]).normal(size=(k, 2)))[0].T
     return model, lambda t: probes.great_circle(x0, x1, t)
 
 
-def _layers(s: dict[str, Any]) -> list[str]:
-    return [f"hidden_{layer}" for layer in range(1, s["depth"] + 1)]
+def _layers(settings: Settings) -> list[str]:
+    return [f"hidden_{layer}" for layer in range(1, settings["depth"] + 1)]
 
 
-def _lengths(s: dict[str, Any], point: Row, seed: int, prepared: None, *, count: bool = False) -> list[Row]:
-    """Per network the lengths in all hidden layers; with `count` also sign changes per unit of the layer after each."""
-    model, curve = _population(s, point, seed)
-    hidden = _layers(s)
+def _lengths(settings: Settings, point: Row, seed: int, prepared: None, *, count: bool = False) -> list[Row]:
+    """Rows, one per network: lengths in all hidden layers; with `count`, sign changes per unit of the layer above."""
+    model, curve = _population(settings, point, seed)
+    hidden = _layers(settings)
     probed = [*hidden, "readout"] if count else hidden
-    options = {"networks": True, "batch_size": max(_OUTPUTS // (s["networks"] * point["width"]), 16)}
-    sampling = {key: s[key] for key in ("tolerance", "points", "most_points")}
+    options = {"networks": True, "batch_size": max(_OUTPUTS // (settings["networks"] * point["width"]), 16)}
+    sampling = {key: settings[key] for key in ("tolerance", "points", "most_points")}
     t = probes.refine(model, curve, probed, "saturation", **sampling, batch_size=options["batch_size"])
-    fine, coarse = (_table(probes.trajectory_lengths(model, curve(part), hidden, **options)) for part in (t, t[::2]))
+    fine, coarse = (
+        _by_network(probes.trajectory_lengths(model, curve(part), hidden, **options)) for part in (t, t[::2])
+    )
     change = (np.abs(fine - coarse) / np.where(fine > 0, fine, 1)).max(axis=1)
     rows = [
         {
@@ -91,13 +95,13 @@ def _lengths(s: dict[str, Any], point: Row, seed: int, prepared: None, *, count:
         for i, lengths in enumerate(fine)
     ]
     if count:
-        found = _table(probes.transitions(model, curve(t), probed[1:], **options)) / point["width"]
+        found = _by_network(probes.transitions(model, curve(t), probed[1:], **options)) / point["width"]
         rows = [{**row, "transitions": numbers.tolist()} for row, numbers in zip(rows, found, strict=True)]
     return rows
 
 
-def _table(found: dict[str, np.ndarray]) -> np.ndarray:
-    """`(networks, layers)`."""
+def _by_network(found: dict[str, np.ndarray]) -> np.ndarray:
+    """Numbers `(networks, layers)` from layer -> numbers `(networks,)`."""
     return np.stack(list(found.values()), axis=1)
 
 
@@ -110,12 +114,12 @@ def _at(rows: Iterable[Row], width: int, variance: float) -> list[Row]:
 
 
 def _mean(rows: Sequence[Row], key: str) -> np.ndarray:
-    """Over networks, of a list by layer."""
+    """Mean over networks, one number per layer."""
     return np.mean([row[key] for row in rows], axis=0)
 
 
 def slope(lengths: Sequence[float]) -> float:
-    """Geometric mean of the growth per layer from layer depth // 2 to the last; NaN if no length is left there."""
+    """Geometric mean of the growth per layer, from layer depth // 2 to the last; NaN if the last length is 0."""
     first = len(lengths) // 2
     if not lengths[-1]:
         return math.nan
@@ -123,20 +127,20 @@ def slope(lengths: Sequence[float]) -> float:
 
 
 def printed_base(width: int, sigma_w: float) -> float:
-    """Base of the growth as Theorem 1 prints it for networks without biases, its constant taken to be 1.
+    """Base of the growth as Theorem 1 prints it for networks without biases, with its constant at 1.
 
-    The proof reaches it by dropping constants: it is an order of growth, and no bound.
+    The proof drops constants to reach it, so it is an order of growth and no bound.
     """
     return math.sqrt(sigma_w * width / (sigma_w + width))
 
 
 def _slopes(rows: Iterable[Row]) -> list[float]:
-    """Of the networks where the trajectory has not become a point."""
+    """Slopes of the networks in which the trajectory has not become a point."""
     return [found for row in rows if not math.isnan(found := slope(row["lengths"]))]
 
 
 def _growth_report(rows: list[Row], out: Path) -> None:
-    """Growth beside its bounds as a table, and the paper's four panels."""
+    """Write growth beside its bounds as a table, and draw the paper's four panels."""
     depth = rows[0]["settings"]["depth"]
     caption = (
         f"Growth of trajectory length per layer, from layer {depth // 2} to layer {depth}: geometric mean over these "
@@ -159,7 +163,7 @@ def _growth_line(rows: list[Row]) -> list:
     measured = ["", f"{bounds.lower:.4g}", f"{bounds.upper:.4g}", "", f"{base:.4g}", ""]
     if found:
         mean = float(np.mean(found))
-        measured[0] = f"{mean:.4g}" + (f" ± {np.std(found, ddof=1):.2g}" if len(found) > 1 else "")
+        measured[0] = with_deviation(found)
         measured[3] = "yes" if bounds.lower <= mean <= bounds.upper else "no"
         measured[5] = f"{mean / base:.3f}"
     change = max(row["change"] for row in rows)
@@ -181,9 +185,9 @@ def _draw_growth(rows: list[Row], path: Path) -> None:
             ax.set(xlabel="layer", ylabel="trajectory length", yscale="log")
         for color, one in enumerate(_some(variances)):
             label = f"$\\sigma_w^2$ = {one:g}"
-            _draw_slopes(c, widths, [_at(rows, k, one) for k in widths], label, f"C{color}")
+            _draw_slopes(c, widths, [_at(rows, k, one) for k in widths], label=label, color=f"C{color}")
         for color, k in enumerate(_some(widths)):
-            _draw_slopes(d, variances, [_at(rows, k, one) for one in variances], f"k = {k}", f"C{color}")
+            _draw_slopes(d, variances, [_at(rows, k, one) for one in variances], label=f"k = {k}", color=f"C{color}")
         c.set(title="(c) dashed: bounds, dotted: printed base", xlabel="k", xscale="log", ylabel="growth per layer")
         d.set(
             title="(d) dashed: bounds, dotted: printed base",
@@ -196,7 +200,7 @@ def _draw_growth(rows: list[Row], path: Path) -> None:
 
 
 def _some(values: list) -> list:
-    """At most three of them: the ends and the middle."""
+    """First, middle and last of the values, or all of fewer than three."""
     return [values[i] for i in sorted({0, len(values) // 2, len(values) - 1})]
 
 
@@ -206,12 +210,12 @@ def _draw_lengths(axes, rows: list[Row], label: str) -> None:
         axes.plot(range(1, len(mean) + 1), mean, marker="o", markersize=3, label=label)
 
 
-def _draw_slopes(axes, x: list, groups: list[list[Row]], label: str, color: str) -> None:
+def _draw_slopes(axes, x: list, groups: list[list[Row]], *, label: str, color: str) -> None:
     found = [(value, rows, _slopes(rows)) for value, rows in zip(x, groups, strict=True)]
     found = [(value, rows, numbers) for value, rows, numbers in found if numbers]
     values = [value for value, *_ in found]
     means = [np.mean(numbers) for *_, numbers in found]
-    spreads = [np.std(numbers, ddof=1) if len(numbers) > 1 else 0 for *_, numbers in found]
+    spreads = [deviation(numbers) for *_, numbers in found]
     axes.errorbar(values, means, spreads, marker="o", markersize=3, color=color, label=label)
     bounds = [probes.length_growth(rows[0]["width"], math.sqrt(rows[0]["sigma_w2"])) for _, rows, _ in found]
     axes.plot(values, bounds, linestyle="--", linewidth=1, color=color)
@@ -220,7 +224,7 @@ def _draw_slopes(axes, x: list, groups: list[list[Row]], label: str, color: str)
 
 
 def _transitions_report(rows: list[Row], out: Path) -> None:
-    """Proportionality of transitions and length as a table and a figure."""
+    """Report the proportionality of transitions and length."""
     caption = (
         "Sign changes per unit of layer d + 1 against the length of the trajectory's image in layer d over sqrt(k), "
         "d = 1, ..., both means over networks. `slope`: of the line through the origin with the least squares; "
@@ -246,7 +250,7 @@ def _means(rows: Sequence[Row]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def proportionality(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
-    """c of y = c x by least squares, its R^2 (about the mean of y), and the exponent of y ~ x^exponent."""
+    """Factor c of y = c x by least squares, its R^2 about the mean of y, and the exponent of y ~ x^exponent."""
     c = float(x @ y / (x @ x)) if x.any() else math.nan
     about = np.sum((y - y.mean()) ** 2)
     fit = float(1 - np.sum((y - c * x) ** 2) / about) if about else math.nan
@@ -272,29 +276,28 @@ def _draw_transitions(rows: list[Row], path: Path) -> None:
 
 
 def _groups(rows: list[Row]) -> list[list[Row]]:
-    """The rows of every pair of settings, by width and variance."""
-    pairs = sorted({(row["width"], row["sigma_w2"]) for row in rows})
-    return [_at(rows, *pair) for pair in pairs]
+    """Rows of every pair of width and variance, sorted by the pairs."""
+    return [part for _, part in sorted(group_by(rows, "width", "sigma_w2").items())]
 
 
-def _add(name: str, section: str, settings: dict, paper: dict, **functions: Any) -> None:
-    budgets = {"smoke": {**settings, **_SMOKE}, "standard": settings, "paper": {**settings, **_MILLION, **paper}}
-    register(name, Experiment(f"{_PAPER}, {section}", budgets, _points, prepare=_check, **functions))
+def _add(name: str, section: str, *, settings: Settings, paper: Settings, **functions: Any) -> None:
+    by_budget = budgets(settings, smoke=_SMOKE, paper={**_MILLION, **paper})
+    register(name, Experiment(f"{_PAPER}, {section}", by_budget, _points, prepare=_check, **functions))
 
 
 _add(
     "expressivity-fig1",
     "Theorem 1, Fig. 1",
-    _LENGTHS,
-    {"depth": 12, "widths": [*_LENGTHS["widths"], 256, 512]},
+    settings=_LENGTHS,
+    paper={"depth": 12, "widths": [*_LENGTHS["widths"], 256, 512]},
     run=_lengths,
     report=_growth_report,
 )
 _add(
     "expressivity-fig2",
     "Observation 1, Fig. 2",
-    _TRANSITIONS,
-    {"depth": 12, "widths": [8, 64, 512]},
+    settings=_TRANSITIONS,
+    paper={"depth": 12, "widths": [8, 64, 512]},
     run=partial(_lengths, count=True),
     report=_transitions_report,
 )

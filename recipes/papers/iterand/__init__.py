@@ -1,1 +1,3 @@
-"""Pruning Randomly Initialized Neural Networks with Iterative Randomization, with edge-popup."""
+"""Pruning Randomly Initialized Neural Networks with Iterative Randomization: IteRand against edge-popup and SGD."""
+
+TITLE = "Pruning Randomly Initialized Neural Networks with Iterative Randomization"

@@ -1,21 +1,21 @@
-"""IteRand and edge-popup while they train: accuracy on training and validation examples by epoch (Fig. 3b)."""
+"""Accuracy of IteRand and edge-popup on training and validation examples, epoch by epoch (Fig. 3b)."""
 
 from pathlib import Path
-from typing import Any
 
-from zoo.recipes.experiments.experiment import Experiment, Row, register
-from zoo.recipes.papers.iterand.pruning_runs import CHOICES, SETTINGS, check, run, with_finished
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.iterand import TITLE
+from zoo.recipes.papers.iterand.pruning_runs import CHOICES, SETTINGS, checked, run, with_finished
 from zoo.recipes.reporting.sweep import write_report
 
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: Settings = {
     **{**SETTINGS, "recipes": "imagenet2012", "data": "imagenet2012", "networks": ["resnet50"]},
     **{"methods": ["edge-popup", "iterand"], "kernels": ["sc"], "width": 1.0, "epochs": 105, "repetitions": 1},
 }
 _CIFAR = {"recipes": "cifar10", "data": "cifar10", "networks": ["conv6"], "width": 0.25, "epochs": 10}
 
 
-def _points(settings: dict[str, Any]) -> list[Row]:
-    """One point per network, method and kernel."""
+def _points(settings: Settings) -> list[Row]:
+    """Points, one per network, method and kernel."""
     return with_finished(
         settings,
         [
@@ -27,13 +27,8 @@ def _points(settings: dict[str, Any]) -> list[Row]:
     )
 
 
-def _check(settings: dict[str, Any], data_dir: str | None) -> str | None:
-    check(settings, _points(settings), by_epoch=True)
-    return data_dir
-
-
-def _run(settings: dict[str, Any], point: Row, seed: int, data_dir: str | None) -> list[Row]:
-    """One row for the training and one for the validation examples, each a list by epoch."""
+def _run(settings: Settings, point: Row, seed: int, data_dir: str | None) -> list[Row]:
+    """Rows for training and validation examples, each with a list of accuracies by epoch."""
     row, history = run(settings, point, seed, data_dir)
     return [
         {**row, "examples": examples, "curve": [epoch[examples] for epoch in history]}
@@ -42,23 +37,23 @@ def _run(settings: dict[str, Any], point: Row, seed: int, data_dir: str | None) 
 
 
 def _report(rows: list[Row], out: Path) -> None:
-    """Accuracy in per cent by epoch, an axes per network."""
+    """Draw accuracy in per cent by epoch, with axes per network."""
     write_report(rows, out, sweep="epoch", measure="curve", series=("method", "kernel", "examples"), panels="network")
 
 
 register(
     "iterand-curves",
     Experiment(
-        "Pruning Randomly Initialized Neural Networks with Iterative Randomization, section 5.2, Fig. 3b",
-        {
-            "smoke": {**_SETTINGS, **_CIFAR, "data": "digits", "augment": "crop", "epochs": 2},
-            "standard": {**_SETTINGS, **_CIFAR},
-            "paper": _SETTINGS,
-        },
-        _points,
-        _run,
-        _report,
-        _check,
+        f"{TITLE}, section 5.2, Fig. 3b",
+        budgets(
+            _SETTINGS,
+            smoke={**_CIFAR, "data": "digits", "augment": "crop", "epochs": 2},
+            standard=_CIFAR,
+        ),
+        points=_points,
+        run=_run,
+        report=_report,
+        prepare=checked(_points, by_epoch=True),
         choices={**CHOICES, "methods": ("edge-popup", "iterand")},
     ),
 )

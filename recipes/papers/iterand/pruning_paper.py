@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Printed(NamedTuple):
-    """A mean and its standard deviation over three runs; None where the paper has one run."""
+    """Mean and standard deviation over three runs; the deviation is None where the paper has one run."""
 
     mean: float
     deviation: float | None = None

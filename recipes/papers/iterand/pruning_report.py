@@ -1,16 +1,15 @@
-"""Tables and figures of pruning: accuracy by network, method, kernel and width, ours beside the paper's."""
+"""Report on pruning: accuracy by network, method, kernel and width, ours beside the paper's."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from zoo.recipes.papers.iterand.pruning_paper import PRINTED, Printed
 from zoo.recipes.reporting.figure import figure
 from zoo.recipes.reporting.markdown import table, write
+from zoo.recipes.reporting.mean_and_deviation import deviation, with_deviation
+from zoo.recipes.reporting.rows import Row, Rows, group_by
 
-Rows = Sequence[dict[str, Any]]
 Key = tuple[str, str, str, float]  # network, method, kernel, width
 
 
@@ -21,18 +20,27 @@ def write_report(rows: Rows, out: Path) -> None:
 
 
 def accuracy_table(rows: Rows) -> str:
-    """One line per cell: mean and deviation over runs, interval over images, and the paper's number, if it has one."""
+    """Table with a line per cell: our accuracy with its interval, and the paper's number, if it has one."""
     paper = _printed(rows)
     lines = []
     for key, cell in _cells(rows).items():
-        mean = np.mean([row["accuracy"] for row in cell])
+        found = [row["accuracy"] for row in cell]
         low, high = (100 * np.mean([row[end] for row in cell]) for end in ("low", "high"))
         epochs = ", ".join(str(n) for n in dict.fromkeys(row["epochs"] for row in cell))
         correct = "+".join(str(row["correct"]) for row in cell)
-        line = [*key[:3], f"{key[3]:g}", epochs, len(cell), _text(cell), f"{low:.2f} - {high:.2f}"]
+        line = [
+            *key[:3],
+            f"{key[3]:g}",
+            epochs,
+            len(cell),
+            with_deviation(found, ".2f", ".2f"),
+            f"{low:.2f} - {high:.2f}",
+        ]
         line.append(f"{correct} of {cell[0]['n']}")
         if paper:
-            line += [_printed_text(paper[key]), f"{mean - paper[key].mean:+.2f}"] if key in paper else ["", ""]
+            line += (
+                [_printed_text(paper[key]), f"{np.mean(found) - paper[key].mean:+.2f}"] if key in paper else ["", ""]
+            )
         lines.append(line)
     heads = ["network", "method", "weights", "width", "epochs", "runs", "accuracy, %", "95 % interval", "correct"]
     heads += ["paper, %", "difference"] if paper else []
@@ -44,7 +52,7 @@ def accuracy_table(rows: Rows) -> str:
 
 
 def plot_widths(rows: Rows, path: Path) -> None:
-    """Draw accuracy against the width, an axes per network and a line per method and kernel; dashed is the paper's."""
+    """Draw accuracy against the width, axes per network and a line per method and kernel; the paper's are dashed."""
     cells, paper = _cells(rows), _printed(rows)
     networks = list(dict.fromkeys(key[0] for key in cells))
     lines = list(dict.fromkeys(key[1:3] for key in cells))
@@ -53,10 +61,10 @@ def plot_widths(rows: Rows, path: Path) -> None:
             for place, line in enumerate(lines):
                 keys = [key for key in cells if key[0] == network and key[1:3] == line]
                 keys.sort(key=lambda key: key[3])
-                found = [np.array([row["accuracy"] for row in cells[key]]) for key in keys]
-                spread = [one.std(ddof=1) if len(one) > 1 else 0.0 for one in found]
+                found = [[row["accuracy"] for row in cells[key]] for key in keys]
+                spread = [deviation(one) for one in found]
                 look = {"color": f"C{place}", "label": ", ".join(line)}
-                axes.errorbar([key[3] for key in keys], [one.mean() for one in found], spread, fmt="o-", **look)
+                axes.errorbar([key[3] for key in keys], [np.mean(one) for one in found], spread, fmt="o-", **look)
                 known = sorted(key for key in paper if key[0] == network and key[1:3] == line)
                 means = [paper[key].mean for key in known]
                 axes.plot([key[3] for key in known], means, "x--", color=f"C{place}", linewidth=0.8)
@@ -66,11 +74,8 @@ def plot_widths(rows: Rows, path: Path) -> None:
         all_axes[0].legend()
 
 
-def _cells(rows: Rows) -> dict[Key, list[dict[str, Any]]]:
-    cells: dict[Key, list] = {}
-    for row in rows:
-        cells.setdefault((row["network"], row["method"], row["kernel"], float(row["width"])), []).append(row)
-    return cells
+def _cells(rows: Rows) -> dict[Key, list[Row]]:
+    return group_by(rows, "network", "method", "kernel", "width")
 
 
 def _printed(rows: Rows) -> dict[Key, Printed]:
@@ -79,11 +84,6 @@ def _printed(rows: Rows) -> dict[Key, Printed]:
 
 def _data(rows: Rows) -> str:
     return Path(rows[0]["settings"]["data"]).name
-
-
-def _text(cell: Rows) -> str:
-    numbers = [row["accuracy"] for row in cell]
-    return f"{np.mean(numbers):.2f}" + (f" ± {np.std(numbers, ddof=1):.2f}" if len(numbers) > 1 else "")
 
 
 def _printed_text(printed: Printed) -> str:

@@ -1,11 +1,12 @@
-"""Trainings of IteRand's experiments: a point's recipe, its run in a folder of its own, or one finished elsewhere."""
+"""Trainings of the pruning experiments: the recipe of a point, and its run, which may be finished already."""
 
 import csv
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from zoo.recipes.experiments.experiment import Row
+from zoo.recipes.experiments.experiment import Row, Settings
 from zoo.recipes.training import recipe as registered
 from zoo.recipes.training.finished_run import finished_run, finished_runs
 from zoo.recipes.training.recipe import Recipe
@@ -25,8 +26,8 @@ CHOICES: dict[str, tuple] = {
     "recipes": tuple(NETWORKS),
     "augment": ("", "crop", "crop_flip", "resized_crop_flip"),
 }
-# The recipes are those of a data set of the paper, `data` what they are trained on; augment "" is the recipe's own.
-SETTINGS: dict[str, Any] = {
+# `recipes` is a data set of the paper, `data` the one to train on; an empty `augment` is the recipe's own.
+SETTINGS: Settings = {
     "recipes": "cifar10",
     "data": "cifar10",
     "augment": "",
@@ -36,12 +37,16 @@ SETTINGS: dict[str, Any] = {
     "runs": "runs/iterand",
     "finished": [],
 }
-_GREY = {"mean": 0.5, "variance": 0.0625}  # of images with one channel
+_GREY = {"mean": 0.5, "variance": 0.0625}  # for images with one channel
 _RECIPE_KEYS = {"width": "width", "rate": "randomize_rate", "period": "randomize_period"}  # point's -> recipe's
 
 
-def recipe_of(settings: dict[str, Any], point: Row) -> Recipe:
-    """The recipe of a point; `ValueError` if the network has none."""
+def recipe_of(settings: Settings, point: Row) -> Recipe:
+    """Recipe of a point.
+
+    Raises:
+        ValueError: If there is none for the network.
+    """
     method, network = point["method"], point["network"]
     if network not in NETWORKS[settings["recipes"]]:
         allowed = ", ".join(NETWORKS[settings["recipes"]])
@@ -55,8 +60,8 @@ def recipe_of(settings: dict[str, Any], point: Row) -> Recipe:
     return registered.find(f"{network}{kind}_{settings['recipes']}").replace(changes)
 
 
-def with_finished(settings: dict[str, Any], points: list[Row]) -> list[Row]:
-    """The points, each that finished runs are found for once per run, the run's folder under "taken"."""
+def with_finished(settings: Settings, points: list[Row]) -> list[Row]:
+    """Points with the folder of a finished run under "taken", or None; a point is repeated for each of its runs."""
     runs = [run for folder in settings["finished"] for run in finished_runs("finished", folder)]
     found = []
     for point in points:
@@ -66,11 +71,28 @@ def with_finished(settings: dict[str, Any], points: list[Row]) -> list[Row]:
     return found
 
 
-def check(settings: dict[str, Any], points: list[Row], *, by_epoch: bool = False) -> None:
-    """Refuse, before anything is trained, points without a recipe and folders without a run of these points.
+def checked(
+    points: Callable[[Settings], list[Row]], *, by_epoch: bool = False
+) -> Callable[[Settings, str | None], Any]:
+    """Make the `prepare` of an experiment with these points: it checks the settings and passes on the data folder.
 
-    `by_epoch`: their log.csv is needed too.
+    Args:
+        points: Function of the settings.
+        by_epoch: Whether the experiment needs the log.csv of finished runs.
+
+    Returns:
+        Function that raises `ValueError`, before anything is trained, if a point has no recipe or the folders under
+        `finished` have no run of these points.
     """
+
+    def prepare(settings: Settings, data_dir: str | None) -> str | None:
+        _check(settings, points(settings), by_epoch)
+        return data_dir
+
+    return prepare
+
+
+def _check(settings: Settings, points: list[Row], by_epoch: bool) -> None:
     for point in points:
         recipe_of(settings, point)
         if by_epoch and point["taken"] and not (Path(point["taken"]) / "log.csv").is_file():
@@ -83,8 +105,8 @@ def check(settings: dict[str, Any], points: list[Row], *, by_epoch: bool = False
         )
 
 
-def run(settings: dict[str, Any], point: Row, seed: int, data_dir: str | None) -> tuple[Row, list[Row]]:
-    """The result of one training, finished already or not, and its history by epoch."""
+def run(settings: Settings, point: Row, seed: int, data_dir: str | None) -> tuple[Row, list[Row]]:
+    """Result of one training, which may be finished already, and its history by epoch."""
     if point["taken"]:
         done = finished_run("finished", point["taken"])
         rows, folder, more = done.rows, done.folder, done.origin
@@ -101,7 +123,7 @@ def run(settings: dict[str, Any], point: Row, seed: int, data_dir: str | None) -
 
 
 def _decisive(recipe: Recipe) -> dict[str, Any]:
-    """What decides a training but for its seed, the model's defaults filled in."""
+    """All that decides a training but its seed, with the model's defaults filled in."""
     values = {**dataclasses.asdict(recipe), "options": {**find_model(recipe.model).options, **recipe.options}}
     for key in ("name", "paper", "samples", "seed"):
         values.pop(key)

@@ -1,23 +1,22 @@
-"""What IteRand's two settings do: the rate r of redrawn weights (Fig. 1) and the period K_per of redraws (Fig. 4).
+"""Sweeps of IteRand's two settings: the rate r of redrawn weights (Fig. 1) and the period K_per of redraws (Fig. 4).
 
-Accuracy on the validation examples, as in the paper. It names KU weights for the rate and none for the period, where KU
-is ours.
+Accuracy is on the validation examples, as in the paper. The paper names KU weights for the rate; for the period it
+names none, and KU is ours.
 """
 
 from functools import partial
-from typing import Any
 
-from zoo.recipes.experiments.experiment import Experiment, Row, register
-from zoo.recipes.papers.iterand.pruning_runs import CHOICES, SETTINGS, check, run, with_finished
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.iterand import TITLE
+from zoo.recipes.papers.iterand.pruning_runs import CHOICES, SETTINGS, checked, run, with_finished
 from zoo.recipes.reporting.sweep import write_report
 
-_PAPER = "Pruning Randomly Initialized Neural Networks with Iterative Randomization"
 _SMALL = {"data": "digits", "augment": "crop", "networks": ["conv6"], "width": 0.25, "epochs": 1, "repetitions": 1}
 _SHORT = {"networks": ["conv6"], "width": 0.25, "epochs": 5, "repetitions": 1}
 
 
-def _points(settings: dict[str, Any], key: str) -> list[Row]:
-    """One point per network, kernel and value; the other of the two settings is fixed."""
+def _points(settings: Settings, key: str) -> list[Row]:
+    """Points, one per network, kernel and value; the other of the two settings is fixed."""
     fixed = {other: settings[other] for other in ("rate", "period") if other != key}
     return with_finished(
         settings,
@@ -30,27 +29,22 @@ def _points(settings: dict[str, Any], key: str) -> list[Row]:
     )
 
 
-def _run(settings: dict[str, Any], point: Row, seed: int, data_dir: str | None) -> list[Row]:
+def _run(settings: Settings, point: Row, seed: int, data_dir: str | None) -> list[Row]:
     return [run(settings, point, seed, data_dir)[0]]
 
 
-def _add(name: str, key: str, section: str, settings: dict[str, Any], smoke: dict[str, Any], log: str) -> None:
+def _add(name: str, section: str, *, key: str, settings: Settings, smoke: Settings, log: str = "") -> None:
     paper = {**SETTINGS, "kernels": ["ku"], "width": 1.0, **settings}
     points = partial(_points, key=key)
-
-    def prepare(chosen: dict[str, Any], data_dir: str | None) -> str | None:
-        check(chosen, points(chosen), by_epoch=True)
-        return data_dir
-
     register(
         name,
         Experiment(
-            f"{_PAPER}, {section}",
-            {"smoke": {**paper, **_SMALL, **smoke}, "standard": {**paper, **_SHORT}, "paper": paper},
-            points,
-            _run,
-            partial(write_report, sweep=key, measure="validation", series=("network", "kernel"), log=log),
-            prepare,
+            f"{TITLE}, {section}",
+            budgets(paper, smoke={**_SMALL, **smoke}, standard=_SHORT),
+            points=points,
+            run=_run,
+            report=partial(write_report, sweep=key, measure="validation", series=("network", "kernel"), log=log),
+            prepare=checked(points, by_epoch=True),
             choices=CHOICES,
         ),
     )
@@ -58,17 +52,16 @@ def _add(name: str, key: str, section: str, settings: dict[str, Any], smoke: dic
 
 _add(
     "iterand-rate",
-    "rate",
     "section 3, Fig. 1",
-    {"rates": [0.0, 0.01, 0.1, 1.0], "period": 300},
-    {"rates": [0.0, 1.0], "period": 3},
-    "",
+    key="rate",
+    settings={"rates": [0.0, 0.01, 0.1, 1.0], "period": 300},
+    smoke={"rates": [0.0, 1.0], "period": 3},
 )
 _add(
     "iterand-period",
-    "period",
     "appendix C.1, Fig. 4",
-    {"periods": [1, 30, 300, 3000, 30000], "rate": 0.1},
-    {"periods": [1, 30]},
-    "x",
+    key="period",
+    settings={"periods": [1, 30, 300, 3000, 30000], "rate": 0.1},
+    smoke={"periods": [1, 30]},
+    log="x",
 )

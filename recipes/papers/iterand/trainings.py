@@ -33,7 +33,7 @@ _IMAGENET: dict[str, Any] = {
 
 
 class _Setting(NamedTuple):
-    """What the paper sets per network: rates of SGD and of the two other methods, and what only those have."""
+    """Settings of a network in the paper: rates of SGD and of the two other methods, and settings of those two."""
 
     sgd_rate: float
     rate: float
@@ -43,16 +43,17 @@ class _Setting(NamedTuple):
 
 
 def _add_all(network: str, setting: _Setting, common: dict[str, Any]) -> None:
-    """A network on a data set by every method, from all kinds of random weights."""
+    """Register the recipes of a network on a data set: every method, from all kinds of random weights."""
     dense = {"weight_decay": setting.weight_decay}
-    _add(network, "", setting.sgd_rate, dense, common)
+    _add(network, "", learning_rate=setting.sgd_rate, options=dense, common=common)
     for short, kernel in _KERNELS.items():
         masked = {**dense, "sparsity": setting.sparsity, "kernel_initializer": kernel}
-        _add(f"{network}_edge_popup", f"_{short}", setting.rate, masked, common)
-        _add(f"{network}_iterand", f"_{short}", setting.rate, masked, {**common, "randomize_period": setting.period})
+        same = {"learning_rate": setting.rate, "options": masked}
+        _add(f"{network}_edge_popup", f"_{short}", **same, common=common)
+        _add(f"{network}_iterand", f"_{short}", **same, common={**common, "randomize_period": setting.period})
 
 
-def _add(model: str, suffix: str, learning_rate: float, options: dict, common: dict[str, Any]) -> None:
+def _add(model: str, suffix: str, *, learning_rate: float, options: dict, common: dict[str, Any]) -> None:
     register(
         Recipe(
             name=f"{model}{suffix}_{common['data']}",
@@ -66,8 +67,8 @@ def _add(model: str, suffix: str, learning_rate: float, options: dict, common: d
     )
 
 
-_add_all("conv6", _Setting(0.01, 0.2, 1e-4, 0.5, 300), _CIFAR)
+_add_all("conv6", _Setting(sgd_rate=0.01, rate=0.2, weight_decay=1e-4, sparsity=0.5, period=300), _CIFAR)
 for _network in ("resnet18", "resnet34"):
-    _add_all(_network, _Setting(0.1, 0.1, 5e-4, 0.6, 300), _CIFAR)
+    _add_all(_network, _Setting(sgd_rate=0.1, rate=0.1, weight_decay=5e-4, sparsity=0.6, period=300), _CIFAR)
 for _network in ("resnet18", "resnet34", "resnet50", "resnet101"):
-    _add_all(_network, _Setting(0.1, 0.1, 1e-4, 0.7, 1000), _IMAGENET)
+    _add_all(_network, _Setting(sgd_rate=0.1, rate=0.1, weight_decay=1e-4, sparsity=0.7, period=1000), _IMAGENET)

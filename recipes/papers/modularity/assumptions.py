@@ -1,10 +1,10 @@
-"""The two assumptions of On the Modularity of Hypernetworks, measured.
+"""Measurements of the two assumptions of On the Modularity of Hypernetworks.
 
 Assumption 1: two networks trained on one target come closer to each other than to the target (section 5, Fig. 2).
-Assumption 2: the error falls with every neuron (appendix 7.5, Fig. 8). `--set data=...` chooses the inputs. From the
-released code: batches of 64, rows of unit norm at the beginning and 10,000 new examples per epoch of the uniform space
-in 1, ELU and 1 to 29 neurons in 2. `--set channels=40` is its target in 1, where the paper has 50 channels. Ours: both
-networks of 1 meet the same batches, and 2 takes its pixels as 1 does.
+Assumption 2: the error falls with every neuron (appendix 7.5, Fig. 8). `--set data=...` chooses the inputs. The
+following is from the released code: in 1 batches of 64, rows of unit norm at the beginning, and 10,000 new examples of
+the uniform space in every epoch; in 2 ELU and 1 to 29 neurons. `--set channels=40` is the code's target in 1, where the
+paper has 50 channels. Ours: both networks of 1 see the same batches, and 2 normalises pixels as 1 does.
 """
 
 from collections.abc import Iterator
@@ -18,19 +18,19 @@ from keras import ops
 from zoo.layers import NormalizePixels
 from zoo.layers.seeds import layer_seeds
 from zoo.models.conditioned_mlp import check_activation, plain_initializers
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register, single_point
 from zoo.recipes.experiments.fit_epochs import Examples, compiled, fit_epochs
-from zoo.recipes.experiments.images import PIXELS, Images, Settings, load_images, load_splits
+from zoo.recipes.experiments.images import PIXELS, Images, count_classes, load_images, load_splits
+from zoo.recipes.papers.modularity import TITLE
 from zoo.recipes.reporting.sweep import write_report
 
-_PAPER = "On the Modularity of Hypernetworks"
 _KERNEL = 10  # of both convolutions of Assumption 1's target, with stride 2
 _SMALLEST = 28  # pixels that two of them leave one of
 _PAIRS = ("f1, f2", "f1, y", "f2, y")
 
 
 def _space(settings: Settings, data_dir: str | None) -> Images | None:
-    """The images of a data set, or None for the uniform distribution on [-1, 1]^(28 x 28)."""
+    """Load the images of a data set; None for the uniform distribution on [-1, 1]^(28 x 28)."""
     if settings["data"] == "uniform":
         return None
     images = load_images(settings, data_dir)
@@ -41,16 +41,16 @@ def _space(settings: Settings, data_dir: str | None) -> Images | None:
 
 def _approximators(settings: Settings, point: Row, seed: int, images: Images | None) -> list[Row]:
     """Train f1 and f2 on y(x); a row per pair of functions, with its mean squared distance after every epoch."""
-    s, seeds = settings, layer_seeds(seed)
+    seeds = layer_seeds(seed)
     shape = images.train.shape[1:] if images else (_SMALLEST, _SMALLEST, 1)
-    target = _target(shape, s["channels"], images is not None, seeds)
-    networks = _two_networks(shape, s["width"], images is not None, seeds)
+    target = _target(shape, settings["channels"], images is not None, seeds)
+    networks = _two_networks(shape, settings["width"], images is not None, seeds)
 
     def labelled(x: np.ndarray) -> Examples:
         return (x,), target.predict(x, batch_size=1000, verbose=0)
 
     def uniform(*key: int) -> Examples:
-        numbers = np.random.default_rng([seed, *key]).random((s["uniform_samples"], *shape), dtype="float32")
+        numbers = np.random.default_rng([seed, *key]).random((settings["uniform_samples"], *shape), dtype="float32")
         return labelled(2 * numbers - 1)
 
     train = labelled(images.train) if images else None
@@ -62,9 +62,9 @@ def _approximators(settings: Settings, point: Row, seed: int, images: Images | N
         for found, difference in zip(distances, (f1 - f2, f1 - y, f2 - y), strict=True):
             found.append(float(np.mean(difference**2)))
 
-    compiled(networks, keras.optimizers.SGD(s["learning_rate"], s["momentum"]), _sum_of_losses)
-    training = {"epochs": s["epochs"], "batch_size": s["batch_size"], "seed": seed, "after_epoch": measure}
-    fit_epochs(networks, lambda epoch: train or uniform(0, epoch), **training)
+    compiled(networks, keras.optimizers.SGD(settings["learning_rate"], settings["momentum"]), _sum_of_losses)
+    training = {"epochs": settings["epochs"], "batch_size": settings["batch_size"], "seed": seed}
+    fit_epochs(networks, lambda epoch: train or uniform(0, epoch), **training, after_epoch=measure)
     return [
         {"pair": pair, "distance": found[-1], "distances": found, "parameters": networks.count_params()}
         for pair, found in zip(_PAIRS, distances, strict=True)
@@ -72,7 +72,7 @@ def _approximators(settings: Settings, point: Row, seed: int, images: Images | N
 
 
 def _target(shape: tuple, channels: int, pixels: bool, seeds: Iterator[int]) -> keras.Model:
-    """y: two convolutions with ReLU and a linear layer, never trained."""
+    """Target y: two convolutions with ReLU and a linear layer, never trained."""
     x = inputs = keras.Input(shape)
     x = NormalizePixels(**PIXELS["normalized"])(x) if pixels else x
     for filters in (20, channels):
@@ -83,7 +83,7 @@ def _target(shape: tuple, channels: int, pixels: bool, seeds: Iterator[int]) -> 
 
 
 def _two_networks(shape: tuple, width: int, pixels: bool, seeds: Iterator[int]) -> keras.Model:
-    """f1 and f2 as one model of output `(batch, 2, 10)`: their gradients have nothing to do with each other."""
+    """Networks f1 and f2 as one model with output `(batch, 2, 10)`; neither changes the other's gradients."""
     x = inputs = keras.Input(shape)
     x = keras.layers.Flatten()(NormalizePixels(**PIXELS["normalized"])(x) if pixels else x)
     outputs, dense = [], []
@@ -99,7 +99,7 @@ def _two_networks(shape: tuple, width: int, pixels: bool, seeds: Iterator[int]) 
 
 
 def _sum_of_losses(y, found):
-    """Of each example: the mean squared error of f1 plus that of f2."""
+    """Mean squared error of f1 plus that of f2, per example."""
     return ops.sum(ops.mean(ops.square(ops.subtract(found, ops.expand_dims(y, 1))), axis=-1), axis=-1)
 
 
@@ -121,12 +121,21 @@ def _shallow(settings: Settings, point: Row, seed: int, data: Any) -> list[Row]:
 
 
 def _labelled_images(settings: Settings, data_dir: str | None) -> Any:
-    """Training and test images, each with one-hot classes."""
+    """Load training and test images, each with one-hot classes."""
     for activation in settings["activations"]:
         check_activation("activations", activation)
     splits = load_splits(settings, data_dir)
-    classes = 1 + max(int(split.y.max()) for split in splits)
+    classes = count_classes(splits)
     return [(split.x, np.eye(classes, dtype="float32")[split.y]) for split in splits]
+
+
+def _neurons(settings: Settings) -> list[Row]:
+    """Points: every width with every activation."""
+    return [
+        {"activation": activation, "width": width}
+        for width in settings["widths"]
+        for activation in settings["activations"]
+    ]
 
 
 _SPACE = {
@@ -157,13 +166,13 @@ _NEURONS = {
 register(
     "modularity-assumption1",
     Experiment(
-        f"{_PAPER}, section 5, Fig. 2",
-        {
-            "smoke": {**_SPACE, "data": "uniform", "repetitions": 1, "uniform_samples": 200, "width": 8, "epochs": 2},
-            "standard": {**_SPACE, "repetitions": 3},
-            "paper": _SPACE,
-        },
-        points=lambda settings: [{}],
+        f"{TITLE}, section 5, Fig. 2",
+        budgets(
+            _SPACE,
+            smoke={"data": "uniform", "repetitions": 1, "uniform_samples": 200, "width": 8, "epochs": 2},
+            standard={"repetitions": 3},
+        ),
+        points=single_point,
         run=_approximators,
         report=partial(write_report, sweep="epoch", measure="distances", series=("pair",), log="y"),
         prepare=_space,
@@ -172,13 +181,13 @@ register(
 register(
     "modularity-assumption2",
     Experiment(
-        f"{_PAPER}, appendix 7.5, Fig. 8",
-        {
-            "smoke": {**_NEURONS, "data": "digits", "repetitions": 1, "widths": [1, 2], "samples": 200, "epochs": 1},
-            "standard": {**_NEURONS, "repetitions": 3},
-            "paper": _NEURONS,
-        },
-        points=lambda s: [{"activation": a, "width": w} for w in s["widths"] for a in s["activations"]],
+        f"{TITLE}, appendix 7.5, Fig. 8",
+        budgets(
+            _NEURONS,
+            smoke={"data": "digits", "repetitions": 1, "widths": [1, 2], "samples": 200, "epochs": 1},
+            standard={"repetitions": 3},
+        ),
+        points=_neurons,
         run=_shallow,
         report=partial(write_report, sweep="width", measure="loss", series=("activation",)),
         prepare=_labelled_images,

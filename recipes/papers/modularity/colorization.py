@@ -1,4 +1,4 @@
-"""Colour a pixel: from a grey image and the coordinates of a pixel to its colour."""
+"""Examples of colorization: a grey image and the features of a pixel, and the colour of the pixel."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ _LUMA = np.array([0.299, 0.587, 0.114], "float32")  # ITU-R BT.601, the usual gr
 
 
 def pixel_features(rows: np.ndarray, columns: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The 42 features of pixels: coordinates i1, i2 and i1^k + i2, i2^k + i1, i1^k - i2, i2^k - i1 for k = 0..9.
+    """Compute 42 features of pixels: coordinates i1, i2 and i1^k + i2, i2^k + i1, i1^k - i2, i2^k - i1 for k = 0..9.
 
     Coordinates run from -1 to 1 (ours: the paper gives no scale, and 31^9 is out of all proportion).
 
@@ -30,7 +30,11 @@ def pixel_features(rows: np.ndarray, columns: np.ndarray, size: tuple[int, int])
 
 
 def grey(images: np.ndarray) -> np.ndarray:
-    """RGB images `(n, h, w, 3)` in [0, 255] as flat grey ones `(n, h * w)` in [-1, 1]; `ValueError` if not RGB."""
+    """Turn RGB images `(n, h, w, 3)` in [0, 255] into flat grey ones, `(n, h * w)` float32 in [-1, 1].
+
+    Raises:
+        ValueError: If `images` do not have four axes, or not three channels.
+    """
     check_batch(images)
     if images.shape[-1] != 3:
         raise ValueError(f"`images` must have 3 channels, red, green and blue. Received: images.shape={images.shape}")
@@ -38,14 +42,17 @@ def grey(images: np.ndarray) -> np.ndarray:
 
 
 def random_pixels(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """One pixel of every image, uniform over the image.
+    """Choose one pixel of every image, uniformly.
 
     Args:
         images: `(n, h, w, c)` in [0, 255].
-        rng: Draws the n rows, then the n columns.
+        rng: Generator of the n rows, then the n columns.
 
     Returns:
         Features `(n, 42)` and colours `(n, c)` in [-1, 1].
+
+    Raises:
+        ValueError: If `images` do not have four axes.
     """
     check_batch(images)
     n, height, width, _ = images.shape

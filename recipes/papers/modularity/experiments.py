@@ -1,27 +1,27 @@
-"""Experiments of On the Modularity of Hypernetworks: an embedding of the condition against a hypernetwork.
+"""Experiments on an embedding of the condition against a hypernetwork (section 5, appendix 7.1 to 7.4).
 
-Section 5, appendix 7.1 to 7.4; the two assumptions are in assumptions.py. The budget "paper" is the paper's setting
-with its 100 repetitions. What the paper leaves open is ours: the epochs of the synthetic targets (100) and
-their 10,000 held-out examples, everything about the colours' training but the networks. From the released code: batches
-of 64, no bias in what a hypernetwork generates, PyTorch's initial weights, ReLU for MNIST and ELU for CIFAR-10 in the
-primary networks, pixels normalised. Where the code departs from the paper it is `--set reading=code`,
-`--set learning_rate=0.001`, `--set width=100` and, for its depths, `--set depths=[4,5,6,7,8,9,10,11]`. On CIFAR-10 a
-shallow hypernetwork diverges at the paper's rate of 0.01 with the code's pixels; `--set pixels=unit` are in [0, 1].
-`modularity-synthetic-rate` is not in the paper: the synthetic targets at several learning rates. Nor is `--set type=4`:
-type 1, which is nearly linear in x, changed so that most of its variance depends on the condition.
+The budget "paper" has the paper's settings and its 100 repetitions. Ours, where the paper says nothing: 100 epochs and
+10,000 held-out examples of the synthetic targets, and everything about the training on colours but the networks. From
+the released code: batches of 64, no bias in the weights that a hypernetwork generates, PyTorch's initial weights, ReLU
+for MNIST and ELU for CIFAR-10 in the primary networks, and normalised pixels. Where the code departs from the paper,
+`--set reading=code`, `--set learning_rate=0.001`, `--set width=100` and, for its depths,
+`--set depths=[4,5,6,7,8,9,10,11]` follow the code. On CIFAR-10 a shallow hypernetwork diverges at the paper's rate of
+0.01 with the code's pixels; with `--set pixels=unit` pixels are in [0, 1].
+
+Two things are not in the paper: `modularity-synthetic-rate`, the synthetic targets at several learning rates, and
+`--set type=4`, a target like type 1, which is nearly linear in x, where most of the variance depends on the condition.
 """
 
 from functools import partial
 from typing import Any
 
 from zoo.layers.hyperfan import MODES
-from zoo.recipes.experiments.experiment import Experiment, Row, register
-from zoo.recipes.papers.modularity import runs
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.modularity import TITLE, runs
 from zoo.recipes.papers.modularity.rotation import READINGS
 from zoo.recipes.papers.modularity.synthetic_targets import TYPES
 from zoo.recipes.reporting.sweep import write_report
 
-_PAPER = "On the Modularity of Hypernetworks"
 _METHODS = ("embedding", "hypernetwork")
 _CHOICES = {
     "methods": _METHODS,
@@ -30,7 +30,7 @@ _CHOICES = {
     "pixels": tuple(runs.PIXELS),
     "init": ("plain", *MODES),
 }
-_COMMON: dict[str, Any] = {
+_COMMON: Settings = {
     "methods": list(_METHODS),
     "repetitions": 100,
     "activation": "relu",
@@ -53,78 +53,76 @@ _FEW = {"samples": 200, "test_samples": 100, "epochs": 1, "width": 8}
 def _add(
     name: str,
     section: str,
+    *,
     sweep: str,
-    settings: dict,
-    smoke: dict,
-    standard: dict,
     measure: str,
+    settings: Settings,
+    smoke: Settings,
+    standard: Settings,
     log: str = "",
-    **more,
+    **functions: Any,
 ) -> None:
-    """One experiment that sweeps `sweep`, whose values are the setting of that name with an s."""
+    """Register an experiment that sweeps `sweep`; the values are the setting of that name with an s."""
 
-    def points(s: dict[str, Any]) -> list[Row]:
-        return [{"method": method, sweep: value} for value in s[sweep + "s"] for method in s["methods"]]
+    def points(settings: Settings) -> list[Row]:
+        return [{"method": method, sweep: value} for value in settings[sweep + "s"] for method in settings["methods"]]
 
-    budgets = {
-        "smoke": {**settings, "repetitions": 1, **smoke},
-        "standard": {**settings, "repetitions": 3, **standard},
-        "paper": settings,
-    }
+    by_budget = budgets(settings, smoke={"repetitions": 1, **smoke}, standard={"repetitions": 3, **standard})
     report = partial(write_report, sweep=sweep, measure=measure, log=log)
-    functions = {"points": points, "report": report, "choices": _CHOICES, **more}
-    register(name, Experiment(f"{_PAPER}, {section}", budgets, **functions))
+    functions = {"points": points, "report": report, "choices": _CHOICES, **functions}
+    register(name, Experiment(f"{TITLE}, {section}", by_budget, **functions))
 
 
-def _once_for_the_hypernetwork(s: dict[str, Any]) -> list[Row]:
-    points = [{"method": "embedding", "embedding_dim": dim} for dim in s["embedding_dims"]]
+def _once_for_the_hypernetwork(settings: Settings) -> list[Row]:
+    """Points: every size of the embedding, and the hypernetwork, which has none, once."""
+    points = [{"method": "embedding", "embedding_dim": dim} for dim in settings["embedding_dims"]]
     other = [{"method": "hypernetwork", "embedding_dim": None}]
-    return points * ("embedding" in s["methods"]) + other * ("hypernetwork" in s["methods"])
+    return points * ("embedding" in settings["methods"]) + other * ("hypernetwork" in settings["methods"])
 
 
 _add(
     "modularity-synthetic-depth",
     "section 5, Fig. 1a; types 2 and 3: appendix 7.1, Fig. 4",
-    "depth",
-    {**_SYNTHETIC, "x_size": 1000, "depths": _DEPTHS, "width": 100, "embedding_dim": 10_000},
-    {**_FEW, "x_size": 12, "depths": [2, 3], "embedding_dim": 30},
-    {"depths": [2, 3, 5, 9], "epochs": 20},
-    "loss",
+    sweep="depth",
+    measure="loss",
+    settings={**_SYNTHETIC, "x_size": 1000, "depths": _DEPTHS, "width": 100, "embedding_dim": 10_000},
+    smoke={**_FEW, "x_size": 12, "depths": [2, 3], "embedding_dim": 30},
+    standard={"depths": [2, 3, 5, 9], "epochs": 20},
     run=runs.synthetic,
 )
 _add(
     "modularity-synthetic-embedding",
     "section 5, Fig. 1b; types 2 and 3: appendix 7.1, Fig. 4",
-    "multiple",
-    {**_SYNTHETIC, "x_size": 100, "multiples": list(range(1, 9)), "width": 100, "embedding_dim": 1000},
-    {**_FEW, "x_size": 12, "multiples": [2], "embedding_dim": 30},
-    {"multiples": [1, 2, 4, 8], "epochs": 40},
-    "loss",
+    sweep="multiple",
+    measure="loss",
+    settings={**_SYNTHETIC, "x_size": 100, "multiples": list(range(1, 9)), "width": 100, "embedding_dim": 1000},
+    smoke={**_FEW, "x_size": 12, "multiples": [2], "embedding_dim": 30},
+    standard={"multiples": [1, 2, 4, 8], "epochs": 40},
     run=runs.synthetic_multiple,
 )
 _add(
     "modularity-synthetic-rate",
     "section 5 at other learning rates than the paper's 0.01",
-    "learning_rate",
-    {
+    sweep="learning_rate",
+    measure="loss",
+    settings={
         **_SYNTHETIC,
         **{"x_size": 100, "learning_rates": [0.01, 0.03, 0.1, 0.3], "multiple": 1, "width": 100},
         "embedding_dim": 1000,
     },
-    {**_FEW, "x_size": 12, "learning_rates": [0.1], "embedding_dim": 30},
-    {"epochs": 80},
-    "loss",
+    smoke={**_FEW, "x_size": 12, "learning_rates": [0.1], "embedding_dim": 30},
+    standard={"epochs": 80},
     log="xy",
     run=runs.synthetic_multiple,
 )
 _add(
     "modularity-rotation-depth",
     "section 5, Fig. 3",
-    "depth",
-    {**_ROTATION, "depths": _DEPTHS, "width": 50},
-    {**_FEW, "data": "digits", "depths": [2, 3]},
-    {"depths": [2, 3, 4, 5, 6]},
-    "error",
+    sweep="depth",
+    measure="error",
+    settings={**_ROTATION, "depths": _DEPTHS, "width": 50},
+    smoke={**_FEW, "data": "digits", "depths": [2, 3]},
+    standard={"depths": [2, 3, 4, 5, 6]},
     run=runs.rotation,
     prepare=runs.rotation_images,
     variants=_WIDER_ELU,
@@ -132,11 +130,11 @@ _add(
 _add(
     "modularity-rotation-embedding",
     "appendix 7.2, Fig. 5",
-    "embedding_dim",
-    {**_ROTATION, "depth": 2, "embedding_dims": [10_000 * i for i in range(1, 9)], "width": 100},
-    {**_FEW, "data": "digits", "embedding_dims": [20]},
-    {"embedding_dims": [10_000, 20_000, 40_000], "epochs": 3},
-    "error",
+    sweep="embedding_dim",
+    measure="error",
+    settings={**_ROTATION, "depth": 2, "embedding_dims": [10_000 * i for i in range(1, 9)], "width": 100},
+    smoke={**_FEW, "data": "digits", "embedding_dims": [20]},
+    standard={"embedding_dims": [10_000, 20_000, 40_000], "epochs": 3},
     run=runs.rotation,
     prepare=runs.rotation_images,
     variants=_ELU,
@@ -145,11 +143,11 @@ _add(
 _add(
     "modularity-learning-rate",
     "appendix 7.4, Fig. 7",
-    "learning_rate",
-    {**_ROTATION, "depth": 4, "learning_rates": _RATES, "width": 50},
-    {**_FEW, "data": "digits", "learning_rates": [0.1]},
-    {"learning_rates": _RATES[1::2], "epochs": 5},
-    "error",
+    sweep="learning_rate",
+    measure="error",
+    settings={**_ROTATION, "depth": 4, "learning_rates": _RATES, "width": 50},
+    smoke={**_FEW, "data": "digits", "learning_rates": [0.1]},
+    standard={"learning_rates": _RATES[1::2], "epochs": 5},
     log="x",
     run=runs.rotation,
     prepare=runs.rotation_images,
@@ -158,8 +156,9 @@ _add(
 _add(
     "modularity-colorization",
     "appendix 7.3, Fig. 6",
-    "depth",
-    {
+    sweep="depth",
+    measure="loss",
+    settings={
         **_IMAGES,
         "data": "cifar10",
         "depths": list(range(2, 8)),
@@ -167,9 +166,8 @@ _add(
         "embedding_dim": 450,
         "primary_activation": "elu",
     },
-    {**_FEW, "depths": [2], "embedding_dim": 30},
-    {},
-    "loss",
+    smoke={**_FEW, "depths": [2], "embedding_dim": 30},
+    standard={},
     run=runs.colorization,
     prepare=runs.colorization_images,
 )

@@ -1,4 +1,4 @@
-"""Rotated images and the class of their angle, to predict the rotation."""
+"""Examples of rotation prediction: rotated images, and the classes of their angles."""
 
 import numpy as np
 
@@ -11,9 +11,9 @@ _CHUNK = 512  # images whose pixel positions are in memory at once
 
 
 def rotate(images: np.ndarray, degrees: np.ndarray) -> np.ndarray:
-    """Turn every image about its centre by an angle of its own, counter-clockwise.
+    """Turn every image about its centre by its own angle, counter-clockwise.
 
-    A pixel gets the value of the nearest pixel it comes from, 0 where that lies outside; the size stays.
+    A pixel takes the value of the nearest pixel that it comes from, or 0 if that lies outside. The size stays.
 
     Args:
         images: `(n, h, w, c)`, any dtype.
@@ -61,13 +61,13 @@ def _nearest(position: np.ndarray) -> np.ndarray:
 
 
 def angle_class(degrees: np.ndarray, classes: int = 12, reading: str = "paper") -> np.ndarray:
-    """The class of every angle: the nearest of the multiples of 360 / classes, the smaller one of two.
+    """Class of every angle: the nearest multiple of 360 / classes, the smaller of two equally near ones.
 
     Args:
         degrees: `(n,)` in [0, 360).
         classes: Positive int that divides 360.
-        reading: "paper" counts distance around the circle, so that of 12 classes 345 to 360 degrees are class 0 again;
-            "code" is the released code's `argmin |degrees - 30 i|`, which gives them to class 11.
+        reading: "paper" measures distance around the circle; of 12 classes, 345 to 360 degrees are class 0 again.
+            "code" is the released code's `argmin |degrees - 30 i|`, where they are class 11.
 
     Returns:
         `(n,)` int64 in [0, classes).
@@ -89,7 +89,11 @@ def angle_class(degrees: np.ndarray, classes: int = 12, reading: str = "paper") 
 
 
 def check_classes(classes: int) -> float:
-    """Degrees between two classes, or a `ValueError` if that is no whole number of them."""
+    """Degrees between two classes.
+
+    Raises:
+        ValueError: If `classes` does not divide 360.
+    """
     if 360 % positive_int("classes", classes):
         raise ValueError(f"`classes` must divide 360. Received: classes={classes!r}")
     return 360 / classes

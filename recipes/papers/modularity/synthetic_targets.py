@@ -1,4 +1,4 @@
-"""The synthetic targets y(x, I) of On the Modularity of Hypernetworks: random networks of three types, and a fourth."""
+"""Synthetic targets y(x, I) of On the Modularity of Hypernetworks: random networks of three types, and a fourth."""
 
 import itertools
 from typing import NamedTuple
@@ -14,7 +14,7 @@ _SHARPNESS = 10.0  # of type 4: factor of the softmax's logits
 
 
 class Target(NamedTuple):
-    """A random function of x and a condition; call it with two arrays `(n, size)` to get `(n, 1)`.
+    """Random function of x and a condition; a call with two arrays `(n, size)` returns `(n, 1)`.
 
     `kernels` are those of its network in order, each `(inputs, units)`; there are no biases.
     """
@@ -25,7 +25,11 @@ class Target(NamedTuple):
     kernels: list[np.ndarray]
 
     def __call__(self, x: np.ndarray, condition: np.ndarray) -> np.ndarray:
-        """The targets `(n, 1)` as float32; `ValueError` if the sizes are not those that it was drawn for."""
+        """Compute the targets `(n, 1)`, float32.
+
+        Raises:
+            ValueError: If the arrays do not have the sizes of the target.
+        """
         for name, array, size in (("x", x, self.x_size), ("condition", condition, self.condition_size)):
             if array.shape != (len(x), size):
                 raise ValueError(f"`{name}` must have shape {(len(x), size)}. Received: an array of {array.shape}")
@@ -38,12 +42,13 @@ class Target(NamedTuple):
 
 
 def synthetic_target(type: int, x_size: int, condition_size: int, seed: int) -> Target:
-    """Draw a target; its weights are He uniform, +-sqrt(6 / fan_in), the same on every backend and machine.
+    """Choose a random target; its weights are He uniform, +-sqrt(6 / fan_in), the same on every backend and machine.
 
-    Type 1 is <x, h(I)>, h: condition_size -> 300 -> 300 -> x_size, sigmoid, softmax on top. Type 2 is a network of x
-    and I side by side, -> 100 -> 50 -> 50 -> 1, and type 3 one of their elementwise product, -> 100 -> 100 -> 50 -> 1,
-    both with ELU on hidden layers. Biases, on which the paper is silent, are 0. Type 4 is ours: type 1 with 1/2 taken
-    from every sigmoid and the logits times 10. Type 1's h(I) hardly depends on I, type 4's does.
+    Type 1 is <x, h(I)>, h: condition_size -> 300 -> 300 -> x_size, with sigmoids and a softmax on top. Type 2 is a
+    network of x and I side by side, -> 100 -> 50 -> 50 -> 1. Type 3 is one of their elementwise product, -> 100 -> 100
+    -> 50 -> 1. Both have ELU on hidden layers. Biases, on which the paper is silent, are 0. Type 4 is ours: type 1 with
+    1/2 subtracted from every sigmoid and the logits times 10. The h(I) of type 1 hardly depends on I, that of type 4
+    does.
 
     Args:
         type: 1, 2, 3 or 4.
@@ -72,7 +77,7 @@ def synthetic_target(type: int, x_size: int, condition_size: int, seed: int) -> 
     }[type]
     seeds = np.random.SeedSequence(int_at_least("seed", seed)).generate_state(len(sizes) - 1)
     shapes = itertools.pairwise(sizes)
-    kernels = [KaimingUniform(int(s)).draw(shape) for s, shape in zip(seeds, shapes, strict=True)]
+    kernels = [KaimingUniform(int(word)).draw(shape) for word, shape in zip(seeds, shapes, strict=True)]
     return Target(type, x_size, condition_size, kernels)
 
 
@@ -83,7 +88,7 @@ def _perceptron(x: np.ndarray, kernels: list[np.ndarray], activation) -> np.ndar
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return 0.5 + _centred_sigmoid(x)  # exp(-x) would overflow
+    return 0.5 + _centred_sigmoid(x)  # 1 / (1 + exp(-x)) would overflow
 
 
 def _centred_sigmoid(x: np.ndarray) -> np.ndarray:

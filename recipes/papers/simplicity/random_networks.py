@@ -1,37 +1,38 @@
-"""Experiments on random ReLU networks: how many bits flip before the class does (Figs. 1 and 2, greedy against exact).
+"""Number of bits to flip until a random ReLU network changes its class (Figs. 1, 2, and greedy against exact search).
 
-Every network is searched at one random string of its own. `together` networks are evaluated at once.
+Every network is searched at a random string of its own. `together` networks are evaluated at once.
 """
 
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from keras import ops
 
 import zoo
 from zoo import probes
+from zoo.layers.arguments import int_at_least, positive_float
 from zoo.probes import gaussian_process
-from zoo.recipes.experiments.experiment import Experiment, Row, register
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
+from zoo.recipes.papers.simplicity import TITLE
 from zoo.recipes.papers.simplicity.binned import binned
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
+from zoo.recipes.reporting.mean_and_deviation import deviation
 
-_NETWORKS: dict[str, Any] = {"depth": 2, "sigma_w2": 2.0, "networks": 1000, "together": 50, "repetitions": 1}
+_NETWORKS: Settings = {"depth": 2, "sigma_w2": 2.0, "networks": 1000, "together": 50, "repetitions": 1}
 _BITS = [16, 32, 64, 128, 256, 384, 512, 768, 1024]
-_BIN = 0.25  # of |output|, and the fewest samples of a bin that is shown (Fig. 1b)
-_FEWEST = 10
+_BINS = {"width": 0.25, "fewest": 10}  # of |output| in Fig. 1b
 
 
-def _populations(s: dict[str, Any], bits: int, seed: int, measure: Callable) -> list[np.ndarray]:
-    """What `measure(model, x, seed)` gives, `(arrays, networks)`, of populations with strings `(1, networks, bits)`."""
+def _populations(settings: Settings, bits: int, seed: int, measure: Callable) -> list[np.ndarray]:
+    """Arrays `(networks,)` that `measure(model, x, seed)` returns for populations and their strings `(1, n, bits)`."""
     found = []
-    for start in range(0, s["networks"], s["together"]):
-        count = min(s["together"], s["networks"] - start)
+    for start in range(0, settings["networks"], settings["together"]):
+        count = min(settings["together"], settings["networks"] - start)
         own, other, strings = (int(word) for word in np.random.SeedSequence([seed, bits, start]).generate_state(3))
-        options = {"dim": bits, "width": bits, "depth": s["depth"], "sigma_w": math.sqrt(s["sigma_w2"])}
+        options = {"dim": bits, "width": bits, "depth": settings["depth"], "sigma_w": math.sqrt(settings["sigma_w2"])}
         model = zoo.build("random_mlp", activation="relu", networks=count, seed=own, **options)
         x = np.random.default_rng(strings).choice([-1.0, 1.0], (1, count, bits)).astype("float32")
         found.append(np.stack(measure(model, x, other)))
@@ -47,29 +48,29 @@ def _outputs(model, x: np.ndarray) -> np.ndarray:
     return ops.convert_to_numpy(h)[0, :, 0]
 
 
-def _nearest(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+def _nearest(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:
     def measure(model, x: np.ndarray, seed: int) -> list[np.ndarray]:
         return [probes.nearest_flip(model, x, networks=True)[0], _outputs(model, x)]
 
-    all_distances, outputs = _populations(s, point["bits"], seed, measure)
+    all_distances, outputs = _populations(settings, point["bits"], seed, measure)
     distances = all_distances[all_distances > 0]  # a class that the greedy search never left has none
     return [
         {
             "distance": _mean(distances),
             "found": len(distances),
             "standard_error": _standard_error(distances),
-            "expected": float(gaussian_process.expected_distance(point["bits"], _process(s).slope)),
+            "expected": float(gaussian_process.expected_distance(point["bits"], _process(settings).slope)),
             "distances": all_distances.astype(int).tolist(),
             "outputs": np.round(outputs.astype(float), 4).tolist(),
         }
     ]
 
 
-def _random(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
+def _random(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:
     def measure(model, x: np.ndarray, seed: int) -> list[np.ndarray]:
         return [probes.random_flips(model, x, seed, networks=True)[0]]
 
-    (flips,) = _populations(s, point["bits"], seed, measure)
+    (flips,) = _populations(settings, point["bits"], seed, measure)
     return [
         {
             "flips": _mean(flips),
@@ -80,14 +81,14 @@ def _random(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Ro
     ]
 
 
-def _both(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]:
-    most, batch = s["max_distance"], {"networks": True, "batch_size": 2**16}
+def _both(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]:
+    most, batch = settings["max_distance"], {"networks": True, "batch_size": 2**16}
 
     def measure(model, x: np.ndarray, seed: int) -> list[np.ndarray]:
         greedy = probes.nearest_flip(model, x, networks=True)[0]
         return [greedy, probes.nearest_flip(model, x, "exact", most, **batch)[0]]
 
-    greedy, exact = _populations(s, point["bits"], seed, measure)
+    greedy, exact = _populations(settings, point["bits"], seed, measure)
     known = (exact > 0) & (greedy > 0)
     return [
         {
@@ -101,28 +102,29 @@ def _both(s: dict[str, Any], point: Row, seed: int, prepared: None) -> list[Row]
 
 
 def _mean(numbers: np.ndarray) -> float:
-    """NaN if there are none: no search found anything."""
+    """Mean of the numbers; NaN if there are none, because no search found anything."""
     return float(numbers.mean()) if len(numbers) else math.nan
 
 
 def _standard_error(numbers: np.ndarray) -> float:
-    return float(numbers.std(ddof=1) / math.sqrt(len(numbers))) if len(numbers) > 1 else 0.0
+    return deviation(numbers) / math.sqrt(max(len(numbers), 1))
 
 
-def _process(s: dict[str, Any]) -> gaussian_process.ReluProcess:
-    return gaussian_process.relu_process(s["depth"], math.sqrt(s["sigma_w2"]))
+def _process(settings: Settings) -> gaussian_process.ReluProcess:
+    return gaussian_process.relu_process(settings["depth"], math.sqrt(settings["sigma_w2"]))
 
 
 def line_fit(x: np.ndarray, y: np.ndarray, errors: np.ndarray) -> tuple[float, float, float]:
-    """Slope, its standard error and intercept of a line through points with standard errors."""
+    """Slope, its standard error, and intercept of a line through points with standard errors, by least squares."""
     (slope, intercept), covariance = np.polyfit(x, y, 1, w=1 / errors, cov="unscaled")
     return float(slope), float(math.sqrt(covariance[0, 0])), float(intercept)
 
 
 def adjusted(outputs: np.ndarray, distances: np.ndarray, variance: float) -> tuple[float, float]:
-    """Mean distance with less chance in it, and its standard error: what is linear in |output| is put at its mean.
+    """Mean distance with less chance in it, and its standard error.
 
-    Wide networks have normal outputs of that variance: the mean of |output| is known, and distances follow it (Eq. 7).
+    Wide networks have normal outputs of that variance, so the mean of |output| is known. Distances follow |output|
+    linearly (Eq. 7); the mean distance is that of the line at the known mean.
     """
     size = np.abs(outputs)
     slope, intercept = np.polyfit(size, distances, 1)
@@ -134,7 +136,7 @@ def adjusted(outputs: np.ndarray, distances: np.ndarray, variance: float) -> tup
 def _adjusted(row: Row) -> Row:
     found = np.array(row["distances"]) > 0
     outputs, distances = (np.array(row[key])[found] for key in ("outputs", "distances"))
-    if len(outputs) < 3:
+    if len(outputs) < 3 or len(set(distances.tolist())) == 1:  # no line, or a line without residuals
         return {**row, "adjusted": row["distance"], "adjusted_error": 0.0}
     mean, error = adjusted(outputs, distances, _process(row["settings"]).variance)
     return {**row, "adjusted": mean, "adjusted_error": error}
@@ -143,7 +145,7 @@ def _adjusted(row: Row) -> Row:
 def _fitted(
     rows: list[Row], x: Callable, y: str, error: str = "standard_error"
 ) -> tuple[tuple[float, float, float] | None, list[int]]:
-    """A line through the means of all networks from `fit_from` bits on, if there are three."""
+    """Line through the means from `fit_from` bits on, or None for fewer than three sizes; and the sizes fitted."""
     kept = [row for row in rows if row["bits"] >= row["settings"]["fit_from"]]
     bits = [row["bits"] for row in kept]
     if len(set(bits)) < 3 or not all(row[error] > 0 for row in kept):
@@ -186,7 +188,7 @@ def _report_nearest(rows: list[Row], out: Path) -> None:
         over_root.set(xlabel="$\\sqrt{n / \\ln n}$")
         for row in rows:
             found = np.array(row["distances"]) > 0
-            x, y = binned(np.array(row["outputs"])[found], np.array(row["distances"])[found], _BIN, _FEWEST)
+            x, y = binned(np.array(row["outputs"])[found], np.array(row["distances"])[found], **_BINS)
             over_output.plot(x, y, "o-", markersize=3, label=f"n = {row['bits']}")
         over_output.set(xlabel="|output|", ylabel="mean distance")
         over_output.legend(fontsize="small")
@@ -233,35 +235,30 @@ def _table(rows: list[Row], keys: list[str]) -> str:
     return table(caption, lines, [key.replace("_", " ") for key in keys])
 
 
-def _points(s: dict[str, Any]) -> list[Row]:
-    return [{"bits": bits} for bits in s["bits"]]
+def _points(settings: Settings) -> list[Row]:
+    return [{"bits": bits} for bits in settings["bits"]]
 
 
-def _check(s: dict[str, Any], data_dir: str | None) -> None:
-    if min(s["bits"]) < 2:
-        raise ValueError(f"`bits` must be at least 2. Received: bits={s['bits']!r}")
-    if s["sigma_w2"] == 0:
-        raise ValueError("`sigma_w2` must be a number > 0. Received: sigma_w2=0")
+def _check(settings: Settings, data_dir: str | None) -> None:
+    for bits in settings["bits"]:
+        int_at_least("bits", bits, minimum=2)
+    positive_float("sigma_w2", settings["sigma_w2"])
 
 
-def _add(
-    name: str, section: str, settings: dict[str, Any], smoke: dict[str, Any], run: Callable, report: Callable
-) -> None:
-    paper = {**_NETWORKS, **settings}
-    budgets = {"smoke": {**paper, "networks": 6, "together": 4, **smoke}, "standard": paper, "paper": paper}
-    source = f"Random deep neural networks are biased towards simple functions, {section}"
-    register(name, Experiment(source, budgets, _points, run, report, _check))
+def _add(name: str, section: str, *, settings: Settings, smoke: Settings, run: Callable, report: Callable) -> None:
+    by_budget = budgets({**_NETWORKS, **settings}, smoke={"networks": 6, "together": 4, **smoke})
+    source = f"{TITLE}, {section}"
+    register(name, Experiment(source, by_budget, _points, run=run, report=report, prepare=_check))
 
 
-_SIZES = {"bits": _BITS, "fit_from": 100}
-_FEW = {"bits": [8, 12, 16], "fit_from": 8}
-_add("simplicity-fig1", "section 4.1, Fig. 1", _SIZES, _FEW, _nearest, _report_nearest)
-_add("simplicity-fig2", "section 4.2, Fig. 2", _SIZES, _FEW, _random, _report_random)
+_SIZES = {"settings": {"bits": _BITS, "fit_from": 100}, "smoke": {"bits": [8, 12, 16], "fit_from": 8}}
+_add("simplicity-fig1", "section 4.1, Fig. 1", **_SIZES, run=_nearest, report=_report_nearest)
+_add("simplicity-fig2", "section 4.2, Fig. 2", **_SIZES, run=_random, report=_report_random)
 _add(
     "simplicity-table1",
     "section 4.1, greedy against exact (Table 1)",
-    {"bits": [8, 12, 16, 20, 32], "max_distance": 4, "networks": 400},
-    {"bits": [6, 8]},
-    _both,
-    _report_both,
+    settings={"bits": [8, 12, 16, 20, 32], "max_distance": 4, "networks": 400},
+    smoke={"bits": [6, 8]},
+    run=_both,
+    report=_report_both,
 )

@@ -1,4 +1,4 @@
-"""The lists of experiments and of the papers' tables and figures: complete, and what they say of rows is counted."""
+"""Lists of experiments and of the papers' tables and figures: complete, and counted from committed rows."""
 
 import json
 
@@ -9,12 +9,13 @@ from zoo.recipes.experiments.committed import Committed
 from zoo.recipes.experiments.coverage import PLACES, Covered, Place, covered
 from zoo.recipes.experiments.experiment import find, names, resolve
 
+pytestmark = pytest.mark.backend_free
 EVERY = [place for places in PLACES.values() for place in places]
 
 
 @pytest.fixture(scope="module")
 def kept():
-    """The committed rows; only a checkout has them."""
+    """Committed rows; only a checkout has them."""
     found = committed.committed()
     if not found:
         pytest.skip("no checkout")

@@ -1,9 +1,11 @@
+"""Training in epochs against plain SGD in NumPy, and the evaluation of a trained classifier."""
+
 import keras
 import numpy as np
 import pytest
 
 from zoo.recipes.experiments import fit_epochs as module
-from zoo.recipes.experiments.fit_epochs import compiled, fit_epochs
+from zoo.recipes.experiments.fit_epochs import compiled, evaluated, fit_epochs
 
 RNG = np.random.default_rng(0)
 X, Z, Y = (RNG.normal(size=(103, n)).astype("float32") for n in (3, 2, 1))
@@ -44,6 +46,17 @@ def test_steps_per_call_change_nothing(monkeypatch):
     np.testing.assert_array_equal(train()[0], found)
     assert train()[1] == pytest.approx(loss, rel=1e-6)
     assert (train(seed=6)[0] != found).any()
+
+
+def test_accuracy_is_rounded_and_that_of_a_training_that_diverged_is_none():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, use_bias=False, kernel_initializer="identity")])
+    compiled(model, "sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
+    x, y = np.eye(2, dtype="float32")[[0, 1, 0]], np.array([0, 1, 1])
+    found = evaluated(model, x, y)
+    assert found["accuracy"] == 0.6666667
+    assert found["loss"] == pytest.approx(np.log1p(np.exp([-1, -1, 1])).mean(), rel=1e-5)
+    model.set_weights([np.full((2, 2), np.nan)])
+    assert np.isnan(evaluated(model, x, y)["accuracy"])
 
 
 def test_something_may_follow_every_epoch():

@@ -1,16 +1,17 @@
-"""The loop around an experiment: what is kept, skipped, refused; on one whose runs are a line of arithmetic."""
+"""Loop around an experiment: rows that are kept, skipped or refused; its runs are a line of arithmetic."""
 
 import json
 import math
 
 import pytest
+from experiments import register_only, stable
 
-from zoo.recipes import papers
 from zoo.recipes.experiments import experiment as registry
-from zoo.recipes.experiments.experiment import Experiment, find, names, resolve
+from zoo.recipes.experiments.experiment import Experiment, budgets, find, names, resolve
 from zoo.recipes.experiments.reproduce import reproduce
 from zoo.recipes.reporting.results import read_results
 
+pytestmark = pytest.mark.backend_free
 SETTINGS = {
     "methods": ["add", "multiply"],
     "depths": [1, 2, 3],
@@ -26,36 +27,27 @@ SETTINGS = {
 
 @pytest.fixture
 def runs(monkeypatch):
-    """The runs that took place: (method, depth, seed), and the experiment `toy` for one test."""
+    """Runs that took place, (method, depth, seed), of the experiment `toy`, which is there for one test."""
     done = []
 
-    def run(s, point, seed, prepared):
+    def run(settings, point, seed, prepared):
         done.append((point["method"], point["depth"], seed))
-        value = point["depth"] * s["rate"] + (seed % 1000) / 1000 + prepared
-        return [{"loss": value if s["epochs"] < 9 else math.nan, "curve": [value, math.nan]}]
+        value = point["depth"] * settings["rate"] + (seed % 1000) / 1000 + prepared
+        return [{"loss": value if settings["epochs"] < 9 else math.nan, "curve": [value, math.nan]}]
 
     toy = Experiment(
         "On Toys, section 1",
-        {
-            "smoke": {**SETTINGS, "depths": [1], "repetitions": 1},
-            "standard": SETTINGS,
-            "paper": {**SETTINGS, "epochs": 8},
-        },
-        points=lambda s: [{"method": m, "depth": d} for d in s["depths"] for m in s["methods"]],
+        budgets(SETTINGS, smoke={"depths": [1], "repetitions": 1}, paper={"epochs": 8}),
+        points=lambda settings: [{"method": m, "depth": d} for d in settings["depths"] for m in settings["methods"]],
         run=run,
         report=lambda rows, out: (out / "table.md").write_text(str(len(rows))),
-        prepare=lambda s, data_dir: int(data_dir or 0),
+        prepare=lambda settings, data_dir: int(data_dir or 0),
         choices={"methods": ("add", "multiply"), "data": ("small", "large")},
         variants={"data": {"large": {"width": 7}}},
     )
-    monkeypatch.setattr(registry, "_EXPERIMENTS", {"toy": toy})
-    monkeypatch.setattr(papers, "EXPERIMENTS", ())
+    register_only(monkeypatch, toy=toy)
     monkeypatch.setattr("gc.collect", int)  # after every run it takes longer than these runs
     return done
-
-
-def stable(rows):
-    return [{k: v for k, v in row.items() if k not in ("seconds", "command")} for row in rows]
 
 
 def test_every_point_and_repetition_is_a_row(runs, tmp_path, capsys):
@@ -189,7 +181,18 @@ def test_a_training_that_diverged_has_no_number(runs, tmp_path, capsys):
 
 def test_a_name_is_registered_once(runs):
     with pytest.raises(ValueError, match="name='toy'"):
-        registry.add("toy", find("toy"))
+        registry.register("toy", find("toy"))
+
+
+def test_a_budget_changes_settings_that_there_are():
+    found = budgets(SETTINGS, smoke={"epochs": 1}, standard={"epochs": 2, "width": 3})
+    assert found == {
+        "smoke": {**SETTINGS, "epochs": 1},
+        "standard": {**SETTINGS, "epochs": 2, "width": 3},
+        "paper": SETTINGS,
+    }
+    with pytest.raises(ValueError, match=r"Unknown setting\. Did you mean 'epochs'"):
+        budgets(SETTINGS, smoke={}, paper={"epoch": 3})
 
 
 @pytest.mark.parametrize("name", names())

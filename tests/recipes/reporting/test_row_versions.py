@@ -1,14 +1,15 @@
 """Rows of several versions: the line that says so, and that every table gets it."""
 
 import pytest
+from experiments import register_only
 
-from zoo.recipes import papers
-from zoo.recipes.experiments import experiment as registry
 from zoo.recipes.experiments import reproduce as module
 from zoo.recipes.experiments.experiment import Experiment
 from zoo.recipes.experiments.reproduce import reproduce
 from zoo.recipes.reporting.markdown import write
 from zoo.recipes.reporting.row_versions import version_note
+
+pytestmark = pytest.mark.backend_free
 
 
 def row(zoo, keras="3.15", **more):
@@ -31,17 +32,16 @@ def test_a_run_taken_over_counts_with_the_version_it_was_trained_with():
 
 @pytest.fixture
 def toy(monkeypatch):
-    """An experiment whose runs are nothing."""
+    """Experiment without anything to run."""
     settings = {"values": [1], "repetitions": 1}
     experiment = Experiment(
         "On Toys",
         dict.fromkeys(("smoke", "standard", "paper"), settings),
-        points=lambda s: [{"value": value} for value in s["values"]],
-        run=lambda s, point, seed, prepared: [{"loss": 0.0}],
+        points=lambda settings: [{"value": value} for value in settings["values"]],
+        run=lambda settings, point, seed, prepared: [{"loss": 0.0}],
         report=lambda rows, out: write(out / "table.md", f"{len(rows)} rows"),
     )
-    monkeypatch.setattr(registry, "_EXPERIMENTS", {"toy": experiment})
-    monkeypatch.setattr(papers, "EXPERIMENTS", ())
+    register_only(monkeypatch, toy=experiment)
 
 
 def test_a_table_says_that_its_rows_are_of_several_versions(toy, tmp_path, monkeypatch, capsys):

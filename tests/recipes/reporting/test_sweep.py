@@ -1,10 +1,15 @@
-"""Table and figure of a sweep as functions of its rows."""
+"""Table and figure of a sweep as functions of rows."""
 
 import numpy as np
 import pytest
+from experiments import cells
 
 from zoo.recipes.reporting.figure import figure
 from zoo.recipes.reporting.sweep import plot_sweep, sweep_table, write_report
+
+pytestmark = pytest.mark.backend_free
+
+SWEEP = {"sweep": "depth", "measure": "loss"}
 
 
 def row(method, depth, loss, **more):
@@ -22,16 +27,10 @@ ROWS = [
 ]
 
 
-def cells(table):
-    caption, empty, head, _, *lines = table.splitlines()
-    assert empty == ""
-    return caption, [[cell.strip() for cell in line.strip("|").split("|")] for line in (head, *lines)]
-
-
 def test_the_table_has_mean_and_deviation_per_value_and_series():
-    caption, lines = cells(sweep_table(ROWS, "depth", "loss"))
-    assert caption == "r, type 2, else.npz: loss, mean ± standard deviation over repetitions (1 to 3)"
-    assert lines == [
+    text = sweep_table(ROWS, "depth", "loss")
+    assert text.split("\n\n")[0] == "r, type 2, else.npz: loss, mean ± standard deviation over repetitions (1 to 3)"
+    assert cells(text) == [
         ["depth", "one", "two"],
         ["2", "2 ± 1", "0.125"],
         ["10", "0.5, 1 of 2 diverged", ""],
@@ -41,13 +40,15 @@ def test_the_table_has_mean_and_deviation_per_value_and_series():
 
 def test_series_may_have_several_keys():
     rows = [row("one", 2, 1.0, data=name) for name in ("a", "b")]
-    _, lines = cells(sweep_table(rows, "depth", "loss", ("data", "method")))
-    assert lines == [["depth", "a, one", "b, one"], ["2", "1", "1"]]
+    assert cells(sweep_table(rows, "depth", "loss", ("data", "method"))) == [
+        ["depth", "a, one", "b, one"],
+        ["2", "1", "1"],
+    ]
 
 
 def test_a_list_is_a_curve_and_a_long_one_is_shown_at_round_values():
     rows = [{**row("one", None, None), "losses": [float(i) for i in range(1, n + 1)]} for n in (64, 64)]
-    _, lines = cells(sweep_table(rows, "epoch", "losses"))
+    lines = cells(sweep_table(rows, "epoch", "losses"))
     assert lines[0] == ["epoch", "one"]
     assert [line[0] for line in lines[1:]] == ["1", "2", "5", "10", "20", "50", "64"]
     assert lines[-1] == ["64", "64 ± 0"]
@@ -55,7 +56,7 @@ def test_a_list_is_a_curve_and_a_long_one_is_shown_at_round_values():
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """The figures that were drawn, none of them saved."""
+    """Figures that were drawn, none of them saved."""
     figures = []
     monkeypatch.setattr(
         "matplotlib.figure.Figure.savefig", lambda figure, part, **_: (part.touch(), figures.append(figure))
@@ -65,7 +66,7 @@ def drawn(monkeypatch):
 
 @pytest.mark.parametrize("log", ["", "x", "y", "xy"])
 def test_the_report_is_a_table_and_a_png(tmp_path, log):
-    write_report(ROWS, tmp_path, sweep="depth", measure="loss", log=log)
+    write_report(ROWS, tmp_path, **SWEEP, log=log)
     assert (tmp_path / "table.md").read_text() == sweep_table(ROWS, "depth", "loss") + "\n"
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
     assert len(list(tmp_path.iterdir())) == 2
@@ -73,7 +74,7 @@ def test_the_report_is_a_table_and_a_png(tmp_path, log):
 
 def test_each_panel_has_axes_and_a_table_of_its_own(tmp_path, drawn):
     rows = [row("one", 2, 1.0, dim=5), row("one", 3, 2.0, dim=5), row("two", 2, 4.0, dim=50)]
-    write_report(rows, tmp_path, sweep="depth", measure="loss", panels="dim")
+    write_report(rows, tmp_path, **SWEEP, panels="dim")
     tables = [sweep_table(part, "depth", "loss") for part in (rows[:2], rows[2:])]
     assert (tmp_path / "table.md").read_text() == f"## dim 5\n\n{tables[0]}\n\n## dim 50\n\n{tables[1]}\n"
     lines = [axes.lines[0].get_xydata().tolist() for axes in drawn[0].axes]
@@ -83,7 +84,7 @@ def test_each_panel_has_axes_and_a_table_of_its_own(tmp_path, drawn):
 
 
 def test_the_figure_has_a_line_and_a_band_per_series_and_the_constant(tmp_path, drawn):
-    plot_sweep(ROWS, tmp_path / "a.png", "depth", "loss")
+    plot_sweep(ROWS, tmp_path / "a.png", **SWEEP)
     axes = drawn[0].axes[0]
     assert axes.get_ylabel() == "loss (band: standard deviation)"
     assert axes.get_legend().get_title().get_text() == "method"
@@ -99,8 +100,8 @@ def test_the_figure_has_a_line_and_a_band_per_series_and_the_constant(tmp_path, 
 
 def test_a_single_value_is_a_mark_per_series_side_by_side(tmp_path, drawn):
     rows = [row("one", 6, 2.0), row("two", 6, 2.0), row("three", 6, None)]
-    plot_sweep(rows, tmp_path / "a.png", "depth", "loss")
-    plot_sweep([*rows, row("two", 6, 3.0)], tmp_path / "a.png", "depth", "loss")
+    plot_sweep(rows, tmp_path / "a.png", **SWEEP)
+    plot_sweep([*rows, row("two", 6, 3.0)], tmp_path / "a.png", **SWEEP)
     for axes, found in zip((one.axes[0] for one in drawn), ([2, 2, np.nan], [2, 2.5, np.nan]), strict=True):
         assert [text.get_text() for text in axes.get_xticklabels()] == ["one", "two", "three"]
         marks = [line.get_xydata()[0] for line in axes.lines if line.get_marker() in "osD"]
@@ -111,7 +112,7 @@ def test_a_single_value_is_a_mark_per_series_side_by_side(tmp_path, drawn):
 
 
 def test_no_band_is_promised_where_nothing_was_repeated(tmp_path, drawn):
-    plot_sweep([row("one", 2, 1.0), row("one", 3, 1.0)], tmp_path / "a.png", "depth", "loss")
+    plot_sweep([row("one", 2, 1.0), row("one", 3, 1.0)], tmp_path / "a.png", **SWEEP)
     (axes,) = drawn[0].axes
     assert axes.get_ylabel() == "loss"
     assert not axes.collections
@@ -120,7 +121,7 @@ def test_no_band_is_promised_where_nothing_was_repeated(tmp_path, drawn):
 
 def test_of_two_keys_one_is_the_colour_and_one_the_line(tmp_path, drawn):
     rows = [row(m, depth, 1.0, alpha=a) for m in ("drawn", "exact") for a in (0.6, 0.9) for depth in (2, 3)]
-    plot_sweep(rows, tmp_path / "a.png", "depth", "loss", ("method", "alpha"))
+    plot_sweep(rows, tmp_path / "a.png", **SWEEP, series=("method", "alpha"))
     lines = {line.get_label(): line for line in drawn[0].axes[0].lines if "," in line.get_label()}
     colors, styles = (
         {name: getattr(line, f"get_{key}")() for name, line in lines.items()} for key in ("color", "linestyle")
@@ -131,14 +132,14 @@ def test_of_two_keys_one_is_the_colour_and_one_the_line(tmp_path, drawn):
 
 
 def test_many_lines_have_their_legend_beside_the_axes(tmp_path, drawn):
-    plot_sweep([row(str(i), depth, 1.0) for i in range(12) for depth in (2, 3)], tmp_path / "a.png", "depth", "loss")
+    plot_sweep([row(str(i), depth, 1.0) for i in range(12) for depth in (2, 3)], tmp_path / "a.png", **SWEEP)
     assert drawn[0].axes[0].get_legend() is None
     assert len(drawn[0].legends[0].get_texts()) == 12
 
 
 def test_smoke_is_said_in_the_title(tmp_path, drawn):
     for budget, title in (("smoke", "r, type 2, else.npz, smoke"), ("standard", "r, type 2, else.npz")):
-        plot_sweep([row("one", 2, 1.0, budget=budget)], tmp_path / "a.png", "depth", "loss")
+        plot_sweep([row("one", 2, 1.0, budget=budget)], tmp_path / "a.png", **SWEEP)
         assert drawn[-1].get_suptitle() == title
         assert sweep_table([row("one", 2, 1.0, budget=budget)], "depth", "loss").startswith(f"{title}: loss")
 

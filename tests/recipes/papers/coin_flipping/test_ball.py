@@ -1,5 +1,8 @@
+"""Ball classifiers against the closed forms."""
+
 import numpy as np
 import pytest
+from experiments import REPORT, files
 
 import zoo
 from zoo.recipes.experiments.reproduce import reproduce
@@ -8,7 +11,7 @@ from zoo.recipes.experiments.reproduce import reproduce
 @pytest.mark.parametrize("model", ["ball_cfnn", "tangent_cfnn"])
 def test_flips_follow_fig_1(tmp_path, model):
     rows = reproduce("ball", tmp_path, budget="smoke", settings={"model": model, "flips": 2000, "dim": 2})
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["figure.png", "results.jsonl", "table.md"]
+    assert files(tmp_path) == REPORT
     shares = {(row["method"], row["norm"]): row["outside"] for row in rows}
     assert set(shares) == {(method, norm) for method in ("drawn", "exact") for norm in (0.5, 1.5)}
     for norm in (0.5, 1.5):

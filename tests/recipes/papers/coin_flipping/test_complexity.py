@@ -1,3 +1,5 @@
+"""Plane of complexities: neurons of models counted by hand."""
+
 import pytest
 
 from zoo.recipes.experiments.reproduce import reproduce

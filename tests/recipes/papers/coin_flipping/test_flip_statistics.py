@@ -6,6 +6,7 @@ from scipy.stats import binom
 
 from zoo.recipes.papers.coin_flipping.flip_statistics import accuracy_by_flips, margins, vote_shares
 
+pytestmark = pytest.mark.backend_free
 FLIPS = np.array([[0, 0, 1, 2], [1, 1, 1, 1], [2, 2, 0, 0], [1, 2, 2, 2]])
 LABELS = np.array([0, 1, 2, 1])
 

@@ -45,6 +45,7 @@ def test_the_same_command_adds_nothing(out):
     assert (out / "results.jsonl").read_bytes() == before
 
 
+@pytest.mark.backend_free
 def test_the_papers_budget():
     chosen = resolve(find("hypernet-depth"), "paper", {})
     assert (chosen["depths"], chosen["epochs"], chosen["repetitions"]) == ([2, 6, 10, 14, 20], 200, 3)

@@ -1,9 +1,12 @@
+"""Training of a single layer: against training the whole network, and against NumPy."""
+
 import itertools
 import math
 
 import keras
 import numpy as np
 import pytest
+from experiments import REPORT, files, stable, write_images
 
 from zoo.recipes.experiments import fit_epochs
 from zoo.recipes.experiments.experiment import find, resolve
@@ -16,19 +19,11 @@ from zoo.recipes.papers.expressivity.one_layer import (
     rank_correlation,
 )
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
+pytestmark = pytest.mark.usefixtures("fast_compile", "one_step_per_call")
 
 DENSE = {"width": 6, "depth": 3, "weight_variance": 2.0, "pixels": "unit"}
 CONVOLUTIONAL = {**DENSE, "filters": 3, "stride": 2, "pooling": "none"}
 SHAPE, CLASSES = (8, 8, 2), 4
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick():
-    """Compiling a loop of steps takes longer than these trainings."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(fit_epochs, "_STEPS", 1)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +35,12 @@ def images():
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory, images):
-    """The first 40 of them to train on, the last 10 to test on."""
-    path = tmp_path_factory.mktemp("data") / "images.npz"
-    x, y = images
-    np.savez(path, x_train=x[:40], y_train=y[:40], x_test=x[40:], y_test=y[40:])
-    return {"data": str(path), "samples": 0, "test_samples": 0}
+    """Settings that choose the first 40 of them to train on and the last 10 to test on."""
+    return write_images(tmp_path_factory.mktemp("data") / "images.npz", *images)
 
 
 def networks():
-    """Both kinds with what is trained when hidden layer 2 is."""
+    """Both kinds of network, with the layers that are trained when hidden layer 2 is."""
     return [(perceptron, DENSE, ["hidden_2"]), (convolutions, CONVOLUTIONAL, ["hidden_2", "readout"])]
 
 
@@ -58,7 +50,7 @@ def kernels(network):
 
 @pytest.mark.parametrize(("build", "settings", "trained"), networks())
 def test_training_from_a_layer_on_is_training_the_whole_with_the_others_frozen(build, settings, trained, images):
-    """By SGD, whose steps are smooth in the gradients' rounding errors."""
+    """Steps of SGD are smooth in the gradients' rounding errors."""
     x, y = images
     found = []
     for kept in (0, 1e9):
@@ -113,10 +105,10 @@ def test_only_the_first_convolution_has_a_stride_and_pooling_is_a_mean():
     ],
 )
 def test_a_run_has_a_row_per_layer_and_goes_on_where_it_stopped(tmp_path, name, first, second, data):
-    """Of 10 units or 4 filters; without biases."""
+    """Networks have 10 units or 4 filters and no biases."""
     given = {**data, "layers": [1], "batch_size": 20}
     rows = reproduce(name, tmp_path, budget="smoke", settings=given)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["figure.png", "results.jsonl", "table.md"]
+    assert files(tmp_path) == REPORT
     assert "layer and final train accuracy: none" in (tmp_path / "table.md").read_text()
     more = reproduce(name, tmp_path, budget="smoke", settings={**given, "layers": [1, 3]})
     assert more[:1] == rows
@@ -141,7 +133,7 @@ def test_a_training_that_diverges_has_no_accuracy(tmp_path, data):
 
 
 def test_accuracy_is_that_of_the_trained_network(tmp_path, data, images, monkeypatch):
-    """Of the last epoch, counted anew with NumPy."""
+    """Accuracy of the last epoch is counted with NumPy."""
     built = []
 
     def build(*arguments):
@@ -159,14 +151,14 @@ def test_accuracy_is_that_of_the_trained_network(tmp_path, data, images, monkeyp
 def test_equal_seeds_give_equal_rows(tmp_path, data):
     def rows(folder, seed):
         given = {**data, "layers": [2], "epochs": 1}
-        found = reproduce("expressivity-fig6", tmp_path / folder, budget="smoke", settings=given, seed=seed)
-        return [{key: value for key, value in row.items() if key not in ("seconds", "command")} for row in found]
+        return stable(reproduce("expressivity-fig6", tmp_path / folder, budget="smoke", settings=given, seed=seed))
 
     one = rows("a", 1)
     assert one == rows("b", 1)
     assert one[0]["loss"] != rows("c", 2)[0]["loss"]
 
 
+@pytest.mark.backend_free
 def test_the_rank_correlation_counts_pairs():
     values = [[0.9, 0.5, 0.7, 0.1], [0.1, 0.2, 0.3, 0.4], [0.4, 0.4, 0.4, 0.4], [0.4, None, 0.3, 0.1]]
     rows = [
@@ -187,6 +179,7 @@ def test_digits_are_learned_by_a_hidden_layer_alone(tmp_path):
     assert row["final_accuracy"] > 0.7
 
 
+@pytest.mark.backend_free
 @pytest.mark.parametrize(
     ("figure", "expected"),
     [
@@ -204,8 +197,8 @@ def test_the_papers_settings(figure, expected):
 
 def test_most_of_what_fig_12_trains_is_the_layer_and_not_the_softmax():
     for budget in ("standard", "paper"):
-        s = resolve(find("expressivity-fig12"), budget, {})
-        network = convolutions(s, (32, 32, 3), 10, 0)
+        settings = resolve(find("expressivity-fig12"), budget, {})
+        network = convolutions(settings, (32, 32, 3), 10, 0)
         softmax, layer = (math.prod(network.get_layer(name).kernel.shape) for name in ("readout", "hidden_2"))
         assert softmax < layer / 10
 

@@ -1,7 +1,10 @@
+"""Activation patterns against signs in NumPy and against the arrangement of lines."""
+
 import itertools
 
 import numpy as np
 import pytest
+from experiments import REPORT, files
 
 from zoo.recipes.experiments.reproduce import reproduce
 
@@ -18,7 +21,7 @@ def patterns(rows, side, resolution):
 
 
 def regions(kernel, bias, side):
-    """Of lines in general position in a square: one, one more per line that meets it and one per crossing in it."""
+    """Regions of lines in general position in a square: one, one more per line that meets it and per crossing in it."""
     lines = list(zip(np.array(kernel).T, bias, strict=True))
     meet = sum(abs(b) < side * np.abs(w).sum() for w, b in lines)
     crossings = [np.linalg.solve(np.stack([v, w]), [-a, -b]) for (v, a), (w, b) in itertools.combinations(lines, 2)]
@@ -36,7 +39,7 @@ def test_patterns_are_those_of_the_signs_in_numpy(tmp_path):
         assert [row["patterns"] for row in run] == pytest.approx(found, abs=1)  # a point may lie on a boundary
         assert [row["bound"] for row in run] == [11, 121, 1331]
         assert all(row["patterns"] <= row["bound"] for row in run)
-    assert {"figure.png", "results.jsonl", "table.md"} == {path.name for path in tmp_path.iterdir()}
+    assert files(tmp_path) == REPORT
 
 
 def test_first_layer_is_an_arrangement_of_lines(tmp_path):
@@ -49,6 +52,7 @@ def test_first_layer_is_an_arrangement_of_lines(tmp_path):
     assert (missed == 0).sum() >= 5  # a region may be smaller than the grid's cells
 
 
+@pytest.mark.backend_free
 def test_in_general_position_four_lines_have_eleven_regions():
     kernel = np.random.default_rng(0).normal(size=(2, 4))
     assert regions(kernel, [1.0, -0.5, 0.3, 0.8], 1e4) == 11

@@ -1,28 +1,22 @@
+"""Trajectories in training: first and last measurements against NumPy, and the report."""
+
 import json
 
 import keras
 import numpy as np
 import pytest
+from experiments import REPORT, files, run_seed, stable, write_images
 
 from zoo import probes
 from zoo.data.split import Split
-from zoo.recipes.experiments import fit_epochs
 from zoo.recipes.experiments.experiment import find, resolve
 from zoo.recipes.experiments.reproduce import reproduce
 from zoo.recipes.papers.expressivity.one_layer import perceptron
 from zoo.recipes.papers.expressivity.training_trajectories import ends, log_ratios
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
+pytestmark = pytest.mark.usefixtures("fast_compile", "one_step_per_call")
 
 SHAPE = (6, 6, 1)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick():
-    """Compiling a loop of steps takes longer than these trainings."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(fit_epochs, "_STEPS", 1)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -33,15 +27,13 @@ def split():
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory, split):
-    """The first 40 of them to train on, the last 10 to test on."""
-    path, (x, y) = tmp_path_factory.mktemp("data") / "images.npz", split
-    np.savez(path, x_train=x[:40], y_train=y[:40], x_test=x[40:], y_test=y[40:])
-    return {"data": str(path), "samples": 0, "test_samples": 0, "batch_size": 16}
+    """Settings that choose the first 40 of them to train on and the last 10 to test on."""
+    return {**write_images(tmp_path_factory.mktemp("data") / "images.npz", *split), "batch_size": 16}
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, data):
-    """Function of a figure and settings: the rows and the folder."""
+    """Function from a figure and settings to the rows and the folder."""
 
     def reproduced(number, seed=0, **given):
         out = tmp_path_factory.mktemp("run")
@@ -56,11 +48,6 @@ def steep(run):
     return run(8)
 
 
-def run_seed(repetition=0):
-    """Of seed 0, as `reproduce` draws it."""
-    return int(np.random.SeedSequence([0, repetition]).generate_state(1)[0])
-
-
 def measured(kernels, curve):
     """Lengths and sign changes in NumPy, by hidden layer."""
     z, lengths, changes = curve.reshape(len(curve), -1).astype(float) / 255, [], []
@@ -71,6 +58,7 @@ def measured(kernels, curve):
     return lengths, changes
 
 
+@pytest.mark.backend_free
 def test_random_points_are_as_far_from_the_origin_as_images_of_two_classes(split):
     found = {name: pair.reshape(2, -1) for name, pair in ends(split, 5).items()}
     matches = [np.flatnonzero((split.x.reshape(50, -1) == image).all(axis=1)) for image in found["data"]]
@@ -82,7 +70,7 @@ def test_random_points_are_as_far_from_the_origin_as_images_of_two_classes(split
 
 
 def test_first_and_last_measurements_are_those_of_the_network_in_numpy(run, split, monkeypatch):
-    """Before training of one that is built anew with the same seed, after it of the one that was trained."""
+    """NumPy measures a second network of the same seed for the beginning, and the trained one for the end."""
     built = []
 
     def build(*arguments):
@@ -114,7 +102,7 @@ def test_first_and_last_measurements_are_those_of_the_network_in_numpy(run, spli
 
 def test_a_curve_has_a_measurement_before_training_and_one_per_epoch(steep):
     rows, out = steep
-    assert sorted(path.name for path in out.iterdir()) == ["figure.png", "results.jsonl", "table.md"]
+    assert files(out) == REPORT
     assert (out / "figure.png").read_bytes().startswith(b"\x89PNG")
     for row in rows:
         assert row["updates"] == [0, 3, 6]
@@ -143,9 +131,7 @@ def test_the_table_has_the_mean_log_ratio_per_layer(run):
 
 def test_fig_11_draws_the_transitions_of_fig_8(steep, run):
     rows, out = run(11)
-    volatile = {"recipe", "seconds", "command"}
-    for row, other in zip(rows, steep[0], strict=True):
-        assert {key: row[key] for key in row.keys() - volatile} == {key: other[key] for key in row.keys() - volatile}
+    assert stable(rows, "recipe") == stable(steep[0], "recipe")
     table = (out / "table.md").read_text()
     assert "sign transitions after training over that before" in table
     ratio = np.log(rows[0]["transitions"][-1][0] / rows[0]["transitions"][0][0])
@@ -174,6 +160,7 @@ def test_a_training_that_diverges_is_reported(run):
     assert "(1, 1 of which diverged)" in (out / "table.md").read_text()
 
 
+@pytest.mark.backend_free
 @pytest.mark.parametrize(("number", "variance"), [(8, 16.0), (9, 3.0), (11, 16.0)])
 def test_the_papers_settings(number, variance):
     found = resolve(find(f"expressivity-fig{number}"), "paper", {})
@@ -181,6 +168,7 @@ def test_the_papers_settings(number, variance):
     assert {key: found[key] for key in expected} == expected
 
 
+@pytest.mark.backend_free
 @pytest.mark.parametrize(("number", "epochs"), [(8, 4), (9, 16), (11, 4)])
 def test_near_the_edge_of_growth_the_standard_training_is_longer(number, epochs):
     assert resolve(find(f"expressivity-fig{number}"), "standard", {})["epochs"] == epochs
@@ -191,7 +179,7 @@ def test_near_the_edge_of_growth_the_standard_training_is_longer(number, epochs)
     [
         ({"weight_variance": 0.0}, "`weight_variance` must be"),
         ({"learning_rate": 0.0}, "`learning_rate` must be"),
-        ({"points": 1}, "`points` must be at least 2. Received: points=1"),
+        ({"points": 1}, r"`points` must be an int in \[2, 2\*\*32\)\. Received: points=1"),
         ({"samples": 1}, "`samples` must be so many that there are two classes. Received: samples=1"),
         ({"samples": 10_000}, "`samples` must be at most"),
         ({"pixels": "raw"}, "`pixels` must be one of"),

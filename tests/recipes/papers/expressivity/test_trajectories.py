@@ -1,9 +1,12 @@
+"""Trajectories in random networks: lengths and sign changes against NumPy, growth against its bounds."""
+
 import json
 import math
 
 import keras
 import numpy as np
 import pytest
+from experiments import REPORT, cells, files
 
 from zoo import probes
 from zoo.recipes.experiments.experiment import find
@@ -11,12 +14,12 @@ from zoo.recipes.experiments.reproduce import reproduce
 from zoo.recipes.papers.expressivity.trajectories import _lengths, _population, printed_base, proportionality, slope
 
 
-def settings(name, **given):
+def smoke_settings(name, **given):
     return {**find(name).settings["smoke"], **given}
 
 
 def images(model, curve, points):
-    """The trajectory in every layer by NumPy, `(points, networks, units)`, the readout's last."""
+    """Trajectory in every layer by NumPy, `(points, networks, units)`, the readout's last."""
     z, found = curve(np.linspace(0, 1, points)), []
     kernels = [keras.ops.convert_to_numpy(weight) for weight in model.weights]
     for number, kernel in enumerate(kernels, 1):
@@ -27,9 +30,9 @@ def images(model, curve, points):
 
 
 def test_lengths_and_sign_changes_are_those_of_a_fine_sampling_in_numpy():
-    s, point = settings("expressivity-fig2", tolerance=0.01), {"width": 6, "sigma_w2": 8.0}
-    rows = _lengths(s, point, 3, None, count=True)
-    model, curve = _population(s, point, 3)
+    settings, point = smoke_settings("expressivity-fig2", tolerance=0.01), {"width": 6, "sigma_w2": 8.0}
+    rows = _lengths(settings, point, 3, None, count=True)
+    model, curve = _population(settings, point, 3)
     layers = images(model, curve, 40_001)
     lengths = np.stack([np.linalg.norm(np.diff(z, axis=0), axis=-1).sum(axis=0) for z in layers[:-1]], axis=1)
     signs = np.stack([np.diff(z > 0, axis=0).sum(axis=(0, 2)) / 6 for z in layers[1:]], axis=1)
@@ -43,15 +46,15 @@ def test_lengths_and_sign_changes_are_those_of_a_fine_sampling_in_numpy():
 
 
 def test_the_trajectory_is_a_quarter_of_a_circle():
-    _, curve = _population(settings("expressivity-fig1"), {"width": 9, "sigma_w2": 4.0}, 0)
+    _, curve = _population(smoke_settings("expressivity-fig1"), {"width": 9, "sigma_w2": 4.0}, 0)
     x = curve(np.linspace(0, 1, 101))
     np.testing.assert_allclose(np.linalg.norm(x, axis=1), 3, rtol=1e-5)
     assert x[0] @ x[-1] == pytest.approx(0, abs=1e-5)
 
 
 def test_without_saturation_the_growth_is_the_upper_bound():
-    s = settings("expressivity-fig1", networks=40)
-    growth = np.array([row["growth"] for row in _lengths(s, {"width": 16, "sigma_w2": 0.01}, 0, None)])
+    settings = smoke_settings("expressivity-fig1", networks=40)
+    growth = np.array([row["growth"] for row in _lengths(settings, {"width": 16, "sigma_w2": 0.01}, 0, None)])
     bound = probes.length_growth(16, 0.1).upper
     np.testing.assert_allclose(growth.mean(axis=0), bound, atol=5 * growth.std() / math.sqrt(40))
 
@@ -65,13 +68,13 @@ def test_wide_networks_grow_within_the_bounds_and_what_is_added_joins_the_report
         bounds = probes.length_growth(64, math.sqrt(row["sigma_w2"]))
         assert bounds.lower < slope(row["lengths"]) < bounds.upper
     assert (tmp_path / "table.md").read_text().count("| yes ") == 2
-    assert {"figure.png", "results.jsonl", "table.md"} == {path.name for path in tmp_path.iterdir()}
+    assert files(tmp_path) == REPORT
 
 
 def test_a_random_hyperplane_is_crossed_once_per_half_turn_about_the_origin():
-    s, point = settings("expressivity-fig2", networks=24, depth=2), {"width": 32, "sigma_w2": 16.0}
-    transitions = np.array([row["transitions"] for row in _lengths(s, point, 0, None, count=True)])
-    layers = images(*_population(s, point, 0), 3001)[:-1]
+    settings, point = smoke_settings("expressivity-fig2", networks=24, depth=2), {"width": 32, "sigma_w2": 16.0}
+    transitions = np.array([row["transitions"] for row in _lengths(settings, point, 0, None, count=True)])
+    layers = images(*_population(settings, point, 0), 3001)[:-1]
     directions = [z / np.linalg.norm(z, axis=-1, keepdims=True) for z in layers]
     turns = np.stack([np.linalg.norm(np.diff(u, axis=0), axis=-1).sum(axis=0) for u in directions], axis=1) / math.pi
     error = (transitions - turns).std(axis=0, ddof=1) / math.sqrt(24)
@@ -83,7 +86,7 @@ def test_the_table_has_the_fit_of_the_means_over_networks(tmp_path):
     rows = reproduce("expressivity-fig2", tmp_path, budget="smoke", settings={"widths": [16]})
     x = np.mean([row["lengths"] for row in rows], axis=0) / 4
     y = np.mean([row["transitions"] for row in rows], axis=0)
-    found = [float(cell) for cell in (tmp_path / "table.md").read_text().splitlines()[-1].split("|")[3:6]]
+    found = [float(cell) for cell in cells((tmp_path / "table.md").read_text())[-1][2:5]]
     residual, about = y - x * (x @ y) / (x @ x), y - y.mean()
     expected = [x @ y / (x @ x), 1 - residual @ residual / (about @ about), np.polyfit(np.log(x), np.log(y), 1)[0]]
     assert found == pytest.approx(expected, rel=1e-3)
@@ -101,15 +104,15 @@ def test_a_trajectory_may_become_a_point(tmp_path):
 def test_the_printed_base_is_beside_the_bounds(tmp_path):
     given = {"widths": [16], "sigma_w2s": [4.0], "networks": 3}
     rows = reproduce("expressivity-fig1", tmp_path, budget="smoke", settings=given)
-    head, _, line = (tmp_path / "table.md").read_text().splitlines()[-3:]
-    cells = dict(zip(*([cell.strip() for cell in text.split("|")] for text in (head, line)), strict=True))
+    found = dict(zip(*cells((tmp_path / "table.md").read_text()), strict=True))
     base = np.sqrt(2 * 16 / (2 + 16))
     assert printed_base(16, 2.0) == pytest.approx(base)
-    assert float(cells["printed base"]) == pytest.approx(base, rel=1e-3)
+    assert float(found["printed base"]) == pytest.approx(base, rel=1e-3)
     growth = np.mean([slope(row["lengths"]) for row in rows])
-    assert float(cells["growth / base"]) == pytest.approx(growth / base, abs=1e-3)
+    assert float(found["growth / base"]) == pytest.approx(growth / base, abs=1e-3)
 
 
+@pytest.mark.backend_free
 def test_fits():
     assert slope([1.0, 5.0, 10.0, 20.0]) == pytest.approx(2)
     assert slope([1.0, 3.0, 6.0, 12.0, 24.0]) == pytest.approx(2)

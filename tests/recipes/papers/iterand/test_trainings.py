@@ -1,9 +1,10 @@
-"""The recipes of IteRand against the paper's appendix B.2."""
+"""Recipes of IteRand against the paper's appendix B.2."""
 
 import pytest
 
 from zoo.recipes.training.recipe import find, names
 
+pytestmark = pytest.mark.backend_free
 CIFAR = {
     "conv6": (0.01, 0.2, 1e-4, 0.5),
     "resnet18": (0.1, 0.1, 5e-4, 0.6),

@@ -1,9 +1,12 @@
+"""Examples of colorization against formulas and Pillow."""
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from zoo.recipes.papers.modularity.colorization import FEATURES, grey, pixel_features, random_pixels
 
+pytestmark = pytest.mark.backend_free
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 4, 6, 3)).astype("uint8")
 
 

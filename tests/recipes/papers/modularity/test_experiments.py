@@ -1,11 +1,11 @@
-"""Every experiment of the modularity paper, end to end, on data that need no network."""
+"""Every experiment of the modularity paper, end to end, on data that need no download."""
 
 import keras
 import numpy as np
 import pytest
+from experiments import REPORT, files, stable, write_images
 
 from zoo.layers.seeds import layer_seeds
-from zoo.recipes.experiments import fit_epochs
 from zoo.recipes.experiments.experiment import find, names, resolve
 from zoo.recipes.experiments.reproduce import reproduce
 from zoo.recipes.papers.modularity import assumptions
@@ -14,36 +14,23 @@ from zoo.recipes.papers.modularity.colorization import grey
 from zoo.recipes.papers.modularity.rotation import rotate
 from zoo.recipes.reporting.results import read_results
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
+pytestmark = pytest.mark.usefixtures("fast_compile", "one_step_per_call")
 
 NAMES = [name for name in names() if name.startswith("modularity-")]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick():
-    """Compiling a loop of steps takes longer than these trainings."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(fit_epochs, "_STEPS", 1)
-        yield
-
-
 @pytest.fixture(scope="module")
 def coloured(tmp_path_factory):
-    """Data set of 60 coloured images of the size of CIFAR-10's."""
-    path = tmp_path_factory.mktemp("data") / "coloured.npz"
+    """Settings that choose 60 coloured images of the size of CIFAR-10's."""
     x, y = np.random.default_rng(0).integers(0, 256, (60, 32, 32, 3)).astype("uint8"), np.arange(60) % 3
-    np.savez(path, x_train=x[:40], y_train=y[:40], x_test=x[40:], y_test=y[40:])
-    return str(path)
+    return write_images(tmp_path_factory.mktemp("data") / "coloured.npz", x, y)
 
 
-def settings(name, coloured):
-    return {"data": coloured, "samples": 40, "test_samples": 20} if name == "modularity-colorization" else {}
+def own_data(name, coloured):
+    return coloured if name == "modularity-colorization" else {}
 
 
-def stable(rows):
-    return [{k: v for k, v in row.items() if k not in ("seconds", "command")} for row in rows]
-
-
+@pytest.mark.backend_free
 def test_there_are_all_of_them():
     kinds = ("synthetic-depth", "synthetic-embedding", "synthetic-rate", "rotation-depth", "rotation-embedding")
     others = ("colorization", "learning-rate", "assumption1", "assumption2")
@@ -52,11 +39,11 @@ def test_there_are_all_of_them():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_smoke(name, coloured, tmp_path):
-    rows = reproduce(name, tmp_path, budget="smoke", settings=settings(name, coloured))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["figure.png", "results.jsonl", "table.md"]
+    rows = reproduce(name, tmp_path, budget="smoke", settings=own_data(name, coloured))
+    assert files(tmp_path) == REPORT
     measure = {"modularity-assumption1": "distance"}.get(name, "loss")
     assert all(np.isfinite(row[measure]) and row["parameters"] > 0 for row in rows)
-    chosen = resolve(find(name), "smoke", settings(name, coloured))
+    chosen = resolve(find(name), "smoke", own_data(name, coloured))
     assert len(rows) == len(find(name).points(chosen)) * (3 if name == "modularity-assumption1" else 1)
     if "error" in rows[0]:
         assert all(0 <= row["error"] <= 1 for row in rows)
@@ -84,6 +71,7 @@ def test_an_interrupted_experiment_ends_the_same(tmp_path, monkeypatch):
         assert (tmp_path / "cut" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
 
 
+@pytest.mark.backend_free
 @pytest.mark.parametrize(
     ("name", "given", "expected"),
     [
@@ -117,7 +105,7 @@ def test_more_examples_than_there_are_cannot_be_asked_for(tmp_path, key, size):
 
 
 def test_parameters_are_those_of_the_papers_networks(tmp_path):
-    """Of Fig. 1b with i = 2, biases of f, e and q included; a training of one update."""
+    """Parameters of Fig. 1b with i = 2 include the biases of f, e and q; the training is one update."""
     given = {"multiples": [2], "samples": 8, "test_samples": 8, "epochs": 1}
     rows = reproduce("modularity-synthetic-embedding", tmp_path, budget="paper", settings=given, repetitions=1)
     n_g, n_q = 1010, 10 * (100 + 2000) + 10
@@ -127,7 +115,7 @@ def test_parameters_are_those_of_the_papers_networks(tmp_path):
 
 
 def test_two_networks_side_by_side_learn_as_each_does_alone():
-    """Of Assumption 1: f1 beside f2 ends as f1 alone does, trained by NumPy; every unit begins with norm 1."""
+    """Networks of Assumption 1: f1 beside f2 ends as f1 alone, trained by NumPy; every unit begins with norm 1."""
     rng, momentum, rate = np.random.default_rng(0), 0.5, 0.1
     x, y = rng.normal(size=(12, 3, 3, 1)).astype("float32"), rng.normal(size=(12, 10)).astype("float32")
     both = assumptions._two_networks((3, 3, 1), 4, False, layer_seeds(1))
@@ -154,22 +142,22 @@ def test_two_networks_side_by_side_learn_as_each_does_alone():
 
 @pytest.fixture
 def trained(monkeypatch):
-    """Function of an experiment's run and its arguments: the model and the task that it would train."""
+    """Function from an experiment's run and its arguments to the model and the task that it would train."""
 
     def run(function, *arguments):
         with monkeypatch.context() as patched:
-            patched.setattr(modularity_runs, "_train", lambda model, s, task, seed: (model, task))
+            patched.setattr(modularity_runs, "_train", lambda model, settings, task, seed: (model, task))
             return function(*arguments)
 
     return run
 
 
 @pytest.mark.parametrize(("pixels", "mean", "deviation"), [("normalized", 0.1307, 0.3081), ("unit", 0, 1)])
-def test_images_are_turned_anew_in_every_epoch(trained, pixels, mean, deviation):
+def test_every_epoch_turns_images_by_other_angles(trained, pixels, mean, deviation):
     images = np.random.default_rng(0).integers(0, 256, (2, 6, 8, 8, 1)).astype("uint8")
-    s = {**find("modularity-rotation-depth").settings["smoke"], "pixels": pixels}
+    settings = {**find("modularity-rotation-depth").settings["smoke"], "pixels": pixels}
     point = {"method": "embedding", "depth": 2}
-    model, task = trained(modularity_runs.rotation, s, point, 3, modularity_runs.Images(*images))
+    model, task = trained(modularity_runs.rotation, settings, point, 3, modularity_runs.Images(*images))
     epochs = [task.draw(epoch) for epoch in (0, 0, 1)]
     for (turned, original), _ in epochs:
         np.testing.assert_array_equal(original.reshape(6, 8, 8, 1), images[0])
@@ -188,11 +176,11 @@ def test_images_are_turned_anew_in_every_epoch(trained, pixels, mean, deviation)
     np.testing.assert_allclose(model.predict([turned, original], verbose=0), expected, atol=1e-4)
 
 
-def test_pixels_are_drawn_anew_in_every_epoch(trained):
+def test_every_epoch_has_other_pixels(trained):
     images = np.random.default_rng(0).integers(0, 256, (2, 50, 5, 5, 3)).astype("uint8")
-    s, pair = find("modularity-colorization").settings["smoke"], modularity_runs.Images(*images)
+    settings, pair = find("modularity-colorization").settings["smoke"], modularity_runs.Images(*images)
     prepared = pair, modularity_runs.Images(grey(pair.train), grey(pair.test))
-    _, task = trained(modularity_runs.colorization, s, {"method": "embedding", "depth": 2}, 3, prepared)
+    _, task = trained(modularity_runs.colorization, settings, {"method": "embedding", "depth": 2}, 3, prepared)
     (features, shades), colours = task.draw(0)
     np.testing.assert_array_equal(shades, grey(images[0]))
     np.testing.assert_array_equal(task.draw(0)[0][0], features)
@@ -203,10 +191,10 @@ def test_pixels_are_drawn_anew_in_every_epoch(trained):
 
 
 def test_synthetic_examples_are_normal_and_held_out_ones_are_others(trained):
-    s = {**find("modularity-synthetic-depth").settings["smoke"], "samples": 4000, "test_samples": 3000}
+    settings = {**find("modularity-synthetic-depth").settings["smoke"], "samples": 4000, "test_samples": 3000}
     found = {}
     for method in ("embedding", "hypernetwork"):
-        _, found[method] = trained(modularity_runs.synthetic, s, {"method": method, "depth": 2}, 3, None)
+        _, found[method] = trained(modularity_runs.synthetic, settings, {"method": method, "depth": 2}, 3, None)
     (x, condition), y = found["embedding"].draw(0)
     for part in (x, condition):
         assert part.shape == (4000, 12)

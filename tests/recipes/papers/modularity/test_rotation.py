@@ -7,6 +7,7 @@ from scipy import ndimage
 
 from zoo.recipes.papers.modularity.rotation import angle_class, rotate
 
+pytestmark = pytest.mark.backend_free
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(1, 256, (700, 9, 9, 1)).astype("uint8")  # more than are turned at a time
 ANGLES = RNG.uniform(0, 360, 700)

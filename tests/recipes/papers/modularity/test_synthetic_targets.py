@@ -1,4 +1,4 @@
-"""The synthetic targets against formulas written out for one example at a time."""
+"""Synthetic targets against formulas written out for one example at a time."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ from scipy.special import expit, softmax
 
 from zoo.recipes.papers.modularity.synthetic_targets import synthetic_target
 
+pytestmark = pytest.mark.backend_free
 SIZES = {
     1: [(40, 300), (300, 300), (300, 40)],
     2: [(80, 100), (100, 50), (50, 50), (50, 1)],

@@ -1,7 +1,10 @@
+"""Searches on networks that learned parity, against direct calls of the probes."""
+
 import math
 
 import numpy as np
 import pytest
+from experiments import REPORT, files
 
 import zoo
 from zoo import probes
@@ -14,6 +17,7 @@ def _settings(**given):
     return resolve(find("simplicity-fig3"), "smoke", given)
 
 
+@pytest.mark.backend_free
 def test_strings_are_binarised_images_and_classes_are_odd_digits():
     train, test = _strings(_settings(samples=50, test_samples=20), None)
     raw, _, _ = zoo.data.load("digits", None, validation=0)
@@ -41,7 +45,7 @@ def test_three_kinds_of_strings_are_searched(tmp_path):
         assert len(row["distances"]) == len(row["outputs"]) == 20
         assert row["bits"] == 64
         assert row["distance"] == pytest.approx(np.mean([d for d in row["distances"] if d > 0]))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["figure.png", "results.jsonl", "table.md"]
+    assert files(tmp_path) == REPORT
     assert "Eq. 8 for random strings and networks, n = 64: 1.56" in (tmp_path / "table.md").read_text()
 
 
