@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from zoo.layers.arguments import as_numbers, positive_float, positive_int
+from zoo.layers.arguments import as_numbers, float_where, int_where, ints_at_least, positive_float
 
 
 def ball_offset(radius: float = 1.0, alpha: float = 0.75) -> float:
@@ -81,7 +81,7 @@ def majority_accuracy(probability: ArrayLike, samples: ArrayLike) -> np.ndarray:
 
     Reference: section 2.1.
     """
-    p, n = as_numbers("probability", probability), _samples(samples)
+    p, n = as_numbers("probability", probability), ints_at_least("samples", samples, 1)
     if not ((p >= 0) & (p <= 1)).all():
         raise ValueError(f"`probability` must be in [0, 1]. Received: probability={probability!r}")
     more, half = n // 2 + 1, (n + 1) // 2
@@ -98,7 +98,7 @@ def hoeffding_error(probability: ArrayLike, samples: ArrayLike) -> np.ndarray:
     margin = as_numbers("probability", probability) - 0.5
     if not ((margin > 0) & (margin <= 0.5)).all():
         raise ValueError(f"`probability` must be in (0.5, 1]. Received: probability={probability!r}")
-    return np.exp(-2 * _samples(samples) * margin**2)
+    return np.exp(-2 * ints_at_least("samples", samples, 1) * margin**2)
 
 
 def flips_for_ball(error: float, shell: float, radius: float = 1.0, alpha: float = 0.75) -> int:
@@ -118,8 +118,7 @@ def flips_for_ball(error: float, shell: float, radius: float = 1.0, alpha: float
 
     Reference: Theorem 3.2, appendix B.1.
     """
-    if positive_float("error", error) >= 1:
-        raise ValueError(f"`error` must be in (0, 1). Received: error={error!r}")
+    float_where("error", error, lambda e: 0 < e < 1, "in (0, 1)")
     edges = np.array([max(radius - positive_float("shell", shell), 0.0), radius + shell])
     margin = np.abs(ball_probability(edges, radius, alpha) - 0.5).min()
     if not margin:
@@ -129,26 +128,15 @@ def flips_for_ball(error: float, shell: float, radius: float = 1.0, alpha: float
 
 def check_alpha(alpha: float) -> float:
     """Return `alpha` as a float, or raise a `ValueError` if it is outside (0.5, 1]."""
-    if isinstance(alpha, bool) or not isinstance(alpha, int | float | np.number) or not 0.5 < alpha <= 1:
-        raise ValueError(f"`alpha` must be in (0.5, 1]. Received: alpha={alpha!r}")
-    return float(alpha)
+    return float_where("alpha", alpha, lambda a: 0.5 < a <= 1, "in (0.5, 1]")
 
 
 def _dim(dim: int) -> int:
-    if positive_int("dim", dim) < 2:
-        raise ValueError(f"`dim` must be at least 2. Received: dim={dim!r}")
-    return int(dim)
+    return int_where("dim", dim, lambda n: n >= 2, "an int >= 2")
 
 
 def _norms(norm: ArrayLike) -> np.ndarray:
     found = as_numbers("norm", norm)
     if not (found >= 0).all():
         raise ValueError(f"`norm` must be numbers >= 0. Received: norm={norm!r}")
-    return found
-
-
-def _samples(samples: ArrayLike) -> np.ndarray:
-    found = np.asarray(samples)
-    if not np.issubdtype(found.dtype, np.integer) or (found < 1).any():
-        raise ValueError(f"`samples` must be ints >= 1. Received: samples={samples!r}")
     return found

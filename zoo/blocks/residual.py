@@ -1,11 +1,13 @@
 """Residual networks over images or sequences: the parts that the coin-flipping models share."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 
 from zoo.blocks.weights import coupled
 from zoo.layers import BatchNormalization
+from zoo.layers.arguments import int_where
 
 
 def features(x, blocks: Sequence[int], weight_decay: float, seeds: Iterator[int]):
@@ -20,13 +22,14 @@ def features(x, blocks: Sequence[int], weight_decay: float, seeds: Iterator[int]
         weight_decay: Coupled L2 of every kernel.
         seeds: One is taken for every convolution.
     """
-    x = keras.layers.ReLU()(conv_norm(x, 16, 3, 1, weight_decay, seeds))
+    common: dict[str, Any] = {"weight_decay": weight_decay, "seeds": seeds}
+    x = keras.layers.ReLU()(conv_norm(x, 16, 3, 1, **common))
     for stage, count in enumerate(blocks):
         for block in range(count):
             filters, strides = 16 * 2**stage, 2 if stage and not block else 1
-            skipped = shortcut(x, filters, strides, weight_decay, seeds)
-            y = keras.layers.ReLU()(conv_norm(x, filters, 3, strides, weight_decay, seeds))
-            y = conv_norm(y, filters, 3, 1, weight_decay, seeds)
+            skipped = shortcut(x, filters, strides, **common)
+            y = keras.layers.ReLU()(conv_norm(x, filters, 3, strides, **common))
+            y = conv_norm(y, filters, 3, 1, **common)
             x = keras.layers.ReLU()(keras.layers.Add()([y, skipped]))
     pooling = keras.layers.GlobalAveragePooling2D if len(x.shape) == 4 else keras.layers.GlobalAveragePooling1D
     return pooling()(x)
@@ -38,13 +41,13 @@ def blocks_of(depth: int) -> tuple[int, int, int]:
     Raises:
         ValueError: If `depth` is not an even int >= 2.
     """
-    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 2 or depth % 2:
-        raise ValueError(f"`depth` must be an even int >= 2 (2, 6, 10, 14, 20, 56, ...). Received: depth={depth!r}")
+    allowed = "an even int >= 2 (2, 6, 10, 14, 20, 56, ...)"
+    depth = int_where("depth", depth, lambda n: n >= 2 and n % 2 == 0, allowed)
     each, more = divmod((depth - 2) // 2, 3)
     return (each + (more > 0), each + (more > 1), each)
 
 
-def conv_norm(x, filters: int, size: int, strides: int, weight_decay: float, seeds: Iterator[int]):
+def conv_norm(x, filters: int, size: int, strides: int, *, weight_decay: float, seeds: Iterator[int]):
     """Convolution without bias, then batch normalisation (which sees every flip's rows in training)."""
     kind = keras.layers.Conv2D if len(x.shape) == 4 else keras.layers.Conv1D
     x = kind(
@@ -69,6 +72,6 @@ def linear(units: int, weight_decay: float, seeds: Iterator[int], name: str | No
     )
 
 
-def shortcut(x, filters: int, strides: int, weight_decay: float, seeds: Iterator[int]):
+def shortcut(x, filters: int, strides: int, *, weight_decay: float, seeds: Iterator[int]):
     """`x` itself, or its 1x1 projection where the number of channels changes."""
-    return x if x.shape[-1] == filters else conv_norm(x, filters, 1, strides, weight_decay, seeds)
+    return x if x.shape[-1] == filters else conv_norm(x, filters, 1, strides, weight_decay=weight_decay, seeds=seeds)

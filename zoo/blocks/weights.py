@@ -35,7 +35,7 @@ def trained(weight_decay: float, seeds: Iterator[int]) -> LayerMakers:
 
 
 def masked(
-    sparsity: float, kernel_initializer: Any, score_transform: str, weight_decay: float, seeds: Iterator[int]
+    *, sparsity: float, kernel_initializer: Any, score_transform: str, weight_decay: float, seeds: Iterator[int]
 ) -> LayerMakers:
     """Frozen random weights under a trained mask; batch normalisation has nothing to train."""
 

@@ -43,10 +43,10 @@ def mlp_embedding(
     x, condition = _inputs(x_size, condition_size)
     widths = _widths(depth, width)
     activations = _activations(activation, primary_activation, output_activation)
-    embedding = _perceptron("embedding", condition, widths, activations[0], "plain", seeds)
+    embedding = _perceptron("embedding", condition, widths, activations[0], seeds=seeds)
     embedding = _plain(positive_int("embedding_dim", embedding_dim), embedding, seeds, name="embedding")(embedding)
     y = keras.layers.Concatenate(name="x_and_embedding")([x, embedding])
-    y = _perceptron("primary", y, _sizes("hidden", hidden), activations[1], "plain", seeds)
+    y = _perceptron("primary", y, _sizes("hidden", hidden), activations[1], seeds=seeds)
     y = _plain(positive_int("outputs", outputs), y, seeds, name="primary")(y)
     return _model(x, condition, y, activations[2])
 
@@ -84,12 +84,13 @@ def mlp_hypernetwork(
     activations = _activations(activation, primary_activation, output_activation)
     one_of("init", init, _INITS)
     boolean("primary_bias", primary_bias)
-    features = _perceptron("condition", condition, widths, activations[0], init, seeds)
+    features = _perceptron("condition", condition, widths, activations[0], init=init, seeds=seeds)
     sizes = (x_size, *_sizes("hidden", hidden), positive_int("outputs", outputs))
     y, last = x, len(sizes) - 1
     for layer, (inputs, units) in enumerate(itertools.pairwise(sizes), 1):
         gain = 2.0 if layer > 1 and activations[1] is keras.activations.relu else 1.0
-        head = _head(f"theta_{layer}", features, inputs, units, primary_bias, init, gain, seeds)
+        options = {"use_bias": primary_bias, "init": init, "gain": gain, "seeds": seeds}
+        head = _head(f"theta_{layer}", features, inputs, units, **options)
         between = activations[1] if layer < last else None
         y = HyperDense(units, primary_bias, between, name=f"primary_{layer}")([y, head(features)])
     return _model(x, condition, y, activations[2])
@@ -104,7 +105,7 @@ def _model(x, condition, y, activation) -> keras.Model:
     return keras.Model([x, condition], keras.layers.Activation(activation, dtype="float32", name="outputs")(y))
 
 
-def _perceptron(name: str, x, widths: tuple[int, ...], activation, init: str, seeds: Iterator[int]):
+def _perceptron(name: str, x, widths: tuple[int, ...], activation, *, seeds: Iterator[int], init: str = "plain"):
     for layer, units in enumerate(widths, 1):
         options = {"activation": activation, "name": f"{name}_hidden_{layer}"}
         if init == "plain":
@@ -114,11 +115,14 @@ def _perceptron(name: str, x, widths: tuple[int, ...], activation, init: str, se
     return x
 
 
-def _head(name: str, features, inputs: int, units: int, bias: bool, init: str, gain: float, seeds: Iterator[int]):
-    count = HyperDense.parameter_count(inputs, units, bias)
+def _head(
+    name: str, features, inputs: int, units: int, *, use_bias: bool, init: str, gain: float, seeds: Iterator[int]
+):
+    """Layer that makes the weights of a linear layer `inputs` -> `units` from the features of a condition."""
+    count = HyperDense.parameter_count(inputs, units, use_bias)
     if init == "plain":
         return _plain(count, features, seeds, name=name)
-    hyperfan = Hyperfan(inputs, units, init, gain=gain, use_bias=bias, seed=next(seeds))
+    hyperfan = Hyperfan(inputs, units, init, gain=gain, use_bias=use_bias, seed=next(seeds))
     return keras.layers.Dense(count, kernel_initializer=hyperfan, name=name)
 
 

@@ -66,11 +66,12 @@ def cone_cfnn(dim=1, function=None, lipschitz=1.0, zeta="normal", spread=1.0, sa
     t = noise * spread if zeta == "normal" else (noise - 0.5) * (2 * spread)
     sign = ops.sign(RandomInput(1, seed=next(seeds), without_flips="mean", name="s")(rows) - 0.5)
     height = _height(function, t)
-    _warn_of_slope(function, dim, slope, zeta, spread)
-    neurons = keras.layers.Dense(2 * dim, "relu", False, "zeros", trainable=False, name="neurons")
+    _warn_of_slope(function, dim=dim, lipschitz=slope, zeta=zeta, spread=spread)
+    fixed = {"use_bias": False, "trainable": False}
+    neurons = keras.layers.Dense(2 * dim, "relu", name="neurons", **fixed, kernel_initializer="zeros")
     distances = neurons(rows - t)
     neurons.set_weights([slope * np.concatenate([np.eye(dim), -np.eye(dim)], axis=1)])
-    distance = keras.layers.Dense(1, None, False, "ones", trainable=False, name="sum")(distances)
+    distance = keras.layers.Dense(1, name="sum", **fixed, kernel_initializer="ones")(distances)
     score = BinaryLogits()(distance * sign + height)
     return keras.Model(inputs, MajorityVote(samples)(score))
 
@@ -87,7 +88,7 @@ def _height(function, t):
     return height
 
 
-def _warn_of_slope(function, dim: int, lipschitz: float, zeta: str, spread: float) -> None:
+def _warn_of_slope(function, *, dim: int, lipschitz: float, zeta: str, spread: float) -> None:
     """Warn if f' rises faster than K between near points, which differ in one coordinate; in float32 only.
 
     `ValueError` if f' is infinite or NaN there.

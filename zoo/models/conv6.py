@@ -1,10 +1,12 @@
 """Conv6: six convolutions and three linear layers, trained or random under a trained mask."""
 
+from typing import Any
+
 import keras
 
 from zoo.blocks import weights
-from zoo.blocks.images import check_images
-from zoo.layers import NormalizePixels, RandomizePruned
+from zoo.blocks.images import class_probabilities, image_input
+from zoo.layers import RandomizePruned
 from zoo.layers.seeds import layer_seeds
 from zoo.registry import register
 
@@ -29,7 +31,8 @@ def conv6(
     `weight_decay` is coupled: weight_decay/2 times the squared norm of every kernel is added to the loss.
     Paper: 87.69 +- 0.36 % on CIFAR-10, 79.51 +- 0.88 % at width 0.25.
     """
-    return _conv6(input_shape, classes, width, mean, variance, weights.trained(weight_decay, layer_seeds(seed)))
+    makers = weights.trained(weight_decay, layer_seeds(seed))
+    return _conv6(makers, width, classes, image_input(input_shape, classes, mean, variance))
 
 
 @register(paper=_PAPER, section=_SECTION, search=_MASKED_SEARCH)
@@ -52,9 +55,14 @@ def conv6_edge_popup(
     `weight_decay` acts on scores, the other options are as in `conv6`.
     Paper: 87.60 +- 0.11 % on CIFAR-10 with SC, 70.35 +- 1.16 % at width 0.25.
     """
-    seeds = layer_seeds(seed)
-    method = weights.masked(sparsity, kernel_initializer, score_transform, weight_decay, seeds)
-    return _conv6(input_shape, classes, width, mean, variance, method)
+    makers = weights.masked(
+        sparsity=sparsity,
+        kernel_initializer=kernel_initializer,
+        score_transform=score_transform,
+        weight_decay=weight_decay,
+        seeds=layer_seeds(seed),
+    )
+    return _conv6(makers, width, classes, image_input(input_shape, classes, mean, variance))
 
 
 @register(paper=_PAPER, section=_SECTION, search=_MASKED_SEARCH, callback=RandomizePruned)
@@ -74,20 +82,25 @@ def conv6_iterand(
     The network is that of `conv6_edge_popup`: the callback makes the difference.
     Paper: 88.80 +- 0.20 % on CIFAR-10 with SC, 75.16 +- 0.23 % at width 0.25.
     """
-    method = weights.masked(sparsity, kernel_initializer, "none", weight_decay, layer_seeds(seed))
-    return _conv6(input_shape, classes, width, mean, variance, method)
+    makers = weights.masked(
+        sparsity=sparsity,
+        kernel_initializer=kernel_initializer,
+        score_transform="none",
+        weight_decay=weight_decay,
+        seeds=layer_seeds(seed),
+    )
+    return _conv6(makers, width, classes, image_input(input_shape, classes, mean, variance))
 
 
-def _conv6(input_shape, classes, width, mean, variance, method: weights.LayerMakers) -> keras.Model:
-    check_images(input_shape, classes)
-    inputs = keras.Input(input_shape)
-    x = NormalizePixels(mean, variance)(inputs)
+def _conv6(makers: weights.LayerMakers, width: float, classes: int, image: tuple[Any, Any]) -> keras.Model:
+    """The network over an `image_input`."""
+    inputs, x = image
     for base in (64, 128, 256):
         for _ in range(2):
-            x = method.conv(weights.channels(base, width), 3, padding="same", activation="relu")(x)
+            x = makers.conv(weights.channels(base, width), 3, padding="same", activation="relu")(x)
         x = keras.layers.MaxPooling2D()(x)
     x = keras.layers.Flatten()(x)
     for _ in range(2):
-        x = method.linear(weights.channels(256, width), activation="relu")(x)
-    logits = method.linear(classes, name="logits")(x)
-    return keras.Model(inputs, keras.layers.Softmax(dtype="float32")(logits))
+        x = makers.linear(weights.channels(256, width), activation="relu")(x)
+    logits = makers.linear(classes, name="logits")(x)
+    return keras.Model(inputs, class_probabilities(logits))

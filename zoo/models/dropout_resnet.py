@@ -2,10 +2,10 @@
 
 import keras
 
-from zoo.blocks.images import check_images
+from zoo.blocks.images import flips_of_the_paper, image_input
 from zoo.blocks.residual import conv_norm, linear, shortcut
-from zoo.layers import Amplify, CoinFlipDropout, MajorityVote, NormalizePixels
-from zoo.layers.arguments import one_of
+from zoo.layers import Amplify, CoinFlipDropout, MajorityVote
+from zoo.layers.arguments import int_where, one_of
 from zoo.layers.seeds import layer_seeds
 from zoo.registry import register
 
@@ -38,10 +38,16 @@ def resnet20_cfnn(
     (5e-3 there): it adds weight_decay/2 times the squared norm of every convolution and dense kernel to the loss.
     Paper: 90.20 +- 0.14 % on CIFAR-10 by majority, 60.16 +- 0.67 % on CIFAR-100.
     """
-    check_images(input_shape, classes)
-    samples = (125 if classes >= 100 else 25) if samples is None else samples
     return _dropout_resnet(
-        input_shape, classes, samples, rate, depth, weight_decay, mean, variance, dropout_after, seed, True
+        image=image_input(input_shape, classes, mean, variance),
+        classes=classes,
+        samples=flips_of_the_paper(samples, classes),
+        rate=rate,
+        depth=depth,
+        weight_decay=weight_decay,
+        dropout_after=dropout_after,
+        seed=seed,
+        flip_at_inference=True,
     )
 
 
@@ -63,46 +69,45 @@ def resnet20_dropout(
     Options as in `resnet20_cfnn`. Paper: 87.82 +- 0.65 % on CIFAR-10, 50.90 +- 0.03 % on CIFAR-100.
     """
     return _dropout_resnet(
-        input_shape, classes, 1, rate, depth, weight_decay, mean, variance, dropout_after, seed, False
+        image=image_input(input_shape, classes, mean, variance),
+        classes=classes,
+        samples=1,
+        rate=rate,
+        depth=depth,
+        weight_decay=weight_decay,
+        dropout_after=dropout_after,
+        seed=seed,
+        flip_at_inference=False,
     )
 
 
 def _dropout_resnet(
-    input_shape,
-    classes,
-    samples,
-    rate,
-    depth,
-    weight_decay,
-    mean,
-    variance,
-    dropout_after,
-    seed,
-    flip_at_inference,
+    *, image, classes, samples, rate, depth, weight_decay, dropout_after, seed, flip_at_inference
 ) -> keras.Model:
-    blocks = _blocks_per_stage(depth)
-    check_images(input_shape, classes)
+    """The network over an `image_input`, its coins on or off at inference."""
+    allowed = "6n + 2 with n >= 1 (8, 14, 20, ...)"
+    blocks = (int_where("depth", depth, lambda n: n >= 8 and n % 6 == 2, allowed) - 2) // 6
     inner = one_of("dropout_after", dropout_after, _DROPOUT_AFTER) == "inner"
     seeds = layer_seeds(seed)
+    common = {"weight_decay": weight_decay, "seeds": seeds}
     amplify = Amplify(samples)
 
     def flip(x):
         return CoinFlipDropout(rate, flip_at_inference, seed=next(seeds))(x)
 
-    inputs = keras.Input(input_shape)
-    x = NormalizePixels(mean, variance)(inputs)
-    x = _activate(conv_norm(x, 16, 3, 1, weight_decay, seeds))
+    inputs, x = image
+    x = _activate(conv_norm(x, 16, 3, 1, **common))
     for stage, filters in enumerate((16, 32, 64)):
         for block in range(blocks):
             strides = 2 if stage and not block else 1
             first = not stage and not block
-            skipped = shortcut(x, filters, strides, weight_decay, seeds)
-            x = _activate(conv_norm(x, filters, 3, strides, weight_decay, seeds))
+            skipped = shortcut(x, filters, strides, **common)
+            x = _activate(conv_norm(x, filters, 3, strides, **common))
             if inner:
                 if first:  # the first coin: whatever meets it is repeated from here on
                     x, skipped = amplify(x), amplify(skipped)
                 x = flip(x)
-            x = conv_norm(x, filters, 3, 1, weight_decay, seeds)
+            x = conv_norm(x, filters, 3, 1, **common)
             x = _activate(keras.layers.Add()([x, skipped]))
             if not inner:
                 x = flip(amplify(x) if first else x)
@@ -114,9 +119,3 @@ def _dropout_resnet(
 
 def _activate(x):
     return keras.layers.ReLU()(x)
-
-
-def _blocks_per_stage(depth: int) -> int:
-    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 8 or (depth - 2) % 6:
-        raise ValueError(f"`depth` must be 6n + 2 with n >= 1 (8, 14, 20, ...). Received: depth={depth!r}")
-    return (depth - 2) // 6

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import keras
 
-from zoo.blocks.images import check_images
+from zoo.blocks.images import class_probabilities, flips_of_the_paper, image_input
 from zoo.blocks.residual import blocks_of, features, linear
 from zoo.blocks.weights import coupled
-from zoo.layers import HyperDense, Hyperfan, MajorityVote, NormalizePixels, RandomInput, SharedDraws
+from zoo.layers import HyperDense, Hyperfan, MajorityVote, RandomInput, SharedDraws
 from zoo.layers.arguments import positive_int
 from zoo.layers.seeds import layer_seeds
 from zoo.registry import register
@@ -40,13 +40,15 @@ def hypernet_cfnn(
     Paper: 81.45 +- 0.24 % on CIFAR-10 at depth 6, 61.24 +- 0.41 % on CIFAR-100 at depth 10.
     """
     seeds = layer_seeds(seed)
-    inputs, embedding = _embedding(input_shape, classes, depth, embedding_dim, weight_decay, mean, variance, seeds)
-    samples = (125 if classes >= 100 else 25) if samples is None else samples
+    inputs, pixels = image_input(input_shape, classes, mean, variance)
+    embedding = _embedding(pixels, depth, embedding_dim, weight_decay=weight_decay, seeds=seeds)
+    samples = flips_of_the_paper(samples, classes)
     draws = SharedDraws(samples)(embedding)
     label = RandomInput(classes, "categorical", seed=next(seeds))(draws)
-    drawn = _generated(draws, label, embedding_dim, weight_decay, seeds)
+    generator = {"length": embedding_dim, "weight_decay": weight_decay, "seeds": seeds}
+    drawn = _generated(draws, label, **generator)
     candidate = linear(embedding_dim, weight_decay, seeds, name="candidate")(drawn)
-    drawn = _generated(draws, label, embedding_dim, weight_decay, seeds, candidate)
+    drawn = _generated(draws, label, candidate, **generator)
     theta = keras.layers.Dense(  # the two linear heads, of w and of -b, as one
         HyperDense.parameter_count(embedding_dim, classes),
         kernel_initializer=Hyperfan(embedding_dim, classes, seed=next(seeds)),
@@ -73,22 +75,21 @@ def hypernet_deterministic(
     Options as there. Paper: 79.71 +- 0.52 % on CIFAR-10 at depth 6, 58.09 +- 0.22 % on CIFAR-100 at depth 10.
     """
     seeds = layer_seeds(seed)
-    inputs, embedding = _embedding(input_shape, classes, depth, embedding_dim, weight_decay, mean, variance, seeds)
+    inputs, pixels = image_input(input_shape, classes, mean, variance)
+    embedding = _embedding(pixels, depth, embedding_dim, weight_decay=weight_decay, seeds=seeds)
     logits = linear(classes, weight_decay, seeds, name="logits")(embedding)
-    return keras.Model(inputs, keras.layers.Softmax(dtype="float32")(logits))
+    return keras.Model(inputs, class_probabilities(logits))
 
 
-def _embedding(input_shape, classes, depth, embedding_dim, weight_decay, mean, variance, seeds):
-    """Images and their embedding by N_e, `(batch, embedding_dim)`."""
-    check_images(input_shape, classes)
+def _embedding(pixels, depth: int, embedding_dim: int, *, weight_decay: float, seeds: Iterator[int]):
+    """Embedding of images by N_e, `(batch, embedding_dim)`."""
     positive_int("embedding_dim", embedding_dim)
-    inputs = keras.Input(input_shape)
-    x = features(NormalizePixels(mean, variance)(inputs), blocks_of(depth), weight_decay, seeds)
-    return inputs, linear(embedding_dim, weight_decay, seeds, name="embedding")(x)
+    x = features(pixels, blocks_of(depth), weight_decay, seeds)
+    return linear(embedding_dim, weight_decay, seeds, name="embedding")(x)
 
 
-def _generated(draws, label, length: int, weight_decay: float, seeds: Iterator[int], candidate=None):
-    """Features of a generator's one-dimensional ResNet of noise, the class's embedding and perhaps a candidate."""
+def _generated(draws, label, candidate=None, *, length: int, weight_decay: float, seeds: Iterator[int]):
+    """Features of a generator's one-dimensional ResNet over noise, the class's embedding and, if given, a candidate."""
     noise = RandomInput(length, seed=next(seeds))(draws)
     channels = [noise, linear(length, weight_decay, seeds)(label), *([] if candidate is None else [candidate])]
     stacked = keras.layers.Concatenate()([keras.layers.Reshape((length, 1))(channel) for channel in channels])

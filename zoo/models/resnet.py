@@ -1,11 +1,13 @@
 """ResNet-18, 34, 50 and 101, trained or random under a trained mask."""
 
+from typing import Any
+
 import keras
 
 from zoo.blocks import weights
-from zoo.blocks.images import check_images
+from zoo.blocks.images import class_probabilities, image_input
 from zoo.blocks.weights import LayerMakers, channels
-from zoo.layers import NormalizePixels, RandomizePruned
+from zoo.layers import RandomizePruned
 from zoo.layers.seeds import layer_seeds
 from zoo.registry import register
 
@@ -21,7 +23,7 @@ _BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23,
 _BOTTLENECK = (50, 101)
 _LARGE = 64  # images above this many pixels a side get ImageNet's stem
 
-_DENSE_DOC = """ResNet-{depth} with ordinary weights, the baseline trained by SGD.
+_TRAINED_DOC = """ResNet-{depth} with ordinary weights, the baseline trained by SGD.
 
 Stages of 64, 128, 256 and 512 channels times `width`{expansion}; the first convolution has 64 for every width. Images
 of up to 64 pixels a side meet a 3x3 convolution, larger ones ImageNet's 7x7 of stride 2 and max-pooling. Projection
@@ -37,19 +39,19 @@ normalisation without trained scale and offset. `sparsity` is the fraction of ev
 by magnitude as edge-popup's released code does; `weight_decay` acts on scores."""
 
 
-def _dense(depth: int) -> None:
+def _register_trained(depth: int) -> None:
     def builder(
         input_shape=(32, 32, 3), classes=10, width=1.0, weight_decay=0.0, mean=0.5, variance=0.0625, seed=None
     ) -> keras.Model:
-        method = weights.trained(weight_decay, layer_seeds(seed))
-        return _resnet(depth, input_shape, classes, width, mean, variance, method)
+        makers = weights.trained(weight_decay, layer_seeds(seed))
+        return _resnet(depth, makers, width, classes, image=image_input(input_shape, classes, mean, variance))
 
     builder.__name__ = f"resnet{depth}"
-    builder.__doc__ = _DENSE_DOC.format(depth=depth, expansion=", times 4 out of each block" if depth > 34 else "")
+    builder.__doc__ = _TRAINED_DOC.format(depth=depth, expansion=", times 4 out of each block" if depth > 34 else "")
     register(paper=_PAPER, section=_SECTION, search=_SEARCH)(builder)
 
 
-def _masked(depth: int, name: str, how: str) -> None:
+def _register_masked(depth: int, name: str, how: str) -> None:
     def builder(
         input_shape=(32, 32, 3),
         classes=10,
@@ -62,8 +64,14 @@ def _masked(depth: int, name: str, how: str) -> None:
         variance=0.0625,
         seed=None,
     ) -> keras.Model:
-        method = weights.masked(sparsity, kernel_initializer, score_transform, weight_decay, layer_seeds(seed))
-        return _resnet(depth, input_shape, classes, width, mean, variance, method)
+        makers = weights.masked(
+            sparsity=sparsity,
+            kernel_initializer=kernel_initializer,
+            score_transform=score_transform,
+            weight_decay=weight_decay,
+            seeds=layer_seeds(seed),
+        )
+        return _resnet(depth, makers, width, classes, image=image_input(input_shape, classes, mean, variance))
 
     builder.__name__ = f"resnet{depth}_{name}"
     builder.__doc__ = _MASKED_DOC.format(depth=depth, how=how)
@@ -72,51 +80,51 @@ def _masked(depth: int, name: str, how: str) -> None:
 
 
 for _depth in _BLOCKS:
-    _dense(_depth)
-    _masked(_depth, "edge_popup", ": training moves scores, and the best of each layer are the mask")
-    _masked(_depth, "iterand", ", to be trained with `layers.RandomizePruned`, which redraws what is pruned")
+    _register_trained(_depth)
+    _register_masked(_depth, "edge_popup", ": training moves scores, and the best of each layer are the mask")
+    _register_masked(_depth, "iterand", ", to be trained with `layers.RandomizePruned`, which redraws what is pruned")
 
 
-def _resnet(depth: int, input_shape, classes, width, mean, variance, method: LayerMakers) -> keras.Model:
-    check_images(input_shape, classes)
+def _resnet(depth: int, makers: LayerMakers, width: float, classes: int, *, image: tuple[Any, Any]) -> keras.Model:
+    """The network over an `image_input`."""
     block = _bottleneck if depth in _BOTTLENECK else _basic
-    inputs = keras.Input(input_shape)
-    x = _stem(NormalizePixels(mean, variance)(inputs), max(input_shape[:2]) > _LARGE, method)
+    inputs, x = image
+    x = _stem(x, makers)
     for stage, blocks in enumerate(_BLOCKS[depth]):
         filters = channels(64 * 2**stage, width)
         for index in range(blocks):
-            x = block(x, filters, 2 if stage and not index else 1, method)
-    logits = method.linear(classes, name="logits")(keras.layers.GlobalAveragePooling2D()(x))
-    return keras.Model(inputs, keras.layers.Softmax(dtype="float32")(logits))
+            x = block(x, filters, 2 if stage and not index else 1, makers)
+    logits = makers.linear(classes, name="logits")(keras.layers.GlobalAveragePooling2D()(x))
+    return keras.Model(inputs, class_probabilities(logits))
 
 
-def _stem(x, large: bool, method: LayerMakers):
-    if not large:
-        return keras.layers.ReLU()(_conv(x, 64, 3, 1, method))
-    x = keras.layers.ReLU()(_conv(x, 64, 7, 2, method))
+def _stem(x, makers: LayerMakers):
+    if max(x.shape[1:3]) <= _LARGE:
+        return keras.layers.ReLU()(_conv(x, 64, 3, 1, makers=makers))
+    x = keras.layers.ReLU()(_conv(x, 64, 7, 2, makers=makers))
     return keras.layers.MaxPooling2D(3, 2)(keras.layers.ZeroPadding2D(1)(x))  # zeros are below no output of a ReLU
 
 
-def _basic(x, filters: int, strides: int, method: LayerMakers):
-    y = keras.layers.ReLU()(_conv(x, filters, 3, strides, method))
-    return _join(x, _conv(y, filters, 3, 1, method), strides, method)
+def _basic(x, filters: int, strides: int, makers: LayerMakers):
+    y = keras.layers.ReLU()(_conv(x, filters, 3, strides, makers=makers))
+    return _join(x, _conv(y, filters, 3, 1, makers=makers), strides, makers)
 
 
-def _bottleneck(x, filters: int, strides: int, method: LayerMakers):
-    y = keras.layers.ReLU()(_conv(x, filters, 1, 1, method))
-    y = keras.layers.ReLU()(_conv(y, filters, 3, strides, method))
-    return _join(x, _conv(y, 4 * filters, 1, 1, method), strides, method)
+def _bottleneck(x, filters: int, strides: int, makers: LayerMakers):
+    y = keras.layers.ReLU()(_conv(x, filters, 1, 1, makers=makers))
+    y = keras.layers.ReLU()(_conv(y, filters, 3, strides, makers=makers))
+    return _join(x, _conv(y, 4 * filters, 1, 1, makers=makers), strides, makers)
 
 
-def _join(x, y, strides: int, method: LayerMakers):
+def _join(x, y, strides: int, makers: LayerMakers):
     if strides > 1 or x.shape[-1] != y.shape[-1]:
-        x = _conv(x, y.shape[-1], 1, strides, method)
+        x = _conv(x, y.shape[-1], 1, strides, makers=makers)
     return keras.layers.ReLU()(keras.layers.Add()([y, x]))
 
 
-def _conv(x, filters: int, size: int, strides: int, method: LayerMakers):
+def _conv(x, filters: int, size: int, strides: int, *, makers: LayerMakers):
     """Convolution and batch normalisation; padded alike on all sides, which "same" is not for strides."""
     if strides == 1:
-        return method.normalization()(method.conv(filters, size, padding="same")(x))
+        return makers.normalization()(makers.conv(filters, size, padding="same")(x))
     padded = keras.layers.ZeroPadding2D(size // 2)(x) if size > 1 else x
-    return method.normalization()(method.conv(filters, size, strides)(padded))
+    return makers.normalization()(makers.conv(filters, size, strides)(padded))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from zoo.layers.arguments import non_negative_float, positive_float, positive_int
+from zoo.layers.arguments import ints_at_least, non_negative_float, positive_float, positive_int
 
 
 class ReluProcess(NamedTuple):
@@ -72,7 +72,7 @@ def expected_distance(length: ArrayLike, slope: float = 1.0) -> np.ndarray:
 
     Reference: Theorem 1.
     """
-    n = _lengths(length)
+    n = ints_at_least("length", length, 2)
     return np.sqrt(n / (2 * np.pi * positive_float("slope", slope) * np.log(n)))
 
 
@@ -81,22 +81,15 @@ def distance_of_output(output: ArrayLike, length: ArrayLike, process: ReluProces
 
     The root is over Q and F'(1) both: Eq. 8 is the mean of that.
     """
-    n = _lengths(length)
+    n = ints_at_least("length", length, 2)
     return np.abs(output) * np.sqrt(n / np.log(n)) / (2 * np.sqrt(process.variance * process.slope))
 
 
 def fewest_random_flips(length: ArrayLike) -> np.ndarray:
     """n / 4: by a heuristic (section 3.3) the mean number of random flips that change the class is not below it."""
-    return _lengths(length) / 4
+    return ints_at_least("length", length, 2) / 4
 
 
 def _variances(depth: int, sigma_w: float, sigma_b: float) -> tuple[float, float]:
     positive_int("depth", depth)
     return positive_float("sigma_w", sigma_w) ** 2, non_negative_float("sigma_b", sigma_b) ** 2
-
-
-def _lengths(length: ArrayLike) -> np.ndarray:
-    n = np.asarray(length)
-    if not np.issubdtype(n.dtype, np.integer) or (n < 2).any():
-        raise ValueError(f"`length` must be ints >= 2. Received: length={length!r}")
-    return n
