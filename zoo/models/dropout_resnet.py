@@ -29,14 +29,39 @@ def resnet20_cfnn(
 ) -> keras.Model:
     """ResNet-20 with dropout as its coin: after every other activation and before the last linear layer.
 
-    A block has two activations, one between its convolutions and one after its sum. Which of them the paper's "every
-    other" are is open: `dropout_after` "inner" takes the first of each block, "outer" the second. Either is a coin per
-    block, (depth - 2) / 2, and one before the last linear layer.
-    The coins stay on at inference and `samples` flips vote. `samples` None is 25, and 125 from 100 classes on.
-    `depth` is 6n+2; stages of 16, 32 and 64 channels; input from 8x8x1 up, in [0, 255], divided by 255 and then
-    normalised by `mean` and `variance` (numbers, or one per channel). `weight_decay` is the paper's coupled L2
-    (5e-3 there): it adds weight_decay/2 times the squared norm of every convolution and dense kernel to the loss.
-    Paper: 90.20 +- 0.14 % on CIFAR-10 by majority, 60.16 +- 0.67 % on CIFAR-100.
+    The coins stay on at inference, and `samples` flips vote. Each stage of 16, 32 and 64 channels has
+    (depth - 2) / 6 blocks of two activations: one between the convolutions, one after the sum. The paper drops after
+    "every other" of them and leaves open which; `dropout_after` decides. Either way there is one coin per block, and
+    one before the last linear layer.
+
+    Args:
+        input_shape: `(height, width, channels)` from (8, 8, 1) up; pixels are in [0, 255], uint8 or float.
+        classes: Int >= 2.
+        samples: Positive int, the flips that vote; None is 25, and 125 from 100 classes on.
+        rate: Float in [0, 1), the probability that a unit is dropped.
+        depth: Int 6n + 2 with n >= 1, the number of layers on the longest path.
+        weight_decay: Float >= 0, the paper's coupled L2 (5e-3 there): `weight_decay` / 2 times the squared norm of
+            every convolution and dense kernel is added to the loss.
+        mean: Number, or one per channel, that is subtracted from the pixels divided by 255.
+        variance: Positive number, or one per channel; the difference is divided by its square root.
+        dropout_after: "inner" drops after a block's first activation, "outer" after its second.
+        seed: None or int in [0, 2**32), of the initial weights and the coins.
+
+    Returns:
+        A model from images `(batch, *input_shape)` to shares of the votes `(batch, classes)`.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Reference: Coin-Flipping Neural Networks, Table 3: 90.20 +- 0.14 % on CIFAR-10 and 60.16 +- 0.67 % on
+    CIFAR-100 by majority.
+
+    Example:
+        >>> model = zoo.build("resnet20_cfnn", input_shape=(8, 8, 1), depth=8, samples=3)
+        >>> model.output_shape, model.count_params()
+        ((None, 10), 78426)
+        >>> sum(isinstance(layer, layers.CoinFlipDropout) for layer in model.layers)
+        4
     """
     return _dropout_resnet(
         image=image_input(input_shape, classes, mean, variance),
@@ -63,10 +88,36 @@ def resnet20_dropout(
     dropout_after="inner",
     seed=None,
 ) -> keras.Model:
-    """ResNet-20 with ordinary dropout, the deterministic baseline of `resnet20_cfnn`: same layers, same weights.
+    """ResNet-20 with ordinary dropout: the deterministic baseline of `resnet20_cfnn`, with the same layers and weights.
 
-    One pass in training, coins off at inference. `zoo.amplify` turns the coins on: `vote="mean"` is MC dropout.
-    Options as in `resnet20_cfnn`. Paper: 87.82 +- 0.65 % on CIFAR-10, 50.90 +- 0.03 % on CIFAR-100.
+    Training makes one pass per image. At inference the coins are off; `zoo.amplify` turns them on, and its
+    `vote="mean"` is MC dropout.
+
+    Args:
+        input_shape: `(height, width, channels)` from (8, 8, 1) up; pixels are in [0, 255], uint8 or float.
+        classes: Int >= 2.
+        rate: Float in [0, 1), the probability that a unit is dropped in training.
+        depth: Int 6n + 2 with n >= 1, the number of layers on the longest path.
+        weight_decay: Float >= 0, coupled L2: `weight_decay` / 2 times the squared norm of every convolution and
+            dense kernel is added to the loss.
+        mean: Number, or one per channel, that is subtracted from the pixels divided by 255.
+        variance: Positive number, or one per channel; the difference is divided by its square root.
+        dropout_after: "inner" drops after a block's first activation, "outer" after its second.
+        seed: None or int in [0, 2**32), of the initial weights and the coins.
+
+    Returns:
+        A model from images `(batch, *input_shape)` to class probabilities `(batch, classes)`.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Reference: Coin-Flipping Neural Networks, Table 3: 87.82 +- 0.65 % on CIFAR-10 and 50.90 +- 0.03 % on
+    CIFAR-100.
+
+    Example:
+        >>> model = zoo.build("resnet20_dropout", input_shape=(8, 8, 1), depth=8)
+        >>> model.output_shape, model.count_params()
+        ((None, 10), 78426)
     """
     return _dropout_resnet(
         image=image_input(input_shape, classes, mean, variance),
