@@ -1,4 +1,4 @@
-"""The registry of models: one dict, one decorator; build by name, list, describe."""
+"""Registry of models: register a builder, build by name, list, describe."""
 
 import fnmatch
 import inspect
@@ -103,7 +103,7 @@ def build(
     if weights is None:
         model = found.builder(seed=seed, **options)
     else:
-        from zoo.weights import pretrained  # h5py and json only where weights are asked for
+        from zoo.weights import pretrained  # h5py is slow to import and only needed for weights
 
         source = pretrained.find(name, weights)
         model = found.builder(seed=seed, **source.merge(options))

@@ -21,7 +21,7 @@ def image_input(input_shape: Any, classes: Any, mean: Any, variance: Any) -> tup
 
     Args:
         input_shape: `(height, width, channels)`, from (8, 8, 1) up; pixels are in [0, 255].
-        classes: Int >= 2; it is checked with the shape and not used.
+        classes: Int >= 2; it is only checked.
         mean: See `NormalizePixels`.
         variance: See `NormalizePixels`.
 

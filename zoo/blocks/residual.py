@@ -19,8 +19,8 @@ def features(x, blocks: Sequence[int], weight_decay: float, seeds: Iterator[int]
     Args:
         x: Images `(n, height, width, channels)` or sequences `(n, length, channels)`.
         blocks: Number of blocks of each stage.
-        weight_decay: Coupled L2 of every kernel.
-        seeds: One is taken for every convolution.
+        weight_decay: Coupled L2 of every kernel, see `coupled`.
+        seeds: Seeds, of which every convolution takes one.
     """
     common: dict[str, Any] = {"weight_decay": weight_decay, "seeds": seeds}
     x = keras.layers.ReLU()(conv_norm(x, 16, 3, 1, **common))
@@ -36,7 +36,7 @@ def features(x, blocks: Sequence[int], weight_decay: float, seeds: Iterator[int]
 
 
 def blocks_of(depth: int) -> tuple[int, int, int]:
-    """Blocks of the three stages of a ResNet of that depth: (depth - 2) / 2 in all, the first stages one more.
+    """Numbers of blocks of a ResNet's three stages: (depth - 2) / 2 in all, where the first stages may have one more.
 
     Raises:
         ValueError: If `depth` is not an even int >= 2.
@@ -48,7 +48,7 @@ def blocks_of(depth: int) -> tuple[int, int, int]:
 
 
 def conv_norm(x, filters: int, size: int, strides: int, *, weight_decay: float, seeds: Iterator[int]):
-    """Convolution without bias, then batch normalisation (which sees every flip's rows in training)."""
+    """Convolution without bias, then batch normalisation, in training over the rows of all flips."""
     kind = keras.layers.Conv2D if len(x.shape) == 4 else keras.layers.Conv1D
     x = kind(
         filters,
@@ -63,7 +63,7 @@ def conv_norm(x, filters: int, size: int, strides: int, *, weight_decay: float, 
 
 
 def linear(units: int, weight_decay: float, seeds: Iterator[int], name: str | None = None) -> keras.layers.Dense:
-    """A linear layer with a bias."""
+    """Linear layer with a bias."""
     return keras.layers.Dense(
         units,
         kernel_initializer=keras.initializers.HeNormal(seed=next(seeds)),

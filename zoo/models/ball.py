@@ -49,7 +49,7 @@ def ball_cfnn(dim=2, radius=1.0, alpha=0.75, samples=101, seed=None) -> keras.Mo
         >>> model.predict(np.array([[0.1, 0.2], [3.0, 3.0]]), verbose=0).argmax(axis=1)
         array([0, 1])
     """
-    from zoo import theory  # only who builds it waits for SciPy
+    from zoo import theory  # it imports SciPy, which is slow to import
 
     offset, seeds = theory.ball_offset(radius, alpha), layer_seeds(seed)
     inputs = keras.Input((positive_int("dim", dim),))
@@ -86,7 +86,7 @@ def tangent_cfnn(dim=2, radius=1.0, alpha=0.75, samples=101, seed=None) -> keras
         >>> model.predict(np.array([[0.1, 0.2], [3.0, 3.0]]), verbose=0).argmax(axis=1)
         array([0, 1])
     """
-    from zoo import theory
+    from zoo import theory  # see `ball_cfnn`
 
     offset, seeds = theory.tangent_offset(radius, alpha, dim), layer_seeds(seed)
     inputs = keras.Input((dim,))

@@ -1,4 +1,4 @@
-"""The cone classifier: any function with a Lipschitz constant, by two layers of generated weights."""
+"""Cone classifier: any function with a Lipschitz constant, by two layers of generated weights."""
 
 import warnings
 
@@ -12,7 +12,7 @@ from zoo.layers.seeds import layer_seeds
 from zoo.registry import register
 
 _PAPER = "Coin-Flipping Neural Networks"
-_PAIRS = 1000  # of points, between which the slope of a function is measured
+_PAIRS = 1000  # pairs of points between which the slope of a function is measured
 
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")
@@ -45,7 +45,7 @@ class L1Ball(keras.layers.Layer):
         return (*input_shape[:-1], 1)
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {**super().get_config(), "radius": self.radius}
 
 
@@ -132,7 +132,7 @@ def _warn_of_slope(function, *, dim: int, lipschitz: float, zeta: str, spread: f
     steepest = float(np.abs(high - low).max() / (2e-3 * spread))
     if not np.isfinite(steepest):
         raise ValueError(f"`function` must give finite numbers. Received: function={function!r}, which does not")
-    if steepest > lipschitz * 1.01:  # differences of float32 numbers
+    if steepest > lipschitz * 1.01:  # 1 % for the rounding of differences in float32
         warnings.warn(
             f"`lipschitz` should be at least the slope of `function`: measured {steepest:.4g}, "
             f"lipschitz={lipschitz:.4g}. Flips may then be wrong more often than right.",

@@ -166,7 +166,7 @@ def conv6_iterand(
 
 
 def _conv6(makers: weights.LayerMakers, width: float, classes: int, image: tuple[Any, Any]) -> keras.Model:
-    """The network over an `image_input`."""
+    """Network over an `image_input`."""
     inputs, x = image
     for base in (64, 128, 256):
         for _ in range(2):

@@ -10,7 +10,7 @@ from zoo.layers.seeds import layer_seeds
 from zoo.registry import register
 
 _PAPER = "Coin-Flipping Neural Networks"
-_DROPOUT_AFTER = ("inner", "outer")  # the activation between a block's convolutions, or the one after its sum
+_DROPOUT_AFTER = ("inner", "outer")  # the activation between a block's convolutions, the one after its sum
 _SEARCH = {"depth": [8, 14, 20], "rate": (0.05, 0.6), "weight_decay": [0.0, 5e-4, 5e-3]}
 
 
@@ -135,7 +135,7 @@ def resnet20_dropout(
 def _dropout_resnet(
     *, image, classes, samples, rate, depth, weight_decay, dropout_after, seed, flip_at_inference
 ) -> keras.Model:
-    """The network over an `image_input`, its coins on or off at inference."""
+    """Network over an `image_input`, its coins on or off at inference."""
     allowed = "6n + 2 with n >= 1 (8, 14, 20, ...)"
     blocks = (int_where("depth", depth, lambda n: n >= 8 and n % 6 == 2, allowed) - 2) // 6
     inner = one_of("dropout_after", dropout_after, _DROPOUT_AFTER) == "inner"
@@ -155,7 +155,7 @@ def _dropout_resnet(
             skipped = shortcut(x, filters, strides, **common)
             x = _activate(conv_norm(x, filters, 3, strides, **common))
             if inner:
-                if first:  # the first coin: whatever meets it is repeated from here on
+                if first:  # before the first coin both branches are repeated, once per flip
                     x, skipped = amplify(x), amplify(skipped)
                 x = flip(x)
             x = conv_norm(x, filters, 3, 1, **common)

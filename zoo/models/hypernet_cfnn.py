@@ -1,4 +1,4 @@
-"""The hypernetwork CFNN: a linear classifier drawn by generators, over an embedding computed once per image."""
+"""Hypernetwork CFNN: a linear classifier drawn by generators, over an embedding computed once per image."""
 
 from collections.abc import Iterator
 
@@ -75,7 +75,7 @@ def hypernet_cfnn(
     drawn = _generated(draws, label, **generator)
     candidate = linear(embedding_dim, weight_decay, seeds, name="candidate")(drawn)
     drawn = _generated(draws, label, candidate, **generator)
-    theta = keras.layers.Dense(  # the two linear heads, of w and of -b, as one
+    theta = keras.layers.Dense(  # one layer in place of two linear heads, for w and for -b
         HyperDense.parameter_count(embedding_dim, classes),
         kernel_initializer=Hyperfan(embedding_dim, classes, seed=next(seeds)),
         kernel_regularizer=coupled(weight_decay),

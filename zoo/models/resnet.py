@@ -145,7 +145,7 @@ for _depth in _BLOCKS:
 
 
 def _resnet(depth: int, makers: LayerMakers, width: float, classes: int, *, image: tuple[Any, Any]) -> keras.Model:
-    """The network over an `image_input`."""
+    """Network over an `image_input`."""
     block = _bottleneck if depth in _BOTTLENECK else _basic
     inputs, x = image
     x = _stem(x, makers)
@@ -161,7 +161,7 @@ def _stem(x, makers: LayerMakers):
     if max(x.shape[1:3]) <= _LARGE:
         return keras.layers.ReLU()(_conv(x, 64, 3, 1, makers=makers))
     x = keras.layers.ReLU()(_conv(x, 64, 7, 2, makers=makers))
-    return keras.layers.MaxPooling2D(3, 2)(keras.layers.ZeroPadding2D(1)(x))  # zeros are below no output of a ReLU
+    return keras.layers.MaxPooling2D(3, 2)(keras.layers.ZeroPadding2D(1)(x))  # no output of a ReLU is below the zeros
 
 
 def _basic(x, filters: int, strides: int, makers: LayerMakers):
@@ -182,7 +182,7 @@ def _join(x, y, strides: int, makers: LayerMakers):
 
 
 def _conv(x, filters: int, size: int, strides: int, *, makers: LayerMakers):
-    """Convolution and batch normalisation; padded alike on all sides, which "same" is not for strides."""
+    """Convolution and batch normalisation; unlike "same" it pads all sides equally, also with strides."""
     if strides == 1:
         return makers.normalization()(makers.conv(filters, size, padding="same")(x))
     padded = keras.layers.ZeroPadding2D(size // 2)(x) if size > 1 else x

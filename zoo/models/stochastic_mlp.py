@@ -1,4 +1,4 @@
-"""A small MLP whose kernels are random: a trained counterpart of the ball classifiers."""
+"""Small MLP whose kernels are random: a trained counterpart of the ball classifiers."""
 
 import keras
 
