@@ -56,7 +56,7 @@ def register(
         name = builder.__name__
         if name in _MODELS:
             raise ValueError(f"A model is already registered under this name. Received: name={name!r}")
-        entry = Entry(builder, paper, section, dict(search or {}), callback)
+        entry = Entry(builder, paper, section, search=dict(search or {}), callback=callback)
         for option in entry.search:
             check_known("search", option, entry.options)
         _MODELS[name] = entry

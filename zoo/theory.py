@@ -39,8 +39,8 @@ def ball_probability(norm: ArrayLike, radius: float = 1.0, alpha: float = 0.75) 
 
     Args:
         norm: Numbers >= 0.
-        radius: See `ball_offset`.
-        alpha: See `ball_offset`.
+        radius: R > 0.
+        alpha: Probability in (0.5, 1] that the gate is open.
 
     Returns:
         Array of the shape of `norm`.
@@ -92,9 +92,9 @@ def tangent_probability(norm: ArrayLike, radius: float = 1.0, alpha: float = 0.7
 
     Args:
         norm: Numbers >= 0.
-        radius: See `tangent_offset`.
-        alpha: See `tangent_offset`.
-        dim: See `tangent_offset`.
+        radius: R > 0.
+        alpha: Probability in (0.5, 1] of a tangent.
+        dim: Number of dimensions, an int >= 2.
 
     Returns:
         Array of the shape of `norm`.

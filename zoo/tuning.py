@@ -75,10 +75,6 @@ class RegisteredHyperModel(keras_tuner.HyperModel):
         fixed: Other options: those of the data and those given to `hypermodel`.
         seed: Int in [0, 2**32), of initial weights, coins and the order of the examples.
 
-    Attributes:
-        space: See `space` above.
-        fixed: See `fixed` above.
-
     Example:
         >>> hyper = tuning.hypermodel("resnet20_cfnn", "digits", depth=8, samples=1)
         >>> hyper.fixed

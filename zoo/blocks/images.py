@@ -22,8 +22,8 @@ def image_input(input_shape: Any, classes: Any, mean: Any, variance: Any) -> tup
     Args:
         input_shape: `(height, width, channels)`, from (8, 8, 1) up; pixels are in [0, 255].
         classes: Int >= 2; it is only checked.
-        mean: See `NormalizePixels`.
-        variance: See `NormalizePixels`.
+        mean: Number, or one per channel, see `NormalizePixels`.
+        variance: Positive number, or one per channel.
 
     Raises:
         ValueError: If an argument is out of range.

@@ -137,7 +137,7 @@ def mlp_hypernetwork(
     y, last = x, len(sizes) - 1
     for layer, (inputs, units) in enumerate(itertools.pairwise(sizes), 1):
         gain = 2.0 if layer > 1 and activations[1] is keras.activations.relu else 1.0
-        options = {"use_bias": primary_bias, "init": init, "gain": gain, "seeds": seeds}
+        options: dict[str, Any] = {"use_bias": primary_bias, "init": init, "gain": gain, "seeds": seeds}
         head = _head(f"theta_{layer}", features, inputs, units, **options)
         between = activations[1] if layer < last else None
         y = HyperDense(units, primary_bias, between, name=f"primary_{layer}")([y, head(features)])

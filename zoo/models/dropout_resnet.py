@@ -1,5 +1,7 @@
 """ResNets with dropout: the dropout CFNN and its deterministic baseline."""
 
+from typing import Any
+
 import keras
 
 from zoo.blocks.images import flips_of_the_paper, image_input
@@ -140,7 +142,7 @@ def _dropout_resnet(
     blocks = (int_where("depth", depth, lambda n: n >= 8 and n % 6 == 2, allowed) - 2) // 6
     inner = one_of("dropout_after", dropout_after, _DROPOUT_AFTER) == "inner"
     seeds = layer_seeds(seed)
-    common = {"weight_decay": weight_decay, "seeds": seeds}
+    common: dict[str, Any] = {"weight_decay": weight_decay, "seeds": seeds}
     amplify = Amplify(samples)
 
     def flip(x):

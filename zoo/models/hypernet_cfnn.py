@@ -1,6 +1,7 @@
 """Hypernetwork CFNN: a linear classifier drawn by generators, over an embedding computed once per image."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 
@@ -71,7 +72,7 @@ def hypernet_cfnn(
     samples = flips_of_the_paper(samples, classes)
     draws = SharedDraws(samples)(embedding)
     label = RandomInput(classes, "categorical", seed=next(seeds))(draws)
-    generator = {"length": embedding_dim, "weight_decay": weight_decay, "seeds": seeds}
+    generator: dict[str, Any] = {"length": embedding_dim, "weight_decay": weight_decay, "seeds": seeds}
     drawn = _generated(draws, label, **generator)
     candidate = linear(embedding_dim, weight_decay, seeds, name="candidate")(drawn)
     drawn = _generated(draws, label, candidate, **generator)

@@ -43,13 +43,14 @@ def line(x0: ArrayLike, x1: ArrayLike, points: int | ArrayLike) -> np.ndarray:
     Args:
         x0: Array of any shape, the beginning.
         x1: Array of the same shape, the end.
-        points: See `great_circle`.
+        points: Int >= 2, or an array `(points,)` of positions in [0, 1], see `great_circle`.
 
     Returns:
         float32 array `(points, *shape)`.
 
     Raises:
-        ValueError: See `great_circle`.
+        ValueError: If the ends are not finite numbers or differ in shape, `points` is below 2 or a position is not
+            in [0, 1].
 
     Example:
         >>> probes.line([0, 0], [2, 4], points=3)

@@ -25,20 +25,13 @@ def dichotomies(
 ) -> Any:
     """Number of different labelings of `inputs` by the sign of the output, as a kernel takes `points` values.
 
-    Args:
-        model: See `labelings`.
-        inputs: See `labelings`.
-        layer: See `labelings`.
-        points: See `labelings`.
-        seed: See `labelings`.
-        networks: See `labelings`.
-        batch_size: See `labelings`.
+    The arguments are those of `labelings`.
 
     Returns:
         The number of labelings, at most 2^s for s inputs; of a population an array `(networks,)`.
 
     Raises:
-        ValueError: See `labelings`.
+        ValueError: If an argument is out of range or the model does not fit.
 
     Reference: On the Expressive Power of Deep Neural Networks, section 2.4.
 

@@ -50,9 +50,9 @@ def relu_kernel(overlap: ArrayLike, depth: int, sigma_w: float = 2**0.5, sigma_b
 
     Args:
         overlap: Numbers in [-1, 1].
-        depth: See `relu_process`.
-        sigma_w: See `relu_process`.
-        sigma_b: See `relu_process`.
+        depth: Positive int.
+        sigma_w: Float > 0.
+        sigma_b: Float >= 0.
 
     Returns:
         Array of the shape of `overlap`.

@@ -17,11 +17,12 @@ def random_flips(
     """Number of bits of a string that flip, in a random order without repetition, until the class changes.
 
     Args:
-        model: See `nearest_flip`.
-        x: See `nearest_flip`.
+        model: A Functional or built Sequential model without coins at inference, with one input and one output unit,
+            a logit.
+        x: Strings `(strings, *input shape)` of -1 and 1; a population may have `(strings, networks, bits)`.
         seed: None or int in [0, 2**32), of the orders; each string and network has one of its own.
-        networks: See `nearest_flip`.
-        batch_size: See `nearest_flip`.
+        networks: True for a population, of outputs `(strings, networks, 1)`.
+        batch_size: Strings that are evaluated at once.
 
     Returns:
         int64 array `(strings,)` or `(strings, networks)`: flips >= 1, or the number of bits if the class never

@@ -16,18 +16,19 @@ class RecordTrajectory(keras.callbacks.Callback):
     """Measure the trajectory's length and the transitions in every layer while `fit` runs.
 
     Args:
-        trajectory: See `trajectory_lengths`.
-        layers: See `trajectory_lengths`.
-        kind: See `transitions`.
+        trajectory: Points `(points, ...)`; of a model with several inputs a list of arrays, and an array of one row
+            stands still.
+        layers: Names of layers; None for all layers with a kernel.
+        kind: "sign", "saturation" or "linear_region", see `transitions`.
         period: Updates between measurements, or None for one after every epoch.
-        networks: See `trajectory_lengths`.
+        networks: True for a population, whose layers have outputs `(points, networks, ...)`.
 
     Attributes:
         records: A dict per measurement, the first before training: `update` (the optimizer's count), `lengths` and
             `transitions`, which are dicts by layer. Another `fit` goes on with the list.
 
     Raises:
-        ValueError: If an argument is out of range; when `fit` begins, see `transitions`.
+        ValueError: If an argument is out of range, or, when `fit` begins, if `transitions` refuses it.
 
     Reference: On the Expressive Power of Deep Neural Networks, section 3, Figs. 8, 9, 11.
 

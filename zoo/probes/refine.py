@@ -46,22 +46,22 @@ def refine(
     step, nothing else is missed: begin with steps that are short beside the linear regions of the first layer.
 
     Args:
-        model: See `transitions`.
+        model: A Functional or built Sequential model without coins at inference.
         curve: Function from positions `(points,)` in [0, 1] to points `(points, *input shape)`, such as
             `lambda t: great_circle(x0, x1, t)`.
-        layers: See `transitions`.
-        kind: See `transitions`.
+        layers: Names of layers; None for all layers with a kernel.
+        kind: "sign", "saturation" or "linear_region", see `transitions`.
         tolerance: Part of a layer's count, > 0.
         points: Initial number of points, at equal distances.
         most_points: Number of points at which refining gives up, with a warning that says how many transitions may
             be missed.
-        batch_size: See `transitions`.
+        batch_size: Points that are evaluated at once.
 
     Returns:
         Positions `(points,)`, ascending from 0 to 1: `transitions(model, curve(refine(model, curve)))`.
 
     Raises:
-        ValueError: If an argument is out of range; also see `transitions`.
+        ValueError: If an argument is out of range, or `transitions` refuses the model or an argument.
 
     Example:
         >>> bias = keras.initializers.Constant(-0.9)

@@ -72,16 +72,18 @@ def activation_patterns(
     It is at most `most_activation_patterns`.
 
     Args:
-        model: See `transitions`.
-        trajectory: See `transitions`.
+        model: A Functional or built Sequential model without coins at inference.
+        trajectory: Points `(points, ...)`; of a model with several inputs a list of arrays, and an array of one row
+            stands still.
         layers: Names of layers; None for all layers with a kernel and an activation.
-        batch_size: See `transitions`.
+        batch_size: Points that are evaluated at once.
 
     Returns:
         Int.
 
     Raises:
-        ValueError: If no layer has an activation; also see `transitions` of kind "linear_region".
+        ValueError: If a layer is unknown or its activation has no linear regions, the trajectory does not fit, or the
+            model flips coins.
 
     Reference: On the Expressive Power of Deep Neural Networks, sections 2.1 and 2.3.
 
