@@ -13,8 +13,8 @@ from zoo.layers.arguments import int_where
 def features(x, blocks: Sequence[int], weight_decay: float, seeds: Iterator[int]):
     """Means over positions of a ResNet's last activations, `(n, channels)`.
 
-    A first convolution of 16 channels, then a stage per entry of `blocks` of that many residual blocks with 16, 32,
-    64, ... channels; each stage but the first halves the positions. A stage without blocks is left out.
+    The network has a first convolution of 16 channels and one stage of residual blocks per entry of `blocks`, with 16,
+    32, 64, ... channels. Each stage but the first halves the positions. A stage without blocks is left out.
 
     Args:
         x: Images `(n, height, width, channels)` or sequences `(n, length, channels)`.
