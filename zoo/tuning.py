@@ -158,4 +158,4 @@ def _check_spec(option: str, spec: Any) -> None:
             f"(low, high) of ints or of floats. Received: {option}={spec!r}"
         )
     if option in _OPTIMIZER:
-        raise ValueError(f"`search` must not name an option of the optimiser. Received: {option}={spec!r}")
+        raise ValueError(f"`search` must not name an option that is the optimiser's. Received: {option}={spec!r}")
