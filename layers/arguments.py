@@ -2,7 +2,7 @@
 
 import difflib
 import numbers
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -103,3 +103,25 @@ def check_known(argument: str, value: str, known: Iterable[str]) -> None:
         hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
         allowed = ", ".join(known) or "none"
         raise ValueError(f"Unknown {argument}.{hint} Allowed: {allowed}. Received: {argument}={value!r}")
+
+
+def int_where(name: str, value: Any, holds: Callable[[int], bool], allowed: str) -> int:
+    """Return `value` as an int, or raise a `ValueError` that says what is allowed unless `holds(value)`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not holds(int(value)):
+        raise ValueError(f"`{name}` must be {allowed}. Received: {name}={value!r}")
+    return int(value)
+
+
+def float_where(name: str, value: Any, holds: Callable[[float], bool], allowed: str) -> float:
+    """Return `value` as a float, or raise a `ValueError` that says what is allowed unless `holds(value)`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not holds(float(value)):
+        raise ValueError(f"`{name}` must be {allowed}. Received: {name}={value!r}")
+    return float(value)
+
+
+def ints_at_least(name: str, value: ArrayLike, minimum: int) -> np.ndarray:
+    """Return `value` as an array of ints >= `minimum`, or raise a `ValueError` that names the argument."""
+    array = np.asarray(value)
+    if not np.issubdtype(array.dtype, np.integer) or (array < minimum).any():
+        raise ValueError(f"`{name}` must be ints >= {minimum}. Received: {name}={value!r}")
+    return array

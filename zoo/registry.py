@@ -1,7 +1,9 @@
-"""The registry of models: one dict, one decorator; build by name, list, describe."""
+"""Registry of models: register a builder, build by name, list, describe."""
 
 import fnmatch
 import inspect
+import re
+import textwrap
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -11,7 +13,7 @@ from zoo.layers.arguments import check_known
 
 
 class Entry(NamedTuple):
-    """A registered builder and what is said about it."""
+    """Registered builder and what is said about it."""
 
     builder: Callable[..., keras.Model]
     paper: str
@@ -21,7 +23,7 @@ class Entry(NamedTuple):
 
     @property
     def options(self) -> dict[str, Any]:
-        """The builder's own keyword arguments with their defaults, `seed` aside."""
+        """Keyword arguments of the builder with their defaults, without `seed`."""
         parameters = inspect.signature(self.builder).parameters.values()
         return {p.name: p.default for p in parameters if p.name != "seed"}
 
@@ -39,9 +41,12 @@ def register(
 
     Args:
         paper: Title of the paper the model comes from.
-        section: Where in the paper.
-        search: The options worth searching: a list of choices, or a `(low, high)` range of ints or floats.
-        callback: What training needs besides the model: called with `seed` it gives a callback.
+        section: Place in the paper.
+        search: Options worth searching: a list of choices, or a `(low, high)` range of ints or floats.
+        callback: Constructor of the callback that training needs besides the model, called with `seed`; or None.
+
+    Returns:
+        A decorator that returns the builder unchanged.
 
     Raises:
         ValueError: If the name is taken, or `search` names an option the builder does not have.
@@ -51,7 +56,7 @@ def register(
         name = builder.__name__
         if name in _MODELS:
             raise ValueError(f"A model is already registered under this name. Received: name={name!r}")
-        entry = Entry(builder, paper, section, dict(search or {}), callback)
+        entry = Entry(builder, paper, section, search=dict(search or {}), callback=callback)
         for option in entry.search:
             check_known("search", option, entry.options)
         _MODELS[name] = entry
@@ -75,16 +80,22 @@ def build(
         weights: None for random weights, a name from `list_weights()`, or a path to a `.weights.h5` or
             `.supermask` file.
             Pretrained weights bring the options they were trained with; an option that contradicts them is refused.
-        seed: None or int in [0, 2**32): initial weights and coins. Weights that are loaded leave the coins to `seed`.
+        seed: None or int in [0, 2**32), of the initial weights and the coins. Loaded weights leave the coins to
+            `seed`.
         name_in_model: Name of the Keras model; the registered name by default.
         **options: The builder's own keyword arguments, see `card(name)`.
 
     Returns:
-        A plain Functional `keras.Model`; images go in as float or uint8 in [0, 255].
+        A plain Functional `keras.Model`. Models of images take float or uint8 pixels in [0, 255].
 
     Raises:
         ValueError: If the name, an option or the weights' name is unknown, or the weights do not fit or are damaged.
         FileNotFoundError: If `weights` is a path and there is no such file.
+
+    Example:
+        >>> model = zoo.build("resnet20_cfnn", input_shape=(8, 8, 1), depth=8, samples=3, seed=0)
+        >>> model.name, model.output_shape
+        ('resnet20_cfnn', (None, 10))
     """
     found = find(name)
     for option in options:
@@ -92,7 +103,7 @@ def build(
     if weights is None:
         model = found.builder(seed=seed, **options)
     else:
-        from zoo.weights import pretrained  # h5py and json only where weights are asked for
+        from zoo.weights import pretrained  # h5py is slow to import and only needed for weights
 
         source = pretrained.find(name, weights)
         model = found.builder(seed=seed, **source.merge(options))
@@ -102,29 +113,75 @@ def build(
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """Sorted names of the registered models that match a shell-style pattern."""
+    """List the names of the registered models that match a shell-style pattern, sorted.
+
+    Args:
+        pattern: Pattern with `*`, `?` and `[...]`.
+
+    Returns:
+        List of names; empty if none matches.
+
+    Example:
+        >>> zoo.list_models("*cfnn")
+        ['ball_cfnn', 'cone_cfnn', 'hypernet_cfnn', 'resnet20_cfnn', 'tangent_cfnn']
+    """
     return sorted(fnmatch.filter(_MODELS, pattern))
 
 
 def card(name: str) -> str:
-    """Describe a model in Markdown: paper, options with defaults, pretrained weights with their scores.
+    """Describe a model in Markdown: paper, options with their defaults, pretrained weights with their scores.
+
+    Args:
+        name: A name from `list_models()`.
+
+    Returns:
+        Text of several lines.
 
     Raises:
         ValueError: If the name is unknown.
+
+    Example:
+        >>> print(zoo.card("resnet20_cfnn"))
+        # resnet20_cfnn
+        <BLANKLINE>
+        ResNet-20 with dropout as its coin: ...
     """
     from zoo.weights import pretrained
 
     found = find(name)
-    lines = [f"# {name}", "", inspect.cleandoc(found.builder.__doc__ or ""), ""]
+    text, described = _as_markdown(found.builder.__doc__ or "")
+    lines = [f"# {name}", "", text, ""]
     lines += [f"Paper: {found.paper}, {found.section}", "", "## Options", ""]
-    lines += [f"- `{option}` = `{default!r}`" for option, default in found.options.items()]
+    lines += [f"- `{option}` = `{default!r}`{described.get(option, '')}" for option, default in found.options.items()]
     rows = [row for row in pretrained.manifest() if row["model"] == name]
     lines += ["", "## Weights", ""]
     lines += [f"- `{row['weights']}`: {pretrained.describe(row)}" for row in rows] or ["none"]
     return "\n".join(lines)
 
 
+def _as_markdown(docstring: str) -> tuple[str, dict[str, str]]:
+    """Text of a docstring without its arguments, and `: description` of each argument."""
+    paragraphs, described = [], {}
+    for paragraph in inspect.cleandoc(docstring).split("\n\n"):
+        title, _, body = paragraph.partition("\n")
+        body = textwrap.dedent(body)
+        if title == "Args:":
+            items = re.findall(r"^(\w+): (.+(?:\n +.+)*)", body, flags=re.MULTILINE)
+            described = {argument: f": {' '.join(text.split())}" for argument, text in items}
+        elif title == "Example:":
+            paragraphs.append(f"Example:\n\n```python\n{body}\n```")
+        elif title in ("Returns:", "Raises:"):
+            paragraphs.append(f"{title} {' '.join(body.split())}")
+        else:
+            paragraphs.append(paragraph)
+    return "\n\n".join(paragraphs), described
+
+
 def find(name: str) -> Entry:
-    """The registered builder, its paper and its search space; `ValueError` with a hint if there is none."""
+    """Return the registered builder, its paper and its search space.
+
+    Raises:
+        ValueError: If the name is unknown; the message shows the nearest one.
+    """
     check_known("name", name, _MODELS)
     return _MODELS[name]

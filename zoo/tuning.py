@@ -24,24 +24,32 @@ def hypermodel(
     seed: int = 0,
     **options: Any,
 ) -> "RegisteredHyperModel":
-    """A `keras_tuner.HyperModel` over the options declared beside a model's builder and over its optimiser's.
+    """Build a `keras_tuner.HyperModel` over the options declared beside a model's builder and its optimiser's.
 
-    `build` gives the model compiled with SGD (learning rate log-uniform in [1e-3, 0.3], momentum 0, 0.9 or 0.95),
-    cross-entropy and accuracy; `fit` adds the callback that the model needs (`RandomizePruned` for IteRand). The
-    objective to search for is "val_accuracy", the random accuracy on validation data.
-    A tuner's `search(epochs=..., batch_size=64)` without data of its own trains on `data`.
+    `build` returns the model compiled with SGD (learning rate log-uniform in [1e-3, 0.3], momentum 0, 0.9 or 0.95),
+    cross-entropy and accuracy. `fit` adds the callback that the model needs (`RandomizePruned` for IteRand). The
+    objective to search for is "val_accuracy", the random accuracy on validation data. A tuner's
+    `search(epochs=..., batch_size=64)` without data of its own trains on `data`.
 
     Args:
         name: A name from `list_models()`.
         data: A name for `zoo.data.load`, a path to an `.npz` file, or a `Dataset`: input shape, classes and examples.
         data_dir: Local folder of tensorflow_datasets.
-        seed: Int in [0, 2**32): initial weights, coins and order of the examples, the same in every trial.
+        seed: Int in [0, 2**32), of initial weights, coins and the order of the examples, the same in every trial.
         **options: The builder's own options, fixed: they leave the search space.
+
+    Returns:
+        A `RegisteredHyperModel`.
 
     Raises:
         ValueError: If the name or an option is unknown, the data set has no validation examples, or a declared range
             is neither a list of choices of one type nor a pair `(low, high)` of ints or floats.
         FileNotFoundError: If the data set is not there.
+
+    Example:
+        >>> hyper = tuning.hypermodel("resnet20_cfnn", "digits", depth=8)
+        >>> sorted(hyper.space)
+        ['rate', 'samples', 'weight_decay']
     """
     entry = registry.find(name)
     for option in options:
@@ -54,15 +62,23 @@ def hypermodel(
         raise ValueError("`data` must have validation examples to search with. Received: none")
     sizes = {"input_shape": tuple(loaded.train.x.shape[1:]), "classes": loaded.classes}
     sizes = {option: size for option, size in sizes.items() if option in entry.options}
-    return RegisteredHyperModel(name, loaded, space, {**sizes, **options}, seed)
+    return RegisteredHyperModel(name, loaded, space, fixed={**sizes, **options}, seed=seed)
 
 
 class RegisteredHyperModel(keras_tuner.HyperModel):
-    """What `hypermodel` gives.
+    """A keras-tuner HyperModel over one registered model's options and its optimiser's; `hypermodel` builds it.
 
-    Attributes:
-        space: The searched options of the builder.
-        fixed: The other options: those of the data and those given.
+    Args:
+        name: A name from `list_models()`.
+        data: Data set of images.
+        space: Searched options of the builder: a list of choices or a pair `(low, high)` each.
+        fixed: Other options: those of the data and those given to `hypermodel`.
+        seed: Int in [0, 2**32), of initial weights, coins and the order of the examples.
+
+    Example:
+        >>> hyper = tuning.hypermodel("resnet20_cfnn", "digits", depth=8, samples=1)
+        >>> hyper.fixed
+        {'input_shape': (8, 8, 1), 'classes': 10, 'depth': 8, 'samples': 1}
     """
 
     def __init__(self, name: str, data: Dataset, space: dict[str, Any], fixed: dict[str, Any], seed: int) -> None:
@@ -74,16 +90,16 @@ class RegisteredHyperModel(keras_tuner.HyperModel):
         self._draw(hp)
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
-        """The compiled model of one configuration."""
+        """Build and compile the model of one configuration."""
         drawn = self._draw(hp)
         optimizer = keras.optimizers.SGD(**{key: drawn.pop(key) for key in _OPTIMIZER})
         model = registry.build(str(self.name), seed=self.seed, **{**self.fixed, **drawn})
         model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
-        optimizer.build(model.trainable_variables)  # hyperband goes on from a file which has the momentum, too
+        optimizer.build(model.trainable_variables)  # Hyperband resumes from a file that holds the momentum, too
         return model
 
     def fit(self, hp: keras_tuner.HyperParameters, model: keras.Model, *args: Any, **kwargs: Any):
-        """`model.fit`; without data of its own on the hypermodel's, each epoch in the order that recipes train in.
+        """Call `model.fit`, by default on the hypermodel's data, each epoch in the order that recipes train in.
 
         Raises:
             keras_tuner.errors.FailedTrialError: If the loss is no longer finite.
@@ -110,7 +126,7 @@ class RegisteredHyperModel(keras_tuner.HyperModel):
             )
             for key, values in history.history.items():
                 logs.setdefault(key, []).extend(values)
-            if not math.isfinite(logs["loss"][-1]):  # its accuracy would still be a number
+            if not math.isfinite(logs["loss"][-1]):  # the accuracy would still be a number
                 raise keras_tuner.errors.FailedTrialError(f"the loss is {logs['loss'][-1]} after epoch {epoch + 1}")
         history.history = logs
         return history
@@ -126,7 +142,7 @@ def _drawn(hp: keras_tuner.HyperParameters, option: str, spec: Any) -> Any:
     if isinstance(spec, tuple):
         return (hp.Int if isinstance(spec[0], int) else hp.Float)(option, *spec)
     if isinstance(spec[0], bool):
-        return hp.Boolean(option, default=spec[0])  # a Choice would give 0 and 1
+        return hp.Boolean(option, default=spec[0])  # a Choice would return 0 and 1
     return hp.Choice(option, spec)
 
 
@@ -142,4 +158,4 @@ def _check_spec(option: str, spec: Any) -> None:
             f"(low, high) of ints or of floats. Received: {option}={spec!r}"
         )
     if option in _OPTIMIZER:
-        raise ValueError(f"`search` must not name what is the optimiser's. Received: {option}={spec!r}")
+        raise ValueError(f"`search` must not name an option that is the optimiser's. Received: {option}={spec!r}")

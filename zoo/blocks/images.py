@@ -1,6 +1,10 @@
-"""Image inputs: what builders of image models have in common."""
+"""Models of images: the input, the output and the default number of flips that the families have in common."""
 
 from typing import Any
+
+import keras
+
+from zoo.layers import NormalizePixels
 
 
 def check_images(input_shape: Any, classes: Any) -> None:
@@ -8,5 +12,34 @@ def check_images(input_shape: Any, classes: Any) -> None:
     sizes = tuple(input_shape) if isinstance(input_shape, tuple | list) else ()
     if len(sizes) != 3 or any(not isinstance(n, int) for n in sizes) or min(sizes[:2]) < 8 or sizes[2] < 1:
         raise ValueError(f"`input_shape` must be (height, width, channels) from (8, 8, 1) up. Received: {input_shape}")
-    if not isinstance(classes, int) or classes < 2:
+    if not isinstance(classes, int) or classes < 2:  # a NumPy int would be refused by Keras's Dense
         raise ValueError(f"`classes` must be an int >= 2. Received: classes={classes!r}")
+
+
+def image_input(input_shape: Any, classes: Any, mean: Any, variance: Any) -> tuple[Any, Any]:
+    """Input of an image model and its normalised pixels, both `(batch, *input_shape)`.
+
+    Args:
+        input_shape: `(height, width, channels)`, from (8, 8, 1) up; pixels are in [0, 255].
+        classes: Int >= 2; it is only checked.
+        mean: Number, or one per channel, see `NormalizePixels`.
+        variance: Positive number, or one per channel.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+    check_images(input_shape, classes)
+    inputs = keras.Input(input_shape)
+    return inputs, NormalizePixels(mean, variance)(inputs)
+
+
+def class_probabilities(logits):
+    """Softmax of logits `(batch, classes)`, in float32 under every dtype policy."""
+    return keras.layers.Softmax(dtype="float32")(logits)
+
+
+def flips_of_the_paper(samples: int | None, classes: int) -> int:
+    """`samples`, or if it is None the coin-flipping paper's 25, and 125 from 100 classes on."""
+    if samples is not None:
+        return samples
+    return 125 if classes >= 100 else 25

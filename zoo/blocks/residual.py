@@ -1,51 +1,54 @@
 """Residual networks over images or sequences: the parts that the coin-flipping models share."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 
 from zoo.blocks.weights import coupled
 from zoo.layers import BatchNormalization
+from zoo.layers.arguments import int_where
 
 
 def features(x, blocks: Sequence[int], weight_decay: float, seeds: Iterator[int]):
     """Means over positions of a ResNet's last activations, `(n, channels)`.
 
-    A first convolution of 16 channels, then a stage per entry of `blocks` of that many residual blocks with 16, 32,
-    64, ... channels; each stage but the first halves the positions. A stage without blocks is left out.
+    The network has a first convolution of 16 channels and one stage of residual blocks per entry of `blocks`, with 16,
+    32, 64, ... channels. Each stage but the first halves the positions. A stage without blocks is left out.
 
     Args:
         x: Images `(n, height, width, channels)` or sequences `(n, length, channels)`.
         blocks: Number of blocks of each stage.
-        weight_decay: Coupled L2 of every kernel.
-        seeds: One is taken for every convolution.
+        weight_decay: Coupled L2 of every kernel, see `coupled`.
+        seeds: Seeds, of which every convolution takes one.
     """
-    x = keras.layers.ReLU()(conv_norm(x, 16, 3, 1, weight_decay, seeds))
+    common: dict[str, Any] = {"weight_decay": weight_decay, "seeds": seeds}
+    x = keras.layers.ReLU()(conv_norm(x, 16, 3, 1, **common))
     for stage, count in enumerate(blocks):
         for block in range(count):
             filters, strides = 16 * 2**stage, 2 if stage and not block else 1
-            skipped = shortcut(x, filters, strides, weight_decay, seeds)
-            y = keras.layers.ReLU()(conv_norm(x, filters, 3, strides, weight_decay, seeds))
-            y = conv_norm(y, filters, 3, 1, weight_decay, seeds)
+            skipped = shortcut(x, filters, strides, **common)
+            y = keras.layers.ReLU()(conv_norm(x, filters, 3, strides, **common))
+            y = conv_norm(y, filters, 3, 1, **common)
             x = keras.layers.ReLU()(keras.layers.Add()([y, skipped]))
     pooling = keras.layers.GlobalAveragePooling2D if len(x.shape) == 4 else keras.layers.GlobalAveragePooling1D
     return pooling()(x)
 
 
 def blocks_of(depth: int) -> tuple[int, int, int]:
-    """Blocks of the three stages of a ResNet of that depth: (depth - 2) / 2 in all, the first stages one more.
+    """Numbers of blocks of a ResNet's three stages: (depth - 2) / 2 in all, where the first stages may have one more.
 
     Raises:
         ValueError: If `depth` is not an even int >= 2.
     """
-    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 2 or depth % 2:
-        raise ValueError(f"`depth` must be an even int >= 2 (2, 6, 10, 14, 20, 56, ...). Received: depth={depth!r}")
+    allowed = "an even int >= 2 (2, 6, 10, 14, 20, 56, ...)"
+    depth = int_where("depth", depth, lambda n: n >= 2 and n % 2 == 0, allowed)
     each, more = divmod((depth - 2) // 2, 3)
     return (each + (more > 0), each + (more > 1), each)
 
 
-def conv_norm(x, filters: int, size: int, strides: int, weight_decay: float, seeds: Iterator[int]):
-    """Convolution without bias, then batch normalisation (which sees every flip's rows in training)."""
+def conv_norm(x, filters: int, size: int, strides: int, *, weight_decay: float, seeds: Iterator[int]):
+    """Convolution without bias, then batch normalisation, in training over the rows of all flips."""
     kind = keras.layers.Conv2D if len(x.shape) == 4 else keras.layers.Conv1D
     x = kind(
         filters,
@@ -60,7 +63,7 @@ def conv_norm(x, filters: int, size: int, strides: int, weight_decay: float, see
 
 
 def linear(units: int, weight_decay: float, seeds: Iterator[int], name: str | None = None) -> keras.layers.Dense:
-    """A linear layer with a bias."""
+    """Linear layer with a bias."""
     return keras.layers.Dense(
         units,
         kernel_initializer=keras.initializers.HeNormal(seed=next(seeds)),
@@ -69,6 +72,6 @@ def linear(units: int, weight_decay: float, seeds: Iterator[int], name: str | No
     )
 
 
-def shortcut(x, filters: int, strides: int, weight_decay: float, seeds: Iterator[int]):
+def shortcut(x, filters: int, strides: int, *, weight_decay: float, seeds: Iterator[int]):
     """`x` itself, or its 1x1 projection where the number of channels changes."""
-    return x if x.shape[-1] == filters else conv_norm(x, filters, 1, strides, weight_decay, seeds)
+    return x if x.shape[-1] == filters else conv_norm(x, filters, 1, strides, weight_decay=weight_decay, seeds=seeds)

@@ -1,4 +1,4 @@
-"""How a network's weights come about: trained (dense), or random and selected by a trained mask."""
+"""Layers whose weights are trained, or random and selected by a trained mask."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from zoo.layers.arguments import non_negative_float, positive_float
 
 
 class LayerMakers(NamedTuple):
-    """The layers with weights that a builder uses; none has a bias."""
+    """Constructors of the layers with weights that a builder uses; none has a bias."""
 
     conv: Callable[..., keras.layers.Layer]
     linear: Callable[..., keras.layers.Layer]
@@ -18,7 +18,7 @@ class LayerMakers(NamedTuple):
 
 
 def trained(weight_decay: float, seeds: Iterator[int]) -> LayerMakers:
-    """Ordinary trained weights, drawn from KU; batch normalisation with trained scale and offset."""
+    """Makers of layers with ordinary weights, drawn from KU; batch normalisation has trained scale and offset."""
 
     def options() -> dict[str, Any]:
         return {
@@ -35,9 +35,9 @@ def trained(weight_decay: float, seeds: Iterator[int]) -> LayerMakers:
 
 
 def masked(
-    sparsity: float, kernel_initializer: Any, score_transform: str, weight_decay: float, seeds: Iterator[int]
+    *, sparsity: float, kernel_initializer: Any, score_transform: str, weight_decay: float, seeds: Iterator[int]
 ) -> LayerMakers:
-    """Frozen random weights under a trained mask; batch normalisation has nothing to train."""
+    """Makers of layers with frozen random weights under a trained mask; batch normalisation has nothing to train."""
 
     def options() -> dict[str, Any]:
         return {
@@ -56,7 +56,7 @@ def masked(
 
 
 def coupled(weight_decay: float) -> keras.regularizers.Regularizer | None:
-    """The papers' weight decay as an L2 penalty: its gradient is `weight_decay` times the weight.
+    """L2 penalty that is the papers' weight decay: its gradient is `weight_decay` times the weight.
 
     Raises:
         ValueError: If `weight_decay` is negative or not finite.
@@ -66,7 +66,7 @@ def coupled(weight_decay: float) -> keras.regularizers.Regularizer | None:
 
 
 def channels(base: int, width: float) -> int:
-    """`base` channels at a width factor, rounded down.
+    """Number of channels at a width factor, `base * width` rounded down.
 
     Raises:
         ValueError: If none are left, or `width` is not a positive float.

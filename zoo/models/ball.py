@@ -22,14 +22,34 @@ _PAPER = "Coin-Flipping Neural Networks"
 
 @register(paper=_PAPER, section="section 3, Theorem 3.1, Fig. 1")
 def ball_cfnn(dim=2, radius=1.0, alpha=0.75, samples=101, seed=None) -> keras.Model:
-    """The indicator of a ball by two neurons, sgn(t (u.x - b - 1) + 1) with u ~ N(0, I) and t ~ Ber(alpha).
+    """Indicator of a ball by two random neurons, sgn(t (u.x - b - 1) + 1) with u ~ N(0, I) and t ~ Ber(alpha).
 
-    Points `(batch, dim)` to classes 0 (inside) and 1 (outside); `radius` > 0, `alpha` in (0.5, 1], `samples` flips
-    vote. b is `zoo.theory.ball_offset(radius, alpha)`, one flip's law `zoo.theory.ball_probability`: more than half
-    are right everywhere off the sphere, if alpha is below 1. Nothing is trained. The products u.x are drawn from their
-    own law, N(0, |x|^2), after one norm per point. Even numbers of flips can tie; the scores' soft vote then decides.
+    Nothing is trained. The offset b is `zoo.theory.ball_offset(radius, alpha)`, and `zoo.theory.ball_probability` is
+    the law of one flip: off the sphere more than half of the flips are right, if alpha is below 1. The products u.x are
+    drawn from their own law, N(0, |x|^2), after one norm per point. An even number of flips can tie; the soft vote
+    of the scores then decides.
+
+    Args:
+        dim: Positive int, coordinates of a point.
+        radius: Float > 0, the ball's Euclidean radius.
+        alpha: Float in (0.5, 1], the probability that the gate t is open.
+        samples: Positive int, the flips that vote.
+        seed: None or int in [0, 2**32), of the coins.
+
+    Returns:
+        A model from points `(batch, dim)` to shares of the votes `(batch, 2)`: class 0 is inside, 1 outside.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Reference: Coin-Flipping Neural Networks, Theorem 3.1 and Fig. 1.
+
+    Example:
+        >>> model = zoo.build("ball_cfnn", samples=1001, seed=0)
+        >>> model.predict(np.array([[0.1, 0.2], [3.0, 3.0]]), verbose=0).argmax(axis=1)
+        array([0, 1])
     """
-    from zoo import theory  # only who builds it waits for SciPy
+    from zoo import theory  # it imports SciPy, which is slow to import
 
     offset, seeds = theory.ball_offset(radius, alpha), layer_seeds(seed)
     inputs = keras.Input((positive_int("dim", dim),))
@@ -40,13 +60,33 @@ def ball_cfnn(dim=2, radius=1.0, alpha=0.75, samples=101, seed=None) -> keras.Mo
 
 @register(paper=_PAPER, section="appendix A, Fig. 6")
 def tangent_cfnn(dim=2, radius=1.0, alpha=0.75, samples=101, seed=None) -> keras.Model:
-    """The indicator of a ball by random tangents of a smaller one: sgn(t (u.x - b - 1) + 1), u uniform on the sphere.
+    """Indicator of a ball by random tangents of a smaller one, sgn(t (u.x - b - 1) + 1) with u uniform on the sphere.
 
-    As `ball_cfnn`, with directions of length 1; `dim` >= 2, the paper's case being 2. b is
-    `zoo.theory.tangent_offset(radius, alpha, dim)`, one flip's law `zoo.theory.tangent_probability`. The directions are
-    shared by the points of a batch, the gates are not.
+    The network is that of `ball_cfnn` with directions u of length 1. The offset b is
+    `zoo.theory.tangent_offset(radius, alpha, dim)`, and `zoo.theory.tangent_probability` is the law of one flip. The
+    points of a batch share the directions; each has gates of its own.
+
+    Args:
+        dim: Int >= 2, coordinates of a point; the paper's case is 2.
+        radius: Float > 0, the ball's Euclidean radius.
+        alpha: Float in (0.5, 1], the probability that the gate t is open.
+        samples: Positive int, the flips that vote.
+        seed: None or int in [0, 2**32), of the coins.
+
+    Returns:
+        A model from points `(batch, dim)` to shares of the votes `(batch, 2)`: class 0 is inside, 1 outside.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Reference: Coin-Flipping Neural Networks, appendix A and Fig. 6.
+
+    Example:
+        >>> model = zoo.build("tangent_cfnn", samples=1001, seed=0)
+        >>> model.predict(np.array([[0.1, 0.2], [3.0, 3.0]]), verbose=0).argmax(axis=1)
+        array([0, 1])
     """
-    from zoo import theory
+    from zoo import theory  # see `ball_cfnn`
 
     offset, seeds = theory.tangent_offset(radius, alpha, dim), layer_seeds(seed)
     inputs = keras.Input((dim,))
@@ -59,6 +99,6 @@ def tangent_cfnn(dim=2, radius=1.0, alpha=0.75, samples=101, seed=None) -> keras
 
 
 def _vote(score, samples: int):
-    """The second neuron, score + 1, and the vote on its sign."""
+    """Second neuron, score + 1, and the vote on its sign."""
     fixed = {"kernel_initializer": "ones", "bias_initializer": "ones", "trainable": False}
     return MajorityVote(samples)(BinaryLogits()(keras.layers.Dense(1, **fixed, name="neuron_2")(score)))

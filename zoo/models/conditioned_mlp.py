@@ -31,22 +31,45 @@ def mlp_embedding(
     output_activation=None,
     seed=None,
 ) -> keras.Model:
-    """q(x, e(I)): the network q takes x beside an embedding e(I) of the condition, and has weights of its own.
+    """Network q(x, e(I)) of x and an embedding of the condition I: q has weights of its own.
 
-    Inputs `[x, condition]`, `(batch, x_size)` and `(batch, condition_size)`; output `(batch, outputs)`. e has `depth`
-    linear layers, the last one gives `embedding_dim` numbers; `width` is that of its hidden layers, an int or one int
-    for each of the depth - 1. q has hidden layers of the sizes `hidden`. `activation` is e's, `primary_activation` q's,
-    both on hidden layers. Kernels and biases begin uniform on +-1/sqrt(fan_in). Biases aside, q has
-    N_q = (x_size + embedding_dim) hidden[0] + ... + hidden[-1] outputs weights: 110,010 by default.
+    The kernels and biases begin uniform on +-1/sqrt(fan_in). Biases aside, q has
+    N_q = (x_size + embedding_dim) hidden[0] + ... + hidden[-1] outputs weights, 110,010 by default.
+
+    Args:
+        x_size: Positive int, numbers of x.
+        condition_size: Positive int, numbers of the condition.
+        outputs: Positive int.
+        depth: Positive int, the linear layers of the embedding network e.
+        width: Positive int, the units of e's hidden layers; or a sequence of depth - 1 ints, one per layer.
+        embedding_dim: Positive int, the numbers that e gives.
+        hidden: Tuple of positive ints, the sizes of q's hidden layers.
+        activation: Keras activation of e's hidden layers.
+        primary_activation: Keras activation of q's hidden layers.
+        output_activation: Keras activation of the outputs, or None.
+        seed: None or int in [0, 2**32), of the initial weights.
+
+    Returns:
+        A model from `[x, condition]`, `(batch, x_size)` and `(batch, condition_size)`, to `(batch, outputs)`.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Reference: On the Modularity of Hypernetworks, section 5.
+
+    Example:
+        >>> model = zoo.build("mlp_embedding", x_size=6, condition_size=5, width=4, embedding_dim=7)
+        >>> model.get_layer("x_and_embedding").output.shape, model.output_shape
+        ((None, 13), (None, 1))
     """
     seeds = layer_seeds(seed)
     x, condition = _inputs(x_size, condition_size)
     widths = _widths(depth, width)
     activations = _activations(activation, primary_activation, output_activation)
-    embedding = _perceptron("embedding", condition, widths, activations[0], "plain", seeds)
+    embedding = _perceptron("embedding", condition, widths, activations[0], seeds=seeds)
     embedding = _plain(positive_int("embedding_dim", embedding_dim), embedding, seeds, name="embedding")(embedding)
     y = keras.layers.Concatenate(name="x_and_embedding")([x, embedding])
-    y = _perceptron("primary", y, _sizes("hidden", hidden), activations[1], "plain", seeds)
+    y = _perceptron("primary", y, _sizes("hidden", hidden), activations[1], seeds=seeds)
     y = _plain(positive_int("outputs", outputs), y, seeds, name="primary")(y)
     return _model(x, condition, y, activations[2])
 
@@ -66,17 +89,42 @@ def mlp_hypernetwork(
     init="plain",
     seed=None,
 ) -> keras.Model:
-    """g(x; f(I)): the network g takes x alone, and f makes every weight of g anew for every condition.
+    """Network g(x; f(I)) of x alone, whose weights the hypernetwork f makes from the condition I.
 
-    Inputs `[x, condition]`, `(batch, x_size)` and `(batch, condition_size)`; output `(batch, outputs)`. f has `depth`
-    linear layers; `width` is that of its hidden layers, an int or one int for each of the depth - 1. Its last layer is
-    one head per layer of g, named `theta_1`, ...; a head gives a kernel `(inputs, units)` row by row, then the biases
-    if `primary_bias`. g has hidden layers of the sizes `hidden`. `activation` is f's, `primary_activation` g's, both on
-    hidden layers. Biases aside, g has N_g = x_size hidden[0] + ... + hidden[-1] outputs weights: 10,010 by default.
+    The last layer of f is one head per layer of g, named `theta_1`, ...; a head gives a kernel `(inputs, units)` row by
+    row, then the biases if `primary_bias`. Biases aside, g has
+    N_g = x_size hidden[0] + ... + hidden[-1] outputs weights, 10,010 by default.
 
-    `init`: "plain" begins kernels and biases of f uniform on +-1/sqrt(fan_in), as the paper's experiments do;
-    "fan_in", "fan_out" or "harmonic" is `layers.Hyperfan` in the heads and He uniform below, for conditions of mean
-    square 1 and ReLU in f.
+    Args:
+        x_size: Positive int, numbers of x.
+        condition_size: Positive int, numbers of the condition.
+        outputs: Positive int.
+        depth: Positive int, the linear layers of f, heads included.
+        width: Positive int, the units of f's hidden layers; or a sequence of depth - 1 ints, one per layer.
+        hidden: Tuple of positive ints, the sizes of g's hidden layers.
+        activation: Keras activation of f's hidden layers.
+        primary_activation: Keras activation of g's hidden layers.
+        primary_bias: Bool, whether g has biases.
+        output_activation: Keras activation of the outputs, or None.
+        init: "plain" begins f's kernels and biases uniform on +-1/sqrt(fan_in), as the paper's experiments do.
+            "fan_in", "fan_out" and "harmonic" are the modes of `layers.Hyperfan` in the heads, with He uniform
+            below them, for conditions of mean square 1 and ReLU in f.
+        seed: None or int in [0, 2**32), of the initial weights.
+
+    Returns:
+        A model from `[x, condition]`, `(batch, x_size)` and `(batch, condition_size)`, to `(batch, outputs)`.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Reference: On the Modularity of Hypernetworks, sections 3 and 5.
+
+    Example:
+        >>> model = zoo.build("mlp_hypernetwork", x_size=6, condition_size=5, width=4, hidden=(3,))
+        >>> model.get_layer("theta_1").output.shape  # per condition a kernel (6, 3) and a bias (3,)
+        (None, 21)
+        >>> model.output_shape
+        (None, 1)
     """
     seeds = layer_seeds(seed)
     x, condition = _inputs(x_size, condition_size)
@@ -84,12 +132,13 @@ def mlp_hypernetwork(
     activations = _activations(activation, primary_activation, output_activation)
     one_of("init", init, _INITS)
     boolean("primary_bias", primary_bias)
-    features = _perceptron("condition", condition, widths, activations[0], init, seeds)
+    features = _perceptron("condition", condition, widths, activations[0], init=init, seeds=seeds)
     sizes = (x_size, *_sizes("hidden", hidden), positive_int("outputs", outputs))
     y, last = x, len(sizes) - 1
     for layer, (inputs, units) in enumerate(itertools.pairwise(sizes), 1):
         gain = 2.0 if layer > 1 and activations[1] is keras.activations.relu else 1.0
-        head = _head(f"theta_{layer}", features, inputs, units, primary_bias, init, gain, seeds)
+        options: dict[str, Any] = {"use_bias": primary_bias, "init": init, "gain": gain, "seeds": seeds}
+        head = _head(f"theta_{layer}", features, inputs, units, **options)
         between = activations[1] if layer < last else None
         y = HyperDense(units, primary_bias, between, name=f"primary_{layer}")([y, head(features)])
     return _model(x, condition, y, activations[2])
@@ -104,7 +153,7 @@ def _model(x, condition, y, activation) -> keras.Model:
     return keras.Model([x, condition], keras.layers.Activation(activation, dtype="float32", name="outputs")(y))
 
 
-def _perceptron(name: str, x, widths: tuple[int, ...], activation, init: str, seeds: Iterator[int]):
+def _perceptron(name: str, x, widths: tuple[int, ...], activation, *, seeds: Iterator[int], init: str = "plain"):
     for layer, units in enumerate(widths, 1):
         options = {"activation": activation, "name": f"{name}_hidden_{layer}"}
         if init == "plain":
@@ -114,11 +163,14 @@ def _perceptron(name: str, x, widths: tuple[int, ...], activation, init: str, se
     return x
 
 
-def _head(name: str, features, inputs: int, units: int, bias: bool, init: str, gain: float, seeds: Iterator[int]):
-    count = HyperDense.parameter_count(inputs, units, bias)
+def _head(
+    name: str, features, inputs: int, units: int, *, use_bias: bool, init: str, gain: float, seeds: Iterator[int]
+):
+    """Layer that makes the weights of a linear layer `inputs` -> `units` from the features of a condition."""
+    count = HyperDense.parameter_count(inputs, units, use_bias)
     if init == "plain":
         return _plain(count, features, seeds, name=name)
-    hyperfan = Hyperfan(inputs, units, init, gain=gain, use_bias=bias, seed=next(seeds))
+    hyperfan = Hyperfan(inputs, units, init, gain=gain, use_bias=use_bias, seed=next(seeds))
     return keras.layers.Dense(count, kernel_initializer=hyperfan, name=name)
 
 
@@ -127,7 +179,7 @@ def _plain(units: int, x, seeds: Iterator[int], **options: Any) -> keras.layers.
 
 
 def plain_initializers(fan_in: int, seeds: Iterator[int]) -> dict[str, Any]:
-    """Kernel and bias initialisers of a layer, as keyword arguments: uniform on +-1/sqrt(fan_in), PyTorch's default."""
+    """Keyword arguments that begin kernel and bias uniform on +-1/sqrt(fan_in), PyTorch's default."""
     return {key: FanInUniform(fan_in, next(seeds)) for key in ("kernel_initializer", "bias_initializer")}
 
 
@@ -152,7 +204,7 @@ def _activations(activation: Any, primary: Any, output: Any) -> list[Any]:
 
 
 def check_activation(name: str, value: Any):
-    """The activation function, or a `ValueError` that names the argument."""
+    """Return the activation function, or raise a `ValueError` that names the argument."""
     try:
         return keras.activations.get(value)
     except (ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""The cone classifier: any function with a Lipschitz constant, by two layers of generated weights."""
+"""Cone classifier: any function with a Lipschitz constant, by two layers of generated weights."""
 
 import warnings
 
@@ -12,19 +12,28 @@ from zoo.layers.seeds import layer_seeds
 from zoo.registry import register
 
 _PAPER = "Coin-Flipping Neural Networks"
-_PAIRS = 1000  # of points, between which the slope of a function is measured
+_PAIRS = 1000  # pairs of points between which the slope of a function is measured
 
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")
 class L1Ball(keras.layers.Layer):
-    """|x|_1 - radius: negative inside the ball, slope 1 in the L1 norm. `(rows, dim)` to `(rows, 1)`."""
+    """Signed distance |x|_1 - radius from the L1 ball's surface: negative inside, of slope 1 in the L1 norm.
+
+    Args:
+        radius: Float > 0.
+
+    Input shape: `(rows, dim)`. Output shape: `(rows, 1)`.
+
+    Raises:
+        ValueError: If `radius` is out of range.
+    """
 
     def __init__(self, radius: float = 1.0, **kwargs) -> None:
         super().__init__(**kwargs)
         self.radius = positive_float("radius", radius)
 
     def build(self, input_shape) -> None:
-        """Nothing to create."""
+        """Create nothing."""
         self.built = True
 
     def call(self, inputs):
@@ -36,24 +45,44 @@ class L1Ball(keras.layers.Layer):
         return (*input_shape[:-1], 1)
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {**super().get_config(), "radius": self.radius}
 
 
 @register(paper=_PAPER, section="section 4, Theorems 4.1, 4.3, C.2 and C.3")
 def cone_cfnn(dim=1, function=None, lipschitz=1.0, zeta="normal", spread=1.0, samples=101, seed=None) -> keras.Model:
-    """The sign of a function f' by cones below or above random points (t, f'(t)) of its graph.
+    """Sign of a function f' by cones below or above random points (t, f'(t)) of its graph.
 
-    Points `(batch, dim)` to classes 0 (f' < 0) and 1 (f' > 0). Every flip draws t ~ zeta and a fair sign s, and answers
-    sgn(f'(t) + s K |x - t|_1): sgn f'(t) where x is in the cone of slope K around (t, f'(t)), and a fair coin
-    elsewhere. If K is an L1 Lipschitz constant of f', f' has one sign in the cone, so more than half of the flips are
-    right wherever zeta reaches a point whose cone has x. The 2 dim + 1 neurons max(0, +-(K x_i - K t_i)) and their sum
-    have weights made of K (t, f'(t)) and s; only f' itself is a network, and it sees random numbers, never the data.
+    Every flip draws t ~ zeta and a fair sign s, and answers sgn(f'(t) + s K |x - t|_1). That is sgn f'(t) where x is in
+    the cone of slope K around (t, f'(t)), and a fair coin elsewhere. If K is an L1 Lipschitz constant of f', then f'
+    has one sign in the cone, so more than half of the flips are right wherever zeta reaches a point whose cone has x.
+    The 2 dim + 1 neurons, max(0, +-(K x_i - K t_i)) and their sum, have weights made of K (t, f'(t)) and s. Only f'
+    itself is a network, and it sees random numbers, never the data.
 
-    `function` is a Keras layer or model, `(rows, dim)` to `(rows, 1)`, used with its weights and saved with the model;
-    None is the L1 ball of radius 1. `lipschitz` is K > 0; where slopes of f', measured in float32, exceed it a warning
-    says so.
-    `zeta`: "normal", of deviation `spread` > 0, or "uniform" on [-spread, spread]^dim. `samples` flips vote.
+    Args:
+        dim: Positive int, coordinates of a point.
+        function: Keras layer or model f', `(rows, dim)` to `(rows, 1)`; it is used with its weights and saved with
+            the model. None is the L1 ball of radius 1, |x|_1 - 1.
+        lipschitz: Float > 0, the slope K of the cones. If the slopes of f', measured in float32, exceed it, a
+            warning says so.
+        zeta: "normal", of deviation `spread`, or "uniform" on [-spread, spread]^dim.
+        spread: Float > 0.
+        samples: Positive int, the flips that vote.
+        seed: None or int in [0, 2**32), of the coins.
+
+    Returns:
+        A model from points `(batch, dim)` to shares of the votes `(batch, 2)`: class 0 is f' < 0, class 1 f' > 0.
+
+    Raises:
+        ValueError: If an argument is out of range, or `function` takes other points or gives other shapes or
+            numbers that are not finite.
+
+    Reference: Coin-Flipping Neural Networks, Theorems 4.1, 4.3, C.2 and C.3.
+
+    Example:
+        >>> model = zoo.build("cone_cfnn", dim=1, samples=1001, seed=0)  # the interval [-1, 1]
+        >>> model.predict(np.array([[0.2], [2.0]]), verbose=0).argmax(axis=1)
+        array([0, 1])
     """
     positive_int("dim", dim)
     slope = positive_float("lipschitz", lipschitz)
@@ -66,11 +95,12 @@ def cone_cfnn(dim=1, function=None, lipschitz=1.0, zeta="normal", spread=1.0, sa
     t = noise * spread if zeta == "normal" else (noise - 0.5) * (2 * spread)
     sign = ops.sign(RandomInput(1, seed=next(seeds), without_flips="mean", name="s")(rows) - 0.5)
     height = _height(function, t)
-    _warn_of_slope(function, dim, slope, zeta, spread)
-    neurons = keras.layers.Dense(2 * dim, "relu", False, "zeros", trainable=False, name="neurons")
+    _warn_of_slope(function, dim=dim, lipschitz=slope, zeta=zeta, spread=spread)
+    fixed = {"use_bias": False, "trainable": False}
+    neurons = keras.layers.Dense(2 * dim, "relu", name="neurons", **fixed, kernel_initializer="zeros")
     distances = neurons(rows - t)
     neurons.set_weights([slope * np.concatenate([np.eye(dim), -np.eye(dim)], axis=1)])
-    distance = keras.layers.Dense(1, None, False, "ones", trainable=False, name="sum")(distances)
+    distance = keras.layers.Dense(1, name="sum", **fixed, kernel_initializer="ones")(distances)
     score = BinaryLogits()(distance * sign + height)
     return keras.Model(inputs, MajorityVote(samples)(score))
 
@@ -87,10 +117,11 @@ def _height(function, t):
     return height
 
 
-def _warn_of_slope(function, dim: int, lipschitz: float, zeta: str, spread: float) -> None:
+def _warn_of_slope(function, *, dim: int, lipschitz: float, zeta: str, spread: float) -> None:
     """Warn if f' rises faster than K between near points, which differ in one coordinate; in float32 only.
 
-    `ValueError` if f' is infinite or NaN there.
+    Raises:
+        ValueError: If f' is infinite or NaN there.
     """
     if function.compute_dtype != "float32":
         return
@@ -101,7 +132,7 @@ def _warn_of_slope(function, dim: int, lipschitz: float, zeta: str, spread: floa
     steepest = float(np.abs(high - low).max() / (2e-3 * spread))
     if not np.isfinite(steepest):
         raise ValueError(f"`function` must give finite numbers. Received: function={function!r}, which does not")
-    if steepest > lipschitz * 1.01:  # differences of float32 numbers
+    if steepest > lipschitz * 1.01:  # 1 % for the rounding of differences in float32
         warnings.warn(
             f"`lipschitz` should be at least the slope of `function`: measured {steepest:.4g}, "
             f"lipschitz={lipschitz:.4g}. Flips may then be wrong more often than right.",

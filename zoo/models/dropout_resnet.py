@@ -1,16 +1,18 @@
 """ResNets with dropout: the dropout CFNN and its deterministic baseline."""
 
+from typing import Any
+
 import keras
 
-from zoo.blocks.images import check_images
+from zoo.blocks.images import flips_of_the_paper, image_input
 from zoo.blocks.residual import conv_norm, linear, shortcut
-from zoo.layers import Amplify, CoinFlipDropout, MajorityVote, NormalizePixels
-from zoo.layers.arguments import one_of
+from zoo.layers import Amplify, CoinFlipDropout, MajorityVote
+from zoo.layers.arguments import int_where, one_of
 from zoo.layers.seeds import layer_seeds
 from zoo.registry import register
 
 _PAPER = "Coin-Flipping Neural Networks"
-_DROPOUT_AFTER = ("inner", "outer")  # the activation between a block's convolutions, or the one after its sum
+_DROPOUT_AFTER = ("inner", "outer")  # the activation between a block's convolutions, the one after its sum
 _SEARCH = {"depth": [8, 14, 20], "rate": (0.05, 0.6), "weight_decay": [0.0, 5e-4, 5e-3]}
 
 
@@ -29,19 +31,50 @@ def resnet20_cfnn(
 ) -> keras.Model:
     """ResNet-20 with dropout as its coin: after every other activation and before the last linear layer.
 
-    A block has two activations, one between its convolutions and one after its sum. Which of them the paper's "every
-    other" are is open: `dropout_after` "inner" takes the first of each block, "outer" the second. Either is a coin per
-    block, (depth - 2) / 2, and one before the last linear layer.
-    The coins stay on at inference and `samples` flips vote. `samples` None is 25, and 125 from 100 classes on.
-    `depth` is 6n+2; stages of 16, 32 and 64 channels; input from 8x8x1 up, in [0, 255], divided by 255 and then
-    normalised by `mean` and `variance` (numbers, or one per channel). `weight_decay` is the paper's coupled L2
-    (5e-3 there): it adds weight_decay/2 times the squared norm of every convolution and dense kernel to the loss.
-    Paper: 90.20 +- 0.14 % on CIFAR-10 by majority, 60.16 +- 0.67 % on CIFAR-100.
+    The coins stay on at inference, and `samples` flips vote. Each stage of 16, 32 and 64 channels has
+    (depth - 2) / 6 blocks of two activations: one between the convolutions, one after the sum. The paper drops after
+    "every other" of them and leaves open which; `dropout_after` decides. Either way there is one coin per block, and
+    one before the last linear layer.
+
+    Args:
+        input_shape: `(height, width, channels)` from (8, 8, 1) up; pixels are in [0, 255], uint8 or float.
+        classes: Int >= 2.
+        samples: Positive int, the flips that vote; None is 25, and 125 from 100 classes on.
+        rate: Float in [0, 1), the probability that a unit is dropped.
+        depth: Int 6n + 2 with n >= 1, the number of layers on the longest path.
+        weight_decay: Float >= 0, the paper's coupled L2 (5e-3 there): `weight_decay` / 2 times the squared norm of
+            every convolution and dense kernel is added to the loss.
+        mean: Number, or one per channel, that is subtracted from the pixels divided by 255.
+        variance: Positive number, or one per channel; the difference is divided by its square root.
+        dropout_after: "inner" drops after a block's first activation, "outer" after its second.
+        seed: None or int in [0, 2**32), of the initial weights and the coins.
+
+    Returns:
+        A model from images `(batch, *input_shape)` to shares of the votes `(batch, classes)`.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Reference: Coin-Flipping Neural Networks, Table 3: 90.20 +- 0.14 % on CIFAR-10 and 60.16 +- 0.67 % on
+    CIFAR-100 by majority.
+
+    Example:
+        >>> model = zoo.build("resnet20_cfnn", input_shape=(8, 8, 1), depth=8, samples=3)
+        >>> model.output_shape, model.count_params()
+        ((None, 10), 78426)
+        >>> sum(isinstance(layer, layers.CoinFlipDropout) for layer in model.layers)
+        4
     """
-    check_images(input_shape, classes)
-    samples = (125 if classes >= 100 else 25) if samples is None else samples
     return _dropout_resnet(
-        input_shape, classes, samples, rate, depth, weight_decay, mean, variance, dropout_after, seed, True
+        image=image_input(input_shape, classes, mean, variance),
+        classes=classes,
+        samples=flips_of_the_paper(samples, classes),
+        rate=rate,
+        depth=depth,
+        weight_decay=weight_decay,
+        dropout_after=dropout_after,
+        seed=seed,
+        flip_at_inference=True,
     )
 
 
@@ -57,52 +90,77 @@ def resnet20_dropout(
     dropout_after="inner",
     seed=None,
 ) -> keras.Model:
-    """ResNet-20 with ordinary dropout, the deterministic baseline of `resnet20_cfnn`: same layers, same weights.
+    """ResNet-20 with ordinary dropout: the deterministic baseline of `resnet20_cfnn`, with the same layers and weights.
 
-    One pass in training, coins off at inference. `zoo.amplify` turns the coins on: `vote="mean"` is MC dropout.
-    Options as in `resnet20_cfnn`. Paper: 87.82 +- 0.65 % on CIFAR-10, 50.90 +- 0.03 % on CIFAR-100.
+    Training makes one pass per image. At inference the coins are off; `zoo.amplify` turns them on, and its
+    `vote="mean"` is MC dropout.
+
+    Args:
+        input_shape: `(height, width, channels)` from (8, 8, 1) up; pixels are in [0, 255], uint8 or float.
+        classes: Int >= 2.
+        rate: Float in [0, 1), the probability that a unit is dropped in training.
+        depth: Int 6n + 2 with n >= 1, the number of layers on the longest path.
+        weight_decay: Float >= 0, coupled L2: `weight_decay` / 2 times the squared norm of every convolution and
+            dense kernel is added to the loss.
+        mean: Number, or one per channel, that is subtracted from the pixels divided by 255.
+        variance: Positive number, or one per channel; the difference is divided by its square root.
+        dropout_after: "inner" drops after a block's first activation, "outer" after its second.
+        seed: None or int in [0, 2**32), of the initial weights and the coins.
+
+    Returns:
+        A model from images `(batch, *input_shape)` to class probabilities `(batch, classes)`.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Reference: Coin-Flipping Neural Networks, Table 3: 87.82 +- 0.65 % on CIFAR-10 and 50.90 +- 0.03 % on
+    CIFAR-100.
+
+    Example:
+        >>> model = zoo.build("resnet20_dropout", input_shape=(8, 8, 1), depth=8)
+        >>> model.output_shape, model.count_params()
+        ((None, 10), 78426)
     """
     return _dropout_resnet(
-        input_shape, classes, 1, rate, depth, weight_decay, mean, variance, dropout_after, seed, False
+        image=image_input(input_shape, classes, mean, variance),
+        classes=classes,
+        samples=1,
+        rate=rate,
+        depth=depth,
+        weight_decay=weight_decay,
+        dropout_after=dropout_after,
+        seed=seed,
+        flip_at_inference=False,
     )
 
 
 def _dropout_resnet(
-    input_shape,
-    classes,
-    samples,
-    rate,
-    depth,
-    weight_decay,
-    mean,
-    variance,
-    dropout_after,
-    seed,
-    flip_at_inference,
+    *, image, classes, samples, rate, depth, weight_decay, dropout_after, seed, flip_at_inference
 ) -> keras.Model:
-    blocks = _blocks_per_stage(depth)
-    check_images(input_shape, classes)
+    """Network over an `image_input`, its coins on or off at inference."""
+    allowed = "6n + 2 with n >= 1 (8, 14, 20, ...)"
+    blocks = (int_where("depth", depth, lambda n: n >= 8 and n % 6 == 2, allowed) - 2) // 6
     inner = one_of("dropout_after", dropout_after, _DROPOUT_AFTER) == "inner"
     seeds = layer_seeds(seed)
+    common: dict[str, Any] = {"weight_decay": weight_decay, "seeds": seeds}
     amplify = Amplify(samples)
 
     def flip(x):
         return CoinFlipDropout(rate, flip_at_inference, seed=next(seeds))(x)
 
-    inputs = keras.Input(input_shape)
-    x = NormalizePixels(mean, variance)(inputs)
-    x = _activate(conv_norm(x, 16, 3, 1, weight_decay, seeds))
+    inputs, x = image
+    x = _activate(conv_norm(x, 16, 3, 1, **common))
     for stage, filters in enumerate((16, 32, 64)):
         for block in range(blocks):
             strides = 2 if stage and not block else 1
             first = not stage and not block
-            skipped = shortcut(x, filters, strides, weight_decay, seeds)
-            x = _activate(conv_norm(x, filters, 3, strides, weight_decay, seeds))
+            skipped = shortcut(x, filters, strides, **common)
+            x = _activate(conv_norm(x, filters, 3, strides, **common))
             if inner:
-                if first:  # the first coin: whatever meets it is repeated from here on
+                if first:  # before the first coin both branches are repeated, once per flip
                     x, skipped = amplify(x), amplify(skipped)
                 x = flip(x)
-            x = conv_norm(x, filters, 3, 1, weight_decay, seeds)
+            x = conv_norm(x, filters, 3, 1, **common)
             x = _activate(keras.layers.Add()([x, skipped]))
             if not inner:
                 x = flip(amplify(x) if first else x)
@@ -114,9 +172,3 @@ def _dropout_resnet(
 
 def _activate(x):
     return keras.layers.ReLU()(x)
-
-
-def _blocks_per_stage(depth: int) -> int:
-    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 8 or (depth - 2) % 6:
-        raise ValueError(f"`depth` must be 6n + 2 with n >= 1 (8, 14, 20, ...). Received: depth={depth!r}")
-    return (depth - 2) // 6

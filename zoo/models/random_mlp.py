@@ -24,13 +24,37 @@ def random_mlp(
     networks=None,
     seed=None,
 ) -> keras.Model:
-    """An MLP with normal weights of variance sigma_w^2 / fan_in and normal biases of variance sigma_b^2.
+    """MLP with normal weights of variance sigma_w^2 / fan_in and normal biases of variance sigma_b^2, or many of them.
 
-    Points `(batch, dim)` to `(batch, outputs)`: `depth` hidden layers `hidden_1`, ... of `width` units and a linear
-    `readout`. `activation` is "relu", "hard_tanh" (clipped to [-1, 1]) or "tanh". `sigma_w` > 0, `sigma_b` >= 0; no
-    biases if it is 0. `networks` such networks are evaluated at once: outputs `(batch, networks, outputs)`, the network
-    first in all weights; None is a single one of ordinary Dense layers. Section 2 of the simplicity paper has
-    relu, depth 2, width dim, sigma_w sqrt(2); experiments on expressivity have hard_tanh.
+    Its layers are `hidden_1`, ..., `hidden_<depth>` and a linear `readout`. Section 2 of the simplicity paper has
+    "relu", depth 2, width dim and sigma_w sqrt(2); the experiments on expressivity have "hard_tanh".
+
+    Args:
+        dim: Positive int, coordinates of a point.
+        width: Positive int, units per hidden layer.
+        depth: Positive int, the number of hidden layers.
+        outputs: Positive int.
+        activation: "relu", "hard_tanh" (clipped to [-1, 1]) or "tanh".
+        sigma_w: Float > 0.
+        sigma_b: Float >= 0; at 0 there are no biases.
+        networks: Positive int, networks that are evaluated at once (the first axis of all weights is the network);
+            or None for a single one of ordinary Dense layers.
+        seed: None or int in [0, 2**32), of the weights.
+
+    Returns:
+        A model from points `(batch, dim)` to `(batch, outputs)`, or with `networks` to `(batch, networks, outputs)`.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Reference: On the Expressive Power of Deep Neural Networks, section 2.1; Random deep neural networks are biased
+    towards simple functions, section 2.
+
+    Example:
+        >>> zoo.build("random_mlp", dim=5, width=4, depth=2).count_params()  # 5 * 4 + 4 * 4 + 4
+        40
+        >>> zoo.build("random_mlp", dim=5, width=4, depth=2, networks=7).output_shape
+        (None, 7, 1)
     """
     positive_int("dim", dim)
     one_of("activation", activation, ACTIVATIONS)

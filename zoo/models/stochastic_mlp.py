@@ -1,4 +1,4 @@
-"""A small MLP whose kernels are random: a trained counterpart of the ball classifiers."""
+"""Small MLP whose kernels are random: a trained counterpart of the ball classifiers."""
 
 import keras
 
@@ -10,13 +10,33 @@ from zoo.registry import register
 
 @register(paper="Coin-Flipping Neural Networks", section="sections 2 and 3, a trained counterpart")
 def stochastic_mlp(dim=2, classes=2, hidden=(16,), scale=1.0, samples=25, seed=None) -> keras.Model:
-    """An MLP that draws every weight from a normal law at every flip; mean and scale of each weight are trained.
+    """MLP that draws every weight from a normal law at every flip; mean and scale of each weight are trained.
 
-    Points `(batch, dim)` to `classes`. `hidden` are the sizes of the ReLU layers, whose bias is 1: by its weights a
-    unit sets how far from the origin it turns. All kernels begin with scale `scale` > 0 and, but for the last one,
-    mean 0: no direction is preferred before training. `samples` flips vote, softly in training. The products of the
-    first layer are made once per point, for all of its flips. Untrained, hidden units are gates of random half-spaces,
-    as in `ball_cfnn`.
+    The ReLU layers have the bias 1: a unit's weights then set how far from the origin it turns. All kernels begin with
+    the scale `scale` and all but the last one with mean 0, so that no direction is preferred before training. Untrained
+    hidden units are gates of random half-spaces, as in `ball_cfnn`. The flips vote, softly in training. The products
+    of the first layer are made once per point, for all of its flips.
+
+    Args:
+        dim: Positive int, coordinates of a point.
+        classes: Positive int.
+        hidden: Tuple of positive ints, one at least: the sizes of the ReLU layers.
+        scale: Float > 0, the initial standard deviation of every weight.
+        samples: Positive int, the flips that vote.
+        seed: None or int in [0, 2**32), of the initial weights and the coins.
+
+    Returns:
+        A model from points `(batch, dim)` to shares of the votes `(batch, classes)`.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Reference: Coin-Flipping Neural Networks, sections 2 and 3, whose classifiers of a ball it makes trainable.
+
+    Example:
+        >>> model = zoo.build("stochastic_mlp", dim=2, hidden=(16,), samples=5)
+        >>> model.output_shape, model.count_params()  # mean and scale of 2 * 16 + 16 * 2 weights
+        ((None, 2), 128)
     """
     seeds, scale = layer_seeds(seed), positive_float("scale", scale)
     if not isinstance(hidden, tuple | list) or not hidden:

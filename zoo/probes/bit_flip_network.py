@@ -1,7 +1,7 @@
-"""Outputs of a model at bit strings with some bits flipped, from what its first layer makes of each bit.
+"""Outputs of a model at bit strings with some bits flipped, from the contribution of each bit to its first layer.
 
-A flip of bit i changes the first pre-activations by -2 x_i times a row of the kernel: a candidate costs only the layers
-after the first one.
+A flip of bit i changes the first pre-activations by -2 x_i times a row of the kernel: a candidate costs only the
+layers after the first one.
 """
 
 from collections.abc import Callable
@@ -17,8 +17,8 @@ from zoo.layers.arguments import boolean
 from zoo.probes.layer_outputs import called_once, single
 from zoo.probes.model_parts import ends_with_sigmoid, linear_part, part_after
 
-_MOST = 2**27  # numbers in the rows of a first layer, 512 MB
-_ROWS = 256  # of them that are made at once
+_MOST = 2**27  # most numbers in the rows of a first layer, 512 MB
+_ROWS = 256  # rows that are made at once
 
 _NUMPY: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "relu": lambda x: np.maximum(x, 0),
@@ -31,7 +31,7 @@ Outputs = Callable[[np.ndarray], np.ndarray]
 
 
 class Second(NamedTuple):
-    """A dense layer on ReLU units: `kernel` `(units, any)`, `bias`, and outputs `(rows,)` of its pre-activations."""
+    """Dense layer on ReLU units: `kernel` `(units, any)`, `bias`, and outputs `(rows,)` of its pre-activations."""
 
     kernel: np.ndarray
     bias: np.ndarray
@@ -39,11 +39,11 @@ class Second(NamedTuple):
 
 
 class BitFlipNetwork(NamedTuple):
-    """What it takes to flip bits of strings of one network, in NumPy.
+    """Arrays and a function of one network, in NumPy, with which bits of its inputs are flipped.
 
-    `zero` are the first pre-activations `(*units)` of the string 0, `rows` `(bits, *units)` what each bit adds to them;
-    `outputs` maps pre-activations `(any, *units)` to outputs `(any,)`. `second` is the second layer, where both are
-    dense, on a first one with ReLU.
+    `zero` is the first pre-activations `(*units)` of the string 0, and `rows` `(bits, *units)` adds each bit's part.
+    `outputs` maps pre-activations `(any, *units)` to outputs `(any,)`. `second` is the second layer if the first two
+    are dense and the first has ReLU, else None.
     """
 
     zero: np.ndarray
@@ -56,7 +56,7 @@ class BitFlipNetwork(NamedTuple):
         return np.tensordot(x, self.rows, axes=1) + self.zero
 
     def changes(self, x: np.ndarray, bits: np.ndarray) -> np.ndarray:
-        """What flips of `bits` `(strings or 1, any)`, each alone, add to pre-activations, `(strings, any, *units)`."""
+        """Changes `(strings, any, *units)` of pre-activations by flips of `bits` `(strings or 1, any)`, each alone."""
         factors = -2 * np.take_along_axis(x, np.broadcast_to(bits, (len(x), bits.shape[1])), axis=1)
         return factors.reshape(*factors.shape, *[1] * self.zero.ndim) * self.rows[bits]
 
@@ -66,14 +66,14 @@ class BitFlipNetwork(NamedTuple):
 
 
 def bit_flip_networks(model: keras.Model, networks: bool = False) -> list[BitFlipNetwork]:
-    """The network of a model, or all networks of a population.
+    """Return the network of a model, or all networks of a population.
 
-    Where everything passes through one layer with a kernel whose pre-activations are affine in the input, only what
-    comes after it is evaluated; elsewhere the whole model is.
+    Where everything passes through one layer with a kernel whose pre-activations are affine in the input, only the
+    layers after it are evaluated; elsewhere the whole model is.
 
     Raises:
-        ValueError: If the model flips coins, has several inputs, not one output unit without a sigmoid, or is no
-            chain of `PopulationDense` layers where `networks` says so.
+        ValueError: If the model flips coins, has several inputs, does not have exactly one output unit, ends with a
+            sigmoid, or is no chain of `PopulationDense` layers although `networks` is True.
     """
     boolean("networks", networks)
     graph = single(model)
@@ -99,7 +99,7 @@ def bit_flip_networks(model: keras.Model, networks: bool = False) -> list[BitFli
 
 
 def _chain(graph: keras.Model, kind: type) -> list[Any]:
-    """The model's layers if they are dense ones with known activations one after the other, else none."""
+    """Layers of the model if they are dense ones with known activations one after the other, else none."""
     chain = [layer for layer in graph.layers if not isinstance(layer, keras.layers.InputLayer)]
     if chain and isinstance(chain[0], keras.layers.Flatten) and kind is keras.layers.Dense:
         chain = chain[1:]
@@ -120,10 +120,11 @@ def _chain(graph: keras.Model, kind: type) -> list[Any]:
 
 
 def _dense(chain: list[Any], weights: list[tuple[np.ndarray, np.ndarray]]) -> BitFlipNetwork:
+    """Network of a chain of dense layers."""
     activations = [_NUMPY[layer.activation.__name__] for layer in chain]
 
     def above(number: int) -> Outputs:
-        """From the pre-activations of that layer to outputs."""
+        """Function from the pre-activations of a layer, by its number, to outputs."""
 
         def outputs(h: np.ndarray) -> np.ndarray:
             for activation, (kernel, bias) in zip(activations[number:], weights[number + 1 :], strict=False):
@@ -138,7 +139,7 @@ def _dense(chain: list[Any], weights: list[tuple[np.ndarray, np.ndarray]]) -> Bi
 
 
 def _through(graph: keras.Model, first: keras.layers.Layer) -> BitFlipNetwork | None:
-    """By the first layer; None if not everything passes through it or it is not affine in the input."""
+    """Network by the first layer; None if not everything passes through it or it is not affine in the input."""
     shape = graph.input_shape[1:]
     count = int(np.prod(shape))
     try:
@@ -170,7 +171,7 @@ def _through(graph: keras.Model, first: keras.layers.Layer) -> BitFlipNetwork | 
 
 
 def _whole(graph: keras.Model) -> BitFlipNetwork:
-    """The strings themselves in place of pre-activations."""
+    """Network that evaluates the whole model: the strings themselves stand for pre-activations."""
     shape = graph.input_shape[1:]
     count = int(np.prod(shape))
 
@@ -181,7 +182,7 @@ def _whole(graph: keras.Model) -> BitFlipNetwork:
 
 
 def _bias(layer: Any) -> np.ndarray:
-    """Zeros where there is none."""
+    """Bias of a layer; zeros if it has none."""
     shape = (*layer.kernel.shape[:-2], layer.kernel.shape[-1])
     return np.zeros(shape, "float32") if layer.bias is None else _numbers(layer.bias)
 

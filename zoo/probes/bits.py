@@ -17,9 +17,14 @@ def binarize(images: ArrayLike, threshold: float = 25) -> np.ndarray:
         float32 array `(images, pixels)`.
 
     Raises:
-        ValueError: If `threshold` is not a finite number, or `images` holds anything else or no pixels.
+        ValueError: If `threshold` is not a finite number, or `images` holds anything but finite numbers or no pixels.
 
     Reference: Random deep neural networks are biased towards simple functions, section 4.3.
+
+    Example:
+        >>> probes.binarize([[0, 25], [26, 255]])
+        array([[-1., -1.],
+               [ 1.,  1.]], dtype=float32)
     """
     pixels = finite_numbers("images", images)
     if pixels.ndim < 2 or not pixels.size:
@@ -29,12 +34,12 @@ def binarize(images: ArrayLike, threshold: float = 25) -> np.ndarray:
 
 
 def check_bits(x: ArrayLike, shape: tuple[int, ...], networks: int | None = None) -> np.ndarray:
-    """The strings as float32 `(strings, bits)`, or with `networks` `(strings, networks, bits)`.
+    """Return the strings as float32 `(strings, bits)`, or with `networks` `(strings, networks, bits)`.
 
     Args:
         x: Strings `(strings, *shape)`; of a population also `(strings, networks, *shape)`, each network's own.
-        shape: Of one of the model's inputs.
-        networks: Networks of a population, or None.
+        shape: Shape of one of the model's inputs.
+        networks: Number of networks of a population, or None.
 
     Raises:
         ValueError: If `x` is not of that shape, is empty or holds anything but -1 and 1.

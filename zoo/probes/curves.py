@@ -7,29 +7,57 @@ from zoo.layers.arguments import as_numbers, finite_float, finite_numbers, posit
 
 
 def great_circle(x0: ArrayLike, x1: ArrayLike, points: int | ArrayLike, turns: float = 0.25) -> np.ndarray:
-    """cos(t) x0 + sin(t) x1 at equal steps of t from 0 to 2 pi `turns`: an arc, of orthogonal vectors of one length.
+    """Points cos(t) x0 + sin(t) x1 at equal steps of t from 0 to 2 pi `turns`.
+
+    The curve is an arc of a circle if x0 and x1 are orthogonal and of one length.
 
     Args:
-        x0: Where it begins, an array of any shape.
-        x1: Of the same shape, where it is after a quarter of a turn.
-        points: Int >= 2 of equal steps, or an array `(points,)` of positions from 0, where it begins, to 1.
+        x0: Array of any shape, the beginning.
+        x1: Array of the same shape, the point after a quarter of a turn.
+        points: Int >= 2, the number of points at equal steps, ends included; or an array `(points,)` of positions
+            from 0, the beginning, to 1.
         turns: Part of the circle; 1 closes it.
 
     Returns:
         float32 array `(points, *shape)`.
 
     Raises:
-        ValueError: If the ends are no finite numbers or differ in shape, `points` is below 2 or a position is not in
-            [0, 1].
+        ValueError: If the ends are not finite numbers or differ in shape, `points` is below 2 or a position is not
+            in [0, 1].
 
     Reference: On the Expressive Power of Deep Neural Networks, sections 2.2 and 2.4.
+
+    Example:
+        >>> probes.great_circle([1, 0], [0, 1], points=3).round(2)
+        array([[1.  , 0.  ],
+               [0.71, 0.71],
+               [0.  , 1.  ]], dtype=float32)
     """
     ends, t = _ends(x0, x1), 2 * np.pi * finite_float("turns", turns) * _steps(points)
     return np.tensordot(np.stack([np.cos(t), np.sin(t)], axis=1), ends, axes=1).astype("float32")
 
 
 def line(x0: ArrayLike, x1: ArrayLike, points: int | ArrayLike) -> np.ndarray:
-    """The straight way from x0 to x1, ends included; arguments, result and errors as of `great_circle`."""
+    """Points at equal steps on the straight way from x0 to x1, ends included.
+
+    Args:
+        x0: Array of any shape, the beginning.
+        x1: Array of the same shape, the end.
+        points: Int >= 2, or an array `(points,)` of positions in [0, 1], see `great_circle`.
+
+    Returns:
+        float32 array `(points, *shape)`.
+
+    Raises:
+        ValueError: If the ends are not finite numbers or differ in shape, `points` is below 2 or a position is not
+            in [0, 1].
+
+    Example:
+        >>> probes.line([0, 0], [2, 4], points=3)
+        array([[0., 0.],
+               [1., 2.],
+               [2., 4.]], dtype=float32)
+    """
     t = _steps(points)
     return np.tensordot(np.stack([1 - t, t], axis=1), _ends(x0, x1), axes=1).astype("float32")
 

@@ -25,13 +25,23 @@ def dichotomies(
 ) -> Any:
     """Number of different labelings of `inputs` by the sign of the output, as a kernel takes `points` values.
 
-    Arguments and errors as of `labelings`.
+    The arguments are those of `labelings`.
 
     Returns:
-        The number of labelings, at most 2^s; of a population an array `(networks,)`.
+        The number of labelings, at most 2^s for s inputs; of a population an array `(networks,)`.
+
+    Raises:
+        ValueError: If an argument is out of range or the model does not fit.
+
+    Reference: On the Expressive Power of Deep Neural Networks, section 2.4.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name="out")])
+        >>> probes.dichotomies(model, np.eye(2), "out", points=100, seed=0)
+        4
     """
     seen: dict[int, set[bytes]] = {}
-    for labels in labelings(model, inputs, layer, points, seed, networks=networks, batch_size=batch_size):
+    for labels in labelings(model, inputs, layer, points, seed=seed, networks=networks, batch_size=batch_size):
         packed = np.packbits(labels if networks else labels[:, None], axis=2)
         for network in range(packed.shape[1]):
             seen.setdefault(network, set()).update(row.tobytes() for row in packed[:, network])
@@ -49,10 +59,11 @@ def labelings(
     networks: bool = False,
     batch_size: int = 1024,
 ) -> Iterator[np.ndarray]:
-    """The labels of `inputs` by the sign of the output, as a kernel takes `points` values, piece by piece.
+    """Yield the labels of `inputs` by the sign of the output, as a kernel takes `points` values, piece by piece.
 
-    The layer's kernel becomes cos(t) W + sin(t) V at equal steps of t over a whole turn, W being its own and V normal
-    with W's mean square. Its products with the inputs are linear in the kernel: those of W and of V are made once.
+    The layer's kernel becomes cos(t) W + sin(t) V at equal steps of t over a whole turn. W is its own kernel; V is
+    normal with W's mean square. The products with the inputs are linear in the kernel: those of W and of V are made
+    once.
 
     Args:
         model: A Functional or built Sequential model without coins at inference, with one output unit.
@@ -65,13 +76,19 @@ def labelings(
 
     Returns:
         Iterator over boolean arrays `(piece, s)`, of a population `(piece, networks, s)`, for consecutive pieces of
-        the `points` values; a positive output is True, all others False.
+        the `points` values. A positive output is True, all others False.
 
     Raises:
-        ValueError: If an argument is out of range, the layer is unknown or is not all that its successors depend on,
-            or the model flips coins, has several inputs or several output units.
+        ValueError: If an argument is out of range, the layer is unknown or is not all that its successors depend
+            on, or the model flips coins, has several inputs or several output units.
 
     Reference: On the Expressive Power of Deep Neural Networks, section 2.4.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name="out")])
+        >>> pieces = probes.labelings(model, np.eye(2), "out", points=100, seed=0, batch_size=128)
+        >>> [labels.shape for labels in pieces]
+        [(64, 2), (36, 2)]
     """
     boolean("networks", networks)
     if positive_int("points", points) < 2:
@@ -90,7 +107,7 @@ def labelings(
 
 
 def _products(graph: keras.Model, node, x: np.ndarray, seed: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """What the layer makes of the inputs by its own kernel and by another one, without bias and activation."""
+    """Products of the inputs with the layer's own kernel and with another one, without bias and activation."""
     layer = node.operation
     linear = linear_part(node, use_bias=False)
     below = keras.Model(graph.inputs, node.input_tensors[0]).predict_on_batch(x)

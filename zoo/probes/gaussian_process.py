@@ -1,4 +1,4 @@
-"""The Gaussian process that wide random ReLU networks are, and how simple it makes their classes of bit strings.
+"""Gaussian process of wide random ReLU networks, and how simple it makes their classes of bit strings.
 
 Strings are vectors of -1 and 1 of length n; weights have variance sigma_w^2 / fan_in, biases sigma_b^2.
 """
@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from zoo.layers.arguments import non_negative_float, positive_float, positive_int
+from zoo.layers.arguments import ints_at_least, non_negative_float, positive_float, positive_int
 
 
 class ReluProcess(NamedTuple):
@@ -21,7 +21,7 @@ class ReluProcess(NamedTuple):
 
 
 def relu_process(depth: int, sigma_w: float = 2**0.5, sigma_b: float = 0.0) -> ReluProcess:
-    """Q and F'(1) of networks with `depth` hidden ReLU layers.
+    """Variance Q and slope F'(1) of networks with `depth` hidden ReLU layers.
 
     Q = q_{depth + 1} with q_1 = sigma_w^2 + sigma_b^2 and q_{l + 1} = sigma_w^2 q_l / 2 + sigma_b^2;
     F'(1) = sigma_w^2 (sigma_w^2 / 2)^depth / Q.
@@ -44,9 +44,21 @@ def relu_process(depth: int, sigma_w: float = 2**0.5, sigma_b: float = 0.0) -> R
 
 
 def relu_kernel(overlap: ArrayLike, depth: int, sigma_w: float = 2**0.5, sigma_b: float = 0.0) -> np.ndarray:
-    """F at overlaps x.y / n in [-1, 1]: the correlation of the outputs of two strings; arguments as of `relu_process`.
+    """Correlation F of the outputs of two strings at overlaps x.y / n.
 
     Each layer takes covariances k to sigma_w^2 q (sin a + (pi - a) cos a) / (2 pi) + sigma_b^2, where cos a = k / q.
+
+    Args:
+        overlap: Numbers in [-1, 1].
+        depth: Positive int.
+        sigma_w: Float > 0.
+        sigma_b: Float >= 0.
+
+    Returns:
+        Array of the shape of `overlap`.
+
+    Raises:
+        ValueError: If an argument is out of range.
     """
     t = np.asarray(overlap, dtype=float)
     if not (np.abs(t) <= 1).all():
@@ -64,39 +76,40 @@ def expected_distance(length: ArrayLike, slope: float = 1.0) -> np.ndarray:
     """Mean Hamming distance sqrt(n / (2 pi F'(1) ln n)) of the nearest string of another class, for large n (Eq. 8).
 
     Args:
-        length: n >= 2.
+        length: Ints n >= 2.
         slope: F'(1) > 0; 1 for sigma_w = sqrt(2) without biases.
 
     Raises:
         ValueError: If an argument is out of range.
 
-    Reference: Theorem 1.
+    Reference: Random deep neural networks are biased towards simple functions, Theorem 1.
     """
-    n = _lengths(length)
+    n = ints_at_least("length", length, 2)
     return np.sqrt(n / (2 * np.pi * positive_float("slope", slope) * np.log(n)))
 
 
 def distance_of_output(output: ArrayLike, length: ArrayLike, process: ReluProcess) -> np.ndarray:
     """Distance |phi| sqrt(n / ln n) / (2 sqrt(Q F'(1))) of a string with output phi (Eq. 7), for large n.
 
-    The root is over Q and F'(1) both: Eq. 8 is the mean of that.
+    The root is over the product Q F'(1): Eq. 8 is the mean of that.
+
+    Args:
+        output: Numbers phi.
+        length: Ints n >= 2.
+        process: Q and F'(1), see `relu_process`.
+
+    Raises:
+        ValueError: If `length` is out of range.
     """
-    n = _lengths(length)
+    n = ints_at_least("length", length, 2)
     return np.abs(output) * np.sqrt(n / np.log(n)) / (2 * np.sqrt(process.variance * process.slope))
 
 
 def fewest_random_flips(length: ArrayLike) -> np.ndarray:
-    """n / 4: by a heuristic (section 3.3) the mean number of random flips that change the class is not below it."""
-    return _lengths(length) / 4
+    """Lower bound n / 4, by a heuristic (section 3.3), of the mean number of random flips that change the class."""
+    return ints_at_least("length", length, 2) / 4
 
 
 def _variances(depth: int, sigma_w: float, sigma_b: float) -> tuple[float, float]:
     positive_int("depth", depth)
     return positive_float("sigma_w", sigma_w) ** 2, non_negative_float("sigma_b", sigma_b) ** 2
-
-
-def _lengths(length: ArrayLike) -> np.ndarray:
-    n = np.asarray(length)
-    if not np.issubdtype(n.dtype, np.integer) or (n < 2).any():
-        raise ValueError(f"`length` must be ints >= 2. Received: length={length!r}")
-    return n

@@ -1,4 +1,4 @@
-"""hold: a model of several inputs with some of them fixed."""
+"""hold: fix some inputs of a model."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from zoo.layers.arguments import check_known, finite_numbers
 
 
 def hold(model: keras.Model, values: Mapping[str, ArrayLike]) -> keras.Model:
-    """The same layers as a model of the other inputs, for probes that vary one input.
+    """Fix inputs of a model: the same layers as a model of the other inputs, for probes that vary one input.
 
     Args:
         model: A Functional model.
@@ -24,6 +24,11 @@ def hold(model: keras.Model, values: Mapping[str, ArrayLike]) -> keras.Model:
 
     Raises:
         ValueError: If a name is unknown, a value is not of its input's shape or not finite, or no input is left.
+
+    Example:
+        >>> model = zoo.build("mlp_embedding", x_size=3, condition_size=2, width=4, embedding_dim=5)
+        >>> probes.hold(model, {"condition": [1.0, -1.0]}).input_shape
+        (None, 3)
     """
     graph = uncompiled(model)
     graph = keras.Model(graph.inputs, graph.output, name=graph.name)  # inputs as a list, also where they are a dict
@@ -40,7 +45,7 @@ def hold(model: keras.Model, values: Mapping[str, ArrayLike]) -> keras.Model:
 
 def _held(wanted: keras.KerasTensor, value: ArrayLike, beside: keras.KerasTensor) -> Any:
     finite_numbers("values", value)
-    array = np.asarray(value)  # an int stays one
+    array = np.asarray(value)  # ints stay ints
     fits = array.ndim == len(wanted.shape) - 1 and all(
         n in (None, size) for n, size in zip(wanted.shape[1:], array.shape, strict=True)
     )
@@ -53,14 +58,20 @@ def _held(wanted: keras.KerasTensor, value: ArrayLike, beside: keras.KerasTensor
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")
 class Held(keras.layers.Layer):
-    """`value`, a nested list, for every row of a batch."""
+    """Constant `value`, a nested list, for every row of a batch.
+
+    Args:
+        value: Nested list of numbers.
+
+    Input shape: `(batch, ...)`. Output shape: `(batch, *value.shape)`.
+    """
 
     def __init__(self, value: Any, **kwargs) -> None:
         super().__init__(**kwargs)
         self.value = value
 
     def call(self, inputs):
-        """`(batch, *value.shape)`."""
+        """Repeat the value for every row."""
         value = ops.convert_to_tensor(self.value, self.dtype)
         return ops.broadcast_to(value, (ops.shape(inputs)[0], *value.shape))
 
@@ -69,5 +80,5 @@ class Held(keras.layers.Layer):
         return (input_shape[0], *np.shape(self.value))
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {**super().get_config(), "value": self.value}

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 
 def in_threads(call: Callable[[Any], Any], arguments: Iterable) -> list:
-    """`list(map(call, arguments))`, a thread per core and one core per matrix product.
+    """Return `list(map(call, arguments))`, computed by one thread per core, with one core per matrix product.
 
     Products of a few hundred rows gain little from several cores, and wait for each other where cores are busy.
     """

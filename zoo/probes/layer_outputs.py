@@ -1,4 +1,4 @@
-"""What the layers of a model give along a trajectory, piece by piece."""
+"""Outputs of a model's layers along a trajectory, piece by piece."""
 
 import weakref
 from collections.abc import Iterator, Sequence
@@ -13,14 +13,14 @@ from zoo.layers.coins import flips_coins
 
 Inputs = np.ndarray | Sequence[np.ndarray]
 
-_KERNEL_FROM_ELSEWHERE = (HyperDense, NormalDraw, StochasticDense)  # drawn, or given by another layer
-_PROBES: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # they must not keep the model alive
+_KERNEL_FROM_ELSEWHERE = (HyperDense, NormalDraw, StochasticDense)  # their kernel is drawn, or another layer's output
+_PROBES: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # weak, so that a probe does not keep its model alive
 
 
 def probed_layers(model: keras.Model, layers: Sequence[str] | None) -> list[str]:
-    """The names given, each once, or if None those of all layers with a kernel, in the model's order.
+    """Return the names given, each once, or if None those of all layers with a kernel, in the model's order.
 
-    A kernel may be drawn or another layer's output. Layers of a nested model are not among them, nor are layers whose
+    A kernel may be drawn or another layer's output. Layers of a nested model are left out, and so are layers whose
     rows are not the model's examples (those of shared draws).
 
     Raises:
@@ -34,7 +34,7 @@ def probed_layers(model: keras.Model, layers: Sequence[str] | None) -> list[str]
         drawn = _rows_of_their_own(model)
         layers = [name for name in layers if name not in drawn]
     if not layers:
-        uncompiled(model)  # what has no graph is refused as such
+        uncompiled(model)  # a model without a graph is refused for that
         raise ValueError(
             f"`layers` must name a layer, {describe(model)} has none with a kernel in its own graph. "
             f"Received: {layers!r}"
@@ -51,8 +51,8 @@ def layer_outputs(
 
     Args:
         model: A Functional or built Sequential model without coins at inference.
-        trajectory: Points `(points, ...)`, two at least. Of a model with several inputs a list of arrays, of which
-            those of one row stand still.
+        trajectory: Points `(points, ...)`, two at least. For a model with several inputs it is a list of arrays, and
+            an array of one row stands still.
         layers: Names of layers that are called once.
         batch_size: Points per piece.
 
@@ -65,7 +65,7 @@ def layer_outputs(
     probe = _probe(deterministic(model), tuple(layers))
     parts = fitting(probe, trajectory, fewest=2)
     points = max(len(part) for part in parts)
-    # Every size of a batch is compiled by itself: the last one is filled up.
+    # Every batch size is compiled separately, so the last batch is filled up.
     step = min(positive_int("batch_size", batch_size), 2 ** (points - 1).bit_length())
     for start in range(0, points, step):
         rows = np.minimum(np.arange(start, start + step), points - 1)
@@ -74,7 +74,7 @@ def layer_outputs(
 
 
 def _probe(model: keras.Model, layers: tuple[str, ...]) -> keras.Model:
-    """The model with the layers' outputs for outputs, made once: it is compiled when it is first used."""
+    """Model of the layers' outputs, made once per model and layers, because its first call compiles it."""
     probes = _PROBES.setdefault(model, {})
     if layers not in probes:
         graph = uncompiled(model)
@@ -87,7 +87,7 @@ def _probe(model: keras.Model, layers: tuple[str, ...]) -> keras.Model:
 
 
 def _rows_of_their_own(model: keras.Model) -> set[str]:
-    """Names of layers of which not the inputs say how many rows they give."""
+    """Names of layers whose number of rows is not that of the inputs."""
     levels = getattr(model, "_nodes_by_depth", {}).values()
     rows = {(), (None,), *(x.shape[:1] for x in getattr(model, "inputs", None) or [])}
     nodes = [node for level in levels for node in level]
@@ -95,7 +95,7 @@ def _rows_of_their_own(model: keras.Model) -> set[str]:
 
 
 def deterministic(model: keras.Model) -> keras.Model:
-    """The model, or a `ValueError` if it flips coins at inference."""
+    """Return the model, or raise a `ValueError` if it flips coins at inference."""
     if any(flips_coins(layer) for layer in model._flatten_layers(include_self=False)):
         raise ValueError(
             "`model` must not flip coins: probe zoo.amplify(model, 1, 'expected'), which replaces them by their mean. "
@@ -105,7 +105,11 @@ def deterministic(model: keras.Model) -> keras.Model:
 
 
 def single(model: keras.Model) -> keras.Model:
-    """The graph of a model of one input, out of whatever structures hold input and outputs; errors as of the probes."""
+    """Return the graph of a model of one input, where input and output are plain tensors, no lists or dicts.
+
+    Raises:
+        ValueError: If the model has several inputs, flips coins or has no graph.
+    """
     check_one_input(model)
     graph = deterministic(uncompiled(model))
     outputs = graph.outputs[0] if len(graph.outputs) == 1 else graph.outputs
@@ -113,7 +117,7 @@ def single(model: keras.Model) -> keras.Model:
 
 
 def called_once(graph: keras.Model, name: str):
-    """The node of a layer in the graph; `layer.output` may be of another model that has the layer, too.
+    """Return the node of a layer in the graph (`layer.output` may belong to another model that shares the layer).
 
     Raises:
         ValueError: If there is no such layer, or it is called several times.
@@ -126,7 +130,11 @@ def called_once(graph: keras.Model, name: str):
 
 
 def fitting(graph: keras.Model, trajectory: Inputs, fewest: int) -> list[np.ndarray]:
-    """An array per input, each of one row or of as many as the others; `ValueError` if they do not fit the inputs."""
+    """Return an array per input, each of one row or of as many as the others.
+
+    Raises:
+        ValueError: If the arrays do not fit the inputs, have fewer than `fewest` rows or are not finite.
+    """
     parts = [np.asarray(part) for part in (trajectory if isinstance(trajectory, list | tuple) else [trajectory])]
     if len(parts) != len(graph.inputs):
         raise ValueError(f"`trajectory` must have {len(graph.inputs)} arrays, one per input. Received: {len(parts)}")

@@ -1,4 +1,4 @@
-"""The part of a model that comes after one layer."""
+"""Parts of a model: the linear part of a layer, and all that comes after a layer."""
 
 import keras
 from keras import ops
@@ -7,11 +7,11 @@ from zoo.graph import describe
 
 
 def linear_part(node, use_bias: bool) -> keras.layers.Layer:
-    """A copy of a node's layer without activation, with or without its bias.
+    """Copy a node's layer without its activation, with or without its bias.
 
     Raises:
-        ValueError: If the layer has no kernel, no arguments `activation` and `use_bias`, or other weights than kernel
-            and bias.
+        ValueError: If the layer has no kernel, no arguments `activation` and `use_bias`, or other weights than
+            kernel and bias.
     """
     layer = node.operation
     config = layer.get_config()
@@ -30,15 +30,14 @@ def linear_part(node, use_bias: bool) -> keras.layers.Layer:
     changed = {"activation": None, "use_bias": use_bias, "dtype": "float32", "name": f"{layer.name}_linear_part"}
     linear = type(layer).from_config({**config, **changed})
     linear.build(node.input_tensors[0].shape)
-    linear.kernel.assign(ops.convert_to_numpy(layer.kernel))  # a copy: JAX may give the array away
+    linear.kernel.assign(ops.convert_to_numpy(layer.kernel))  # a copy, because JAX may donate the array
     if use_bias:
         linear.bias.assign(ops.convert_to_numpy(layer.bias))
     return linear
 
 
 def part_after(graph: keras.Model, node) -> keras.Model | None:
-    """The model from the output of a layer, given by its node in the graph, to the graph's output; None where they are
-    one.
+    """Model from the output of a layer, given by its node, to the graph's output; None if that layer is the last one.
 
     Raises:
         ValueError: If the output depends on more than that layer.
@@ -55,7 +54,7 @@ def part_after(graph: keras.Model, node) -> keras.Model | None:
 
 
 def ends_with_sigmoid(graph: keras.Model) -> bool:
-    """Whether the first output is a sigmoid's, also of a model nested at the end."""
+    """Tell whether the first output is a sigmoid's, also of a model nested at the end."""
     last = graph.outputs[0]._keras_history.operation
     if isinstance(last, keras.Model) and last.outputs:
         return ends_with_sigmoid(last)

@@ -1,4 +1,4 @@
-"""nearest_flip: how many bits of a string must flip before the class does."""
+"""nearest_flip: count the bits of a string that must flip before the class does."""
 
 import itertools
 import math
@@ -12,7 +12,7 @@ from zoo.probes.bit_flip_network import BitFlipNetwork, bit_flip_networks
 from zoo.probes.bits import check_bits
 from zoo.probes.in_threads import in_threads
 
-_MOST = 2**20  # strings that an exact search may evaluate, per string
+_MOST = 2**20  # most strings that an exact search may evaluate for one string
 
 
 def nearest_flip(
@@ -26,12 +26,12 @@ def nearest_flip(
 ) -> np.ndarray:
     """Hamming distance from strings of -1 and 1 to the nearest string of the other class, the sign of the output.
 
-    "greedy" flips, until the class changes, the bit that takes the output furthest towards the other sign, each bit at
-    most once: an upper bound of the distance. "exact" tries all strings in the order of their distance.
+    "greedy" flips bits until the class changes, each at most once, always the one that takes the output furthest
+    towards the other sign: an upper bound of the distance. "exact" tries all strings in the order of their distance.
 
     Args:
-        model: A Functional or built Sequential model without coins at inference, with one input and one output unit, a
-            logit. Where a layer with a kernel comes first, its work is not repeated for every candidate.
+        model: A Functional or built Sequential model without coins at inference, with one input and one output unit,
+            a logit. If its first layer has a kernel, that layer's work is not repeated for every candidate.
         x: Strings `(strings, *input shape)`; a population may have `(strings, networks, bits)`.
         method: "greedy" or "exact".
         max_distance: Int >= 1 where the search ends; None for all bits.
@@ -42,10 +42,15 @@ def nearest_flip(
         int64 array `(strings,)` or `(strings, networks)`: distances >= 1, -1 where none was found.
 
     Raises:
-        ValueError: If an argument is out of range, `x` has other numbers than -1 and 1, the model does not fit, or an
-            exact search might take more than 2^20 evaluations of a string; the message says how many.
+        ValueError: If an argument is out of range, `x` has other numbers than -1 and 1, the model does not fit, or
+            an exact search might take more than 2^20 evaluations of a string; the message says how many.
 
     Reference: Random deep neural networks are biased towards simple functions, section 4.1.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(1, kernel_initializer="ones")])
+        >>> probes.nearest_flip(model, np.ones((1, 5)))  # the sum of the bits goes 5, 3, 1, -1
+        array([3])
     """
     one_of("method", method, ("greedy", "exact"))
     given = None if max_distance is None else positive_int("max_distance", max_distance)
@@ -99,10 +104,11 @@ def _greedy(machine: BitFlipNetwork, x: np.ndarray, most: int, batch_size: int) 
 
 
 def _greedy_relu(machine: BitFlipNetwork, string: np.ndarray, most: int) -> int:
-    """The same for one string, with the second layer's products only of units that some candidate turns on or off.
+    """Greedy search for one string, with the second layer's products only of units that some candidate turns on or off.
 
-    A unit that is on for all candidates is linear: what a bit adds through all of these to the second layer is kept,
-    `through`, and changed by the few units that join or leave them. One that is off for all adds nothing.
+    A unit that is on for all candidates is linear. The contribution of each bit through all of these units to the
+    second layer is kept in `through`, and changed by the few units that join or leave them. A unit that is off for
+    all candidates adds nothing.
     """
     h, second = machine.start(string[None])[0], machine.second
     assert second is not None

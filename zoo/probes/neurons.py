@@ -1,4 +1,4 @@
-"""Data complexity and random complexity: neurons behind the data, neurons behind the coins."""
+"""Data complexity and random complexity: the numbers of neurons behind the data and behind the coins."""
 
 import math
 from typing import NamedTuple
@@ -27,25 +27,33 @@ class _Seen(NamedTuple):
 def complexity(model: keras.Model) -> Complexity:
     """Count a model's neurons from its graph, once each, however many flips it makes.
 
-    A neuron is a number per row that a layer with a `kernel` (Dense, convolutions, masked layers), a `HyperDense`, a
-    `StochasticDense` or a `NormalDraw` gives: units of a Dense layer, height times width times filters of a
-    convolution. Random numbers come in at the layers that flip coins at inference. `SharedDraws` and `RandomInput` pass
-    no data on. Models inside the model are counted, too; layers inside other layers (wrappers, recurrent cells) are
-    refused.
+    A neuron is a number per row of the output of a layer with a `kernel` (Dense, convolutions, masked layers), of a
+    `HyperDense`, a `StochasticDense` or a `NormalDraw`: units of a Dense layer, height times width times filters of a
+    convolution. Random numbers come in at the layers that flip coins at inference. `SharedDraws` and `RandomInput`
+    pass no data on. Models inside the model are counted, too; layers inside other layers (wrappers, recurrent cells)
+    are refused.
 
     Args:
         model: A Functional or a built Sequential model of known sizes.
+
+    Returns:
+        A named tuple `(data, random)` of ints: neurons on some path from the data, and from the random numbers, to
+        the output.
 
     Raises:
         ValueError: If the model has no such graph, has layers within layers, or the size of a layer is not known.
 
     Reference: Coin-Flipping Neural Networks, section 4.1.
+
+    Example:
+        >>> zoo.complexity(zoo.build("stochastic_mlp", hidden=(4,), classes=2))
+        Complexity(data=6, random=6)
     """
     return _walk(model, _Seen(data=True, random=False))[0]
 
 
 def _walk(model: keras.Model, given: _Seen) -> tuple[Complexity, _Seen]:
-    """Counts, and what the outputs depend on, if the inputs depend on `given`."""
+    """Counts, and the dependence of the outputs, if the inputs depend on `given`."""
     model = uncompiled(model)
     seen = {id(tensor): given for tensor in model.inputs}
     data = random = 0

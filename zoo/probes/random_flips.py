@@ -1,4 +1,4 @@
-"""random_flips: how many random bits flip before the class does."""
+"""random_flips: count the random bits that flip before the class does."""
 
 import keras
 import numpy as np
@@ -14,22 +14,29 @@ from zoo.probes.in_threads import in_threads
 def random_flips(
     model: keras.Model, x: ArrayLike, seed: int | None = None, *, networks: bool = False, batch_size: int = 4096
 ) -> np.ndarray:
-    """Bits of a string that flip one after the other, in a random order without repetition, until the class changes.
+    """Number of bits of a string that flip, in a random order without repetition, until the class changes.
 
     Args:
-        model: As of `nearest_flip`.
-        x: As of `nearest_flip`.
-        seed: None or int in [0, 2**32), of the orders: another one for every string and network.
-        networks: As of `nearest_flip`.
-        batch_size: As of `nearest_flip`.
+        model: A Functional or built Sequential model without coins at inference, with one input and one output unit,
+            a logit.
+        x: Strings `(strings, *input shape)` of -1 and 1; a population may have `(strings, networks, bits)`.
+        seed: None or int in [0, 2**32), of the orders; each string and network has one of its own.
+        networks: True for a population, of outputs `(strings, networks, 1)`.
+        batch_size: Strings that are evaluated at once.
 
     Returns:
-        int64 array `(strings,)` or `(strings, networks)`: flips >= 1, the number of bits where the class never changes.
+        int64 array `(strings,)` or `(strings, networks)`: flips >= 1, or the number of bits if the class never
+        changes.
 
     Raises:
         ValueError: If an argument is out of range, `x` has other numbers than -1 and 1, or the model does not fit.
 
     Reference: Random deep neural networks are biased towards simple functions, section 3.2, Eq. 9.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(1, kernel_initializer="ones")])
+        >>> probes.random_flips(model, np.ones((1, 5)), seed=0)  # in any order the sum goes 5, 3, 1, -1
+        array([3])
     """
     rng = np.random.default_rng(optional_seed("seed", seed))
     positive_int("batch_size", batch_size)

@@ -1,4 +1,4 @@
-"""RecordTrajectory: how training changes the image of a curve."""
+"""RecordTrajectory: follow a curve's image through the layers during training."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,20 +16,29 @@ class RecordTrajectory(keras.callbacks.Callback):
     """Measure the trajectory's length and the transitions in every layer while `fit` runs.
 
     Args:
-        trajectory: As of `trajectory_lengths`.
-        layers: As of `trajectory_lengths`.
-        kind: As of `transitions`.
+        trajectory: Points `(points, ...)`; of a model with several inputs a list of arrays, and an array of one row
+            stands still.
+        layers: Names of layers; None for all layers with a kernel.
+        kind: "sign", "saturation" or "linear_region", see `transitions`.
         period: Updates between measurements, or None for one after every epoch.
-        networks: As of `trajectory_lengths`.
+        networks: True for a population, whose layers have outputs `(points, networks, ...)`.
 
     Attributes:
         records: A dict per measurement, the first before training: `update` (the optimizer's count), `lengths` and
             `transitions`, which are dicts by layer. Another `fit` goes on with the list.
 
     Raises:
-        ValueError: If an argument is out of range, or, when `fit` begins, as of `transitions`.
+        ValueError: If an argument is out of range, or, when `fit` begins, if `transitions` refuses it.
 
     Reference: On the Expressive Power of Deep Neural Networks, section 3, Figs. 8, 9, 11.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_initializer="ones", name="sum")])
+        >>> model.compile("sgd", "mse")
+        >>> recorder = probes.RecordTrajectory(probes.line([0, 0], [3, 4], points=5))
+        >>> history = model.fit(np.ones((4, 2)), np.ones(4), batch_size=2, callbacks=[recorder], verbose=0)
+        >>> [record["update"] for record in recorder.records], recorder.records[0]["lengths"]
+        ([0, 2], {'sum': 7.0})
     """
 
     def __init__(
@@ -50,13 +59,13 @@ class RecordTrajectory(keras.callbacks.Callback):
         self._seen = 0
 
     def on_train_begin(self, logs=None) -> None:
-        """Measure the model as it is."""
+        """Measure the model before training."""
         self._seen = self._updates()
         if not self.records or self.records[-1]["update"] != self._seen:
             self._record()
 
     def on_train_batch_end(self, batch, logs=None) -> None:
-        """Measure when a multiple of `period` was reached or passed, as several steps may run at once."""
+        """Measure when a multiple of `period` was reached or passed, because several steps may run at once."""
         if self._period is None:
             return
         before, self._seen = self._seen, self._updates()

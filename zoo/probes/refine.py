@@ -1,4 +1,4 @@
-"""refine: points on a curve, closer together where neurons may change state unseen."""
+"""refine: sample a curve more densely where neurons may change state unseen."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -14,12 +14,12 @@ from zoo.probes.layer_outputs import Inputs, called_once, deterministic, fitting
 from zoo.probes.model_parts import linear_part
 from zoo.probes.transitions import KINDS, activation_name, states, thresholds
 
-_STEEPER = 1.25  # than beside a step a neuron may be within it
+_STEEPER = 1.25  # a neuron's slope inside a step may exceed the slope beside it by this factor
 Curve = Callable[[np.ndarray], Inputs]
 
 
 class _Survey(NamedTuple):
-    """Of a sampling: transitions seen, `(layers,)`, pairs of them that may be missed, and the steps where they may."""
+    """Counts of a sampling, by layer: transitions seen, pairs of them that may be missed; and the steps in doubt."""
 
     seen: np.ndarray
     missed: np.ndarray
@@ -37,30 +37,40 @@ def refine(
     most_points: int = 2**20,
     batch_size: int = 1024,
 ) -> np.ndarray:
-    """Positions on a curve where sampling it counts transitions that have converged.
+    """Positions on a curve at which the number of transitions has converged.
 
-    What a grid misses are neurons that change forth and back within a step. A step is in doubt for a neuron that has
-    one state at both ends, if going on from the step before, or back from the step after, a little steeper leads to
-    another one. Steps in doubt are halved until the transitions that may be missed, two for each neuron in doubt, are
-    no more than the tolerance in any layer (of a population: all networks together). Nothing else is missed of neurons
-    that bend once within a step: begin with steps that are short beside the linear regions of the first layer.
+    A grid misses neurons that change forth and back within a step. A step is in doubt for a neuron with the same state
+    at both ends, if extrapolating the step before it or the step after it, a little more steeply, leads to another
+    state. Steps in doubt are halved until the transitions that may be missed, two for each neuron in doubt, are no
+    more than the tolerance in any layer (of a population: all networks together). Of neurons that bend once within a
+    step, nothing else is missed: begin with steps that are short beside the linear regions of the first layer.
 
     Args:
-        model: As of `transitions`.
-        curve: Maps positions `(points,)` in [0, 1] to points `(points, *input shape)`, as
-            `lambda t: great_circle(x0, x1, t)` does.
-        layers: As of `transitions`.
-        kind: As of `transitions`.
+        model: A Functional or built Sequential model without coins at inference.
+        curve: Function from positions `(points,)` in [0, 1] to points `(points, *input shape)`, such as
+            `lambda t: great_circle(x0, x1, t)`.
+        layers: Names of layers; None for all layers with a kernel.
+        kind: "sign", "saturation" or "linear_region", see `transitions`.
         tolerance: Part of a layer's count, > 0.
-        points: Equal steps to begin with, and one.
-        most_points: Where to give up, with a warning that says how many transitions may be missed.
-        batch_size: As of `transitions`.
+        points: Initial number of points, at equal distances.
+        most_points: Number of points at which refining gives up, with a warning that says how many transitions may
+            be missed.
+        batch_size: Points that are evaluated at once.
 
     Returns:
-        Positions, ascending from 0 to 1: `transitions(model, curve(refine(model, curve)))`.
+        Positions `(points,)`, ascending from 0 to 1: `transitions(model, curve(refine(model, curve)))`.
 
     Raises:
-        ValueError: If an argument is out of range, or as of `transitions`.
+        ValueError: If an argument is out of range, or `transitions` refuses the model or an argument.
+
+    Example:
+        >>> bias = keras.initializers.Constant(-0.9)
+        >>> unit = keras.layers.Dense(1, kernel_initializer="ones", bias_initializer=bias)
+        >>> model = keras.Sequential([keras.Input((1,)), unit])
+        >>> def bow(t):
+        ...     return np.sin(np.pi * t)[:, None]
+        >>> probes.refine(model, bow, points=4).round(2)  # the unit is on between 0.36 and 0.64
+        array([0.  , 0.33, 0.5 , 0.67, 1.  ])
     """
     positive_float("tolerance", tolerance)
     if not callable(curve):
@@ -75,7 +85,7 @@ def refine(
     probe = keras.Model(graph.inputs, [_before_activation(called_once(graph, name), kind) for name in names])
     t = np.linspace(0, 1, points)
     while True:
-        found = _survey(probe, levels, curve, t, positive_int("batch_size", batch_size))
+        found = _survey(probe, levels, curve, t, size=positive_int("batch_size", batch_size))
         if (2 * found.missed <= tolerance * found.seen).all():
             return t
         if len(t) + len(found.doubtful) > most_points:
@@ -89,7 +99,7 @@ def refine(
 
 
 def _before_activation(node, kind: str) -> keras.KerasTensor:
-    """What has the layer's states and does not go flat where the activation does, if it can be had, else the output."""
+    """Pre-activation if the layer has one with the same states, else the output."""
     name = activation_name(node.operation)
     if name in ("relu", "relu6", "hard_tanh") or (name == "tanh" and kind == "sign"):
         if isinstance(node.operation, keras.layers.Activation | keras.layers.ReLU):
@@ -101,12 +111,12 @@ def _before_activation(node, kind: str) -> keras.KerasTensor:
     return node.outputs[0]
 
 
-def _survey(probe: keras.Model, levels: list[tuple[float, ...]], curve: Curve, t: np.ndarray, size: int) -> _Survey:
-    """In pieces of `size` steps, each with the steps before and after it."""
+def _survey(probe: keras.Model, levels: list[tuple[float, ...]], curve: Curve, t: np.ndarray, *, size: int) -> _Survey:
+    """Survey the curve at positions t, in pieces of `size` steps, each with the steps before and after it."""
     seen, missed, doubtful = np.zeros(len(levels), int), np.zeros(len(levels), int), []
     for start in range(0, len(t) - 1, size):
         first, last = max(start - 1, 0), min(start + size + 2, len(t))
-        filled = np.minimum(np.arange(first, first + size + 3), last - 1)  # of one size: it is compiled once
+        filled = np.minimum(np.arange(first, first + size + 3), last - 1)  # always of one size, to be compiled once
         given = fitting(probe, curve(t[filled]), fewest=1)
         if {len(x) for x in given} - {1, len(filled)}:
             counts = f"{[len(x) for x in given]} for {len(filled)}"
@@ -124,11 +134,11 @@ def _survey(probe: keras.Model, levels: list[tuple[float, ...]], curve: Curve, t
 
 
 def _steps(y: np.ndarray, t: np.ndarray, levels: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Which neurons change state, and which may do so unseen, `(steps, neurons)`."""
+    """Neurons that change state, and neurons that may do so unseen, both `(steps, neurons)`."""
     state, rise = states(y, levels), np.diff(y, axis=0)
     changed = state[1:] != state[:-1]
     leaves = np.zeros_like(changed)
     ratio = _STEEPER * (np.diff(t)[1:] / np.diff(t)[:-1]).astype(y.dtype)[:, None]
-    leaves[1:] = states(y[1:-1] + rise[:-1] * ratio, levels) != state[1:-1]  # on from the step before
-    leaves[:-1] |= states(y[1:-1] - rise[1:] * (_STEEPER**2 / ratio), levels) != state[1:-1]  # back from the one after
+    leaves[1:] = states(y[1:-1] + rise[:-1] * ratio, levels) != state[1:-1]  # from the step before
+    leaves[:-1] |= states(y[1:-1] - rise[1:] * (_STEEPER**2 / ratio), levels) != state[1:-1]  # from the step after
     return changed, leaves & ~changed

@@ -1,4 +1,4 @@
-"""Trajectory length: how long the image of a curve is in each layer."""
+"""trajectory_lengths: measure how long the image of a curve is in each layer."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,19 +22,25 @@ def trajectory_lengths(
 
     Args:
         model: A Functional or built Sequential model without coins at inference.
-        trajectory: Points `(points, ...)`; of a model with several inputs a list, where arrays of one row stand still.
-        layers: Names; None for all layers with a kernel.
-        networks: True for a population, whose layers give `(points, networks, ...)`: lengths are then arrays
+        trajectory: Points `(points, ...)`; of a model with several inputs a list of arrays, and an array of one row
+            stands still.
+        layers: Names of layers; None for all layers with a kernel.
+        networks: True for a population, whose layers have outputs `(points, networks, ...)`: lengths are then arrays
             `(networks,)`.
         batch_size: Points that are evaluated at once.
 
     Returns:
-        Layer -> length, in the order of `layers`.
+        Dict from layer to length, in the order of `layers`.
 
     Raises:
         ValueError: If a layer is unknown, the trajectory does not fit, or the model flips coins.
 
     Reference: On the Expressive Power of Deep Neural Networks, section 2.2.1.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_initializer="ones", name="sum")])
+        >>> probes.trajectory_lengths(model, probes.line([0, 0], [3, 4], points=5))
+        {'sum': 7.0}
     """
     boolean("networks", networks)
     names = probed_layers(model, layers)

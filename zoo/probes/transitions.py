@@ -22,27 +22,33 @@ def transitions(
     networks: bool = False,
     batch_size: int = 1024,
 ) -> dict[str, Any]:
-    """How often the neurons of each layer change state between consecutive points of a trajectory, all together.
+    """Number of changes of state of each layer's neurons between consecutive points of a trajectory, all together.
 
     Args:
         model: A Functional or built Sequential model without coins at inference.
-        trajectory: Points `(points, ...)`; of a model with several inputs a list, where arrays of one row stand still.
-        layers: Names; None for all layers with a kernel.
-        kind: "sign" of the output, where 0 counts as negative; "saturation", of |output| >= 1 with its sign; or
-            "linear_region" of the layer's activation, which must be "relu" (zero or not), "relu6" (zero, between or 6)
-            or "hard_tanh" (as saturation).
-        networks: True for a population, whose layers give `(points, networks, ...)`: counts are then arrays
+        trajectory: Points `(points, ...)`; of a model with several inputs a list of arrays, and an array of one row
+            stands still.
+        layers: Names of layers; None for all layers with a kernel.
+        kind: "sign" of the output, where 0 counts as negative; "saturation", |output| >= 1 with its sign; or
+            "linear_region" of the layer's activation, which must be "relu" (zero or not), "relu6" (zero, between or
+            6) or "hard_tanh" (the same as saturation).
+        networks: True for a population, whose layers have outputs `(points, networks, ...)`: counts are then arrays
             `(networks,)`.
         batch_size: Points that are evaluated at once.
 
     Returns:
-        Layer -> number of changes, in the order of `layers`.
+        Dict from layer to number of changes, in the order of `layers`.
 
     Raises:
-        ValueError: If an argument is out of range, a layer is unknown or has no such regions, the trajectory does not
-            fit, or the model flips coins.
+        ValueError: If an argument is out of range, a layer is unknown or has no such regions, the trajectory does
+            not fit, or the model flips coins.
 
     Reference: On the Expressive Power of Deep Neural Networks, sections 2.1 and 2.2.2.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_initializer="ones", name="sum")])
+        >>> probes.transitions(model, probes.line([-1, -1], [2, 2], points=5))  # from negative to positive
+        {'sum': 1}
     """
     boolean("networks", networks)
     names = probed_layers(model, layers)
@@ -63,10 +69,29 @@ def activation_patterns(
 ) -> int:
     """Number of different activation patterns at the points of a trajectory: the linear regions of all neurons.
 
-    Arguments and errors as of `transitions` of kind "linear_region"; layers without an activation are left out where
-    `layers` is None. At most `zoo.probes.most_activation_patterns`.
+    It is at most `most_activation_patterns`.
+
+    Args:
+        model: A Functional or built Sequential model without coins at inference.
+        trajectory: Points `(points, ...)`; of a model with several inputs a list of arrays, and an array of one row
+            stands still.
+        layers: Names of layers; None for all layers with a kernel and an activation.
+        batch_size: Points that are evaluated at once.
+
+    Returns:
+        Int.
+
+    Raises:
+        ValueError: If a layer is unknown or its activation has no linear regions, the trajectory does not fit, or the
+            model flips coins.
 
     Reference: On the Expressive Power of Deep Neural Networks, sections 2.1 and 2.3.
+
+    Example:
+        >>> unit = keras.layers.Dense(1, "relu", kernel_initializer="ones")
+        >>> model = keras.Sequential([keras.Input((2,)), unit])
+        >>> probes.activation_patterns(model, probes.line([-1, -1], [2, 2], points=5))  # off, then on
+        2
     """
     names = probed_layers(model, layers)
     if layers is None:
@@ -85,7 +110,7 @@ def activation_patterns(
 
 
 def thresholds(layer: keras.layers.Layer, kind: str) -> tuple[float, ...]:
-    """Where outputs change state."""
+    """Output values at which a layer's neurons change state."""
     if kind == "sign":
         return (0,)
     if kind == "saturation":
@@ -101,13 +126,16 @@ def thresholds(layer: keras.layers.Layer, kind: str) -> tuple[float, ...]:
 
 
 def states(y: np.ndarray, levels: tuple[float, ...]) -> np.ndarray:
-    """How many levels are below, int8; a positive level is below itself, where activations saturate."""
+    """Number of thresholds that each value exceeds (int8).
+
+    A positive threshold counts as exceeded when it is reached, where activations saturate.
+    """
     above = [y >= level if level > 0 else y > level for level in levels]
     return above[0].view("int8") if len(above) == 1 else np.add(*above, dtype="int8")
 
 
 def activation_name(layer: keras.layers.Layer) -> str:
-    """Of its activation, "linear" if it has none."""
+    """Name of the layer's activation; "linear" if it has none."""
     if isinstance(layer, keras.layers.ReLU):
         return {None: "relu", 6: "relu6"}.get(layer.max_value, f"relu up to {layer.max_value}")
     activation = getattr(layer, "activation", type(layer)) or keras.activations.linear

@@ -82,7 +82,7 @@ def test_the_served_model_has_the_same_law(tmp_path):
         *[(name, {"alpha": a}, "`alpha` must be") for name in ("ball_cfnn", "tangent_cfnn") for a in (0.5, 1.1, "a")],
         *[(name, {"radius": r}, "`radius` must be") for name in ("ball_cfnn", "tangent_cfnn") for r in (0, -1.0)],
         *[(name, {"dim": d}, "`dim` must be") for name in ("ball_cfnn", "tangent_cfnn") for d in (0, 2.5)],
-        ("tangent_cfnn", {"dim": 1}, "`dim` must be at least 2"),
+        ("tangent_cfnn", {"dim": 1}, "`dim` must be an int >= 2"),
         ("ball_cfnn", {"samples": 0}, "`samples` must be"),
     ],
 )

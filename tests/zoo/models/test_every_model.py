@@ -68,6 +68,12 @@ def expected(model):
     return coins_off(model)
 
 
+def test_the_card_describes_every_option(name):
+    card = zoo.card(name)
+    for option, default in find_model(name).options.items():
+        assert f"- `{option}` = `{default!r}`: " in card
+
+
 def test_output_is_a_distribution_over_classes(name, model):
     if name in NUMBERS:
         pytest.skip("its outputs are any numbers")
