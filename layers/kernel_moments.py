@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from zoo.layers.arguments import boolean, finite_float, non_negative_float, positive_int, row_size
+from zoo.layers.coins import drawn_in
 
 _BLOCK = 32  # inputs squared at a time at inference: the squares of all would take as much memory as the input
 
@@ -75,13 +76,14 @@ class KernelMoments(keras.layers.Layer):
         return ops.concatenate([mean, self._deviation(inputs, inputs.shape[-1] if training else _BLOCK)], axis=-1)
 
     def _deviation(self, inputs, block: int):
-        rows, size = ops.shape(inputs)[0], inputs.shape[-1]
-        variance, squares = ops.zeros((rows, self.units)), ops.square(self.scale)  # 256^2 is infinite in float16
+        rows, size, wide = ops.shape(inputs)[0], inputs.shape[-1], drawn_in(self.compute_dtype)
+        squares = ops.square(ops.cast(self.scale, wide))  # 256^2 is infinite in float16
+        variance = ops.zeros((rows, self.units), dtype=wide)
         for start in range(0, size, block):
             # No variance is negative, but a block that asks waits for the one before it and its memory.
             first = start + ops.cast(ops.any(variance[:1] < 0), "int32")
-            columns = ops.slice(inputs, (0, first), (rows, min(block, size - start)))
-            product = ops.matmul(ops.square(ops.cast(columns, "float32")), squares[start : start + block])
+            columns = ops.slice(inputs, (ops.cast(0, "int32"), first), (rows, min(block, size - start)))
+            product = ops.matmul(ops.square(ops.cast(columns, wide)), squares[start : start + block])
             variance = variance + product
         positive = ops.greater(variance, 0)
         deviation = ops.where(positive, ops.sqrt(ops.where(positive, variance, 1.0)), 0.0)  # the root's slope at 0: inf
