@@ -66,21 +66,21 @@ def finite_float(name: str, value: Any) -> float:
 
 
 def row_size(layer: str, takes: str, shape: Any, multiple_of: int = 1) -> int:
-    """Numbers per row of one shape `(rows, size)`, or a `ValueError` that says what the layer takes."""
+    """Return the size of one shape `(rows, size)`, or raise a `ValueError` that says what the layer takes."""
     if len(shape) != 2 or not isinstance(shape[1], int) or shape[1] % multiple_of:
         raise ValueError(f"{layer} takes {takes}. Received: input_shape={shape}")
     return shape[1]
 
 
 def int_at_least(name: str, value: Any, minimum: int = 0) -> int:
-    """`value` as an int that is one word of a `SeedSequence`, or a `ValueError` that names the argument."""
+    """Return `value` as an int in [minimum, 2**32), or raise a `ValueError` that names the argument."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not minimum <= int(value) < 2**32:
         raise ValueError(f"`{name}` must be an int in [{minimum}, 2**32). Received: {name}={value!r}")
     return int(value)
 
 
 def as_numbers(name: str, value: ArrayLike) -> np.ndarray:
-    """`value` as a float array, or a `ValueError` that names the argument if it holds anything but numbers."""
+    """Return `value` as a float array, or raise a `ValueError` that names the argument if it holds no numbers."""
     try:
         return np.asarray(value, dtype=float)
     except (TypeError, ValueError):
@@ -88,7 +88,7 @@ def as_numbers(name: str, value: ArrayLike) -> np.ndarray:
 
 
 def finite_numbers(name: str, value: ArrayLike) -> np.ndarray:
-    """As `as_numbers`, without infinities and NaN."""
+    """Return `value` as a float array, or raise a `ValueError` if it holds infinities, NaN or anything but numbers."""
     array = as_numbers(name, value)
     if not np.isfinite(array).all():
         raise ValueError(f"`{name}` must be finite. Received: infinities or NaN in an array of shape {array.shape}")
