@@ -10,19 +10,24 @@ from zoo.layers.arguments import positive_int
 class Amplify(keras.layers.Layer):
     """Repeat each example so that a random network can flip `samples` coins on it.
 
-    It belongs right before the first random layer: everything above it runs once per example. A network whose
+    Put it right before the first random layer: the layers before it then run once per example. A network whose
     random part has several inputs (a residual branch and its shortcut) calls one `Amplify` on each of them.
 
     Args:
         samples: Positive int, flips per example.
 
-    Input shape: `(batch, ...)`. Output shape: `(batch * samples, ...)`; rows `i * samples` to
-    `(i + 1) * samples - 1` belong to example `i`.
+    Input shape: `(batch, ...)`.
+    Output shape: `(batch * samples, ...)`. Rows `i * samples` to `(i + 1) * samples - 1` belong to example `i`.
 
     Raises:
         ValueError: If `samples` is not a positive int.
 
     Reference: Coin-Flipping Neural Networks, section 2.1.
+
+    Example:
+        >>> x = np.array([[1.0], [2.0]])
+        >>> keras.ops.convert_to_numpy(layers.Amplify(3)(x)).tolist()
+        [[1.0], [1.0], [1.0], [2.0], [2.0], [2.0]]
     """
 
     def __init__(self, samples: int, **kwargs) -> None:
@@ -31,7 +36,7 @@ class Amplify(keras.layers.Layer):
         self.supports_masking = False
 
     def build(self, input_shape) -> None:
-        """Nothing to create."""
+        """Mark the layer as built; it has no weights."""
         self.built = True
 
     def call(self, inputs):
@@ -39,10 +44,10 @@ class Amplify(keras.layers.Layer):
         return inputs if self.samples == 1 else ops.repeat(inputs, self.samples, axis=0)
 
     def compute_output_shape(self, input_shape):
-        """`(batch * samples, ...)`, with an unknown batch left unknown."""
+        """Return `(batch * samples, ...)`; an unknown batch stays unknown."""
         batch = input_shape[0]
         return (None if batch is None else batch * self.samples, *input_shape[1:])
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {**super().get_config(), "samples": self.samples}

@@ -2,7 +2,7 @@
 
 import difflib
 import numbers
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -66,21 +66,21 @@ def finite_float(name: str, value: Any) -> float:
 
 
 def row_size(layer: str, takes: str, shape: Any, multiple_of: int = 1) -> int:
-    """Numbers per row of one shape `(rows, size)`, or a `ValueError` that says what the layer takes."""
+    """Return the size of one shape `(rows, size)`, or raise a `ValueError` that says what the layer takes."""
     if len(shape) != 2 or not isinstance(shape[1], int) or shape[1] % multiple_of:
         raise ValueError(f"{layer} takes {takes}. Received: input_shape={shape}")
     return shape[1]
 
 
 def int_at_least(name: str, value: Any, minimum: int = 0) -> int:
-    """`value` as an int that is one word of a `SeedSequence`, or a `ValueError` that names the argument."""
+    """Return `value` as an int in [minimum, 2**32), or raise a `ValueError` that names the argument."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not minimum <= int(value) < 2**32:
         raise ValueError(f"`{name}` must be an int in [{minimum}, 2**32). Received: {name}={value!r}")
     return int(value)
 
 
 def as_numbers(name: str, value: ArrayLike) -> np.ndarray:
-    """`value` as a float array, or a `ValueError` that names the argument if it holds anything but numbers."""
+    """Return `value` as a float array, or raise a `ValueError` that names the argument if it holds no numbers."""
     try:
         return np.asarray(value, dtype=float)
     except (TypeError, ValueError):
@@ -88,7 +88,7 @@ def as_numbers(name: str, value: ArrayLike) -> np.ndarray:
 
 
 def finite_numbers(name: str, value: ArrayLike) -> np.ndarray:
-    """Return `value` as a float array, or raise a `ValueError` if it holds other than finite numbers."""
+    """Return `value` as a float array, or raise a `ValueError` if it holds infinities, NaN or anything but numbers."""
     array = as_numbers(name, value)
     if not np.isfinite(array).all():
         raise ValueError(f"`{name}` must be finite. Received: infinities or NaN in an array of shape {array.shape}")
@@ -103,25 +103,3 @@ def check_known(argument: str, value: str, known: Iterable[str]) -> None:
         hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
         allowed = ", ".join(known) or "none"
         raise ValueError(f"Unknown {argument}.{hint} Allowed: {allowed}. Received: {argument}={value!r}")
-
-
-def int_where(name: str, value: Any, holds: Callable[[int], bool], allowed: str) -> int:
-    """Return `value` as an int, or raise a `ValueError` that says what is allowed unless `holds(value)`."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not holds(int(value)):
-        raise ValueError(f"`{name}` must be {allowed}. Received: {name}={value!r}")
-    return int(value)
-
-
-def float_where(name: str, value: Any, holds: Callable[[float], bool], allowed: str) -> float:
-    """Return `value` as a float, or raise a `ValueError` that says what is allowed unless `holds(value)`."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not holds(float(value)):
-        raise ValueError(f"`{name}` must be {allowed}. Received: {name}={value!r}")
-    return float(value)
-
-
-def ints_at_least(name: str, value: ArrayLike, minimum: int) -> np.ndarray:
-    """Return `value` as an array of ints >= `minimum`, or raise a `ValueError` that names the argument."""
-    array = np.asarray(value)
-    if not np.issubdtype(array.dtype, np.integer) or (array < minimum).any():
-        raise ValueError(f"`{name}` must be ints >= {minimum}. Received: {name}={value!r}")
-    return array

@@ -11,27 +11,29 @@ FUSED_RANKS = (3, 4)
 class BatchNormalization(keras.layers.BatchNormalization):
     """Batch normalisation that trains with TensorFlow's fused op where there is one.
 
-    Arguments, configuration, weights and inference are those of `keras.layers.BatchNormalization`, and so are the
-    moving statistics: of the biased variance, in float32 under mixed precision. Files of weights fit both. The fused
-    op is taken on the TensorFlow backend, for inputs of three or four axes whose last is normalised, without a mask,
-    `renorm` or `synchronized`. Everything else is Keras's own code, and so is what XLA compiles: XLA computes the
-    fused op's variance as E[x^2] - E[x]^2, which loses its digits to a large mean.
+    The layer has the arguments, configuration, weights and inference of `keras.layers.BatchNormalization`. Files of
+    weights fit both. The moving statistics are Keras's, too: the biased variance, kept in float32 under mixed
+    precision. The fused op runs on the TensorFlow backend, for inputs of three or four axes whose last axis is
+    normalised, without a mask, `renorm` or `synchronized`. In all other cases Keras's own code runs. It also runs
+    under XLA, which computes the fused op's variance as E[x^2] - E[x]^2: a large mean would cost its digits.
 
     Args:
-        *args: As in Keras.
-        **kwargs: As in Keras.
+        *args: See `keras.layers.BatchNormalization`.
+        **kwargs: See `keras.layers.BatchNormalization`.
 
-    Input shape: any that Keras takes. Output shape: the same.
+    Input shape: Any that Keras takes.
+    Output shape: The input's shape.
 
     Raises:
-        ValueError: As in Keras.
+        ValueError: If Keras refuses an argument.
 
     Reference: Ioffe and Szegedy, Batch Normalization, arXiv:1502.03167.
 
     Example:
-        >>> layer = BatchNormalization(momentum=0.9, epsilon=1e-5)
-        >>> layer(keras.ops.ones((8, 32, 32, 16)), training=True).shape
-        TensorShape([8, 32, 32, 16])
+        >>> layer = layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
+        >>> outputs = layer(np.random.default_rng(0).normal(3, 2, size=(8, 4, 4, 2)), training=True)
+        >>> abs(float(keras.ops.mean(outputs))) < 1e-5
+        True
     """
 
     def call(self, inputs, training=None, mask=None):
@@ -62,11 +64,11 @@ class BatchNormalization(keras.layers.BatchNormalization):
             x=rows,
             scale=ops.cast(self.gamma, "float32") if self.scale else tf.ones(channels),
             offset=ops.cast(self.beta, "float32") if self.center else tf.zeros(channels),
-            mean=tf.constant([]),  # of no use in training
+            mean=tf.constant([]),  # not read in training
             variance=tf.constant([]),
             epsilon=self.epsilon,  # exactly; tf.compat.v1.nn.fused_batch_norm raises it to 1.001e-5
         )
-        # The op gives the unbiased variance, n / (n - 1) times Keras's; some devices divide by zero where n is 1.
+        # The op returns the unbiased variance, n / (n - 1) times Keras's. Some devices divide by zero if n is 1.
         count = tf.reduce_prod(tf.cast(tf.shape(inputs)[:-1], "float32"))
         variance = tf.math.multiply_no_nan(variance, (count - 1) / count)
         for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):

@@ -10,26 +10,31 @@ from zoo.layers.arguments import boolean, positive_int
 class HyperDense(keras.layers.Layer):
     """A Dense layer whose weights are another network's output: `HyperDense(units)([x, theta])`.
 
-    A row of `theta` is one set of weights, the kernel `(inputs, units)` flattened row by row, then the bias. Without
-    `shared` every example has weights of its own; with it the rows of `theta` are draws that all examples meet, as one
+    A row of `theta` is one set of weights: the kernel `(inputs, units)`, flattened row by row, then the bias. Without
+    `shared` every example has weights of its own. With `shared` every example meets every row of `theta`, in one
     matrix product.
 
     Args:
         units: Positive int.
         use_bias: Bool, whether `theta` ends with a bias.
-        activation: As in Keras.
+        activation: Name or function of an activation, as in Keras; None is the identity.
         shared: Bool, whether the rows of `theta` are draws shared by the batch.
-        expected: Bool; True replaces the shared draws by their mean, one set of weights.
+        expected: Bool; True replaces the shared draws by their mean, a single set of weights.
 
     Input shape: `(batch, inputs)` and `(batch, parameters)`, or `(draws, parameters)` if `shared`.
-    Output shape: `(batch, units)`; if `shared` and not `expected`, `(batch * draws, units)`, the rows of one example
-    contiguous as `Amplify` lays them.
+    Output shape: `(batch, units)`; `(batch * draws, units)` if `shared` and not `expected`, where the rows of one
+    example are contiguous, as in `Amplify`.
 
     Raises:
         ValueError: If an argument is out of range, `theta` has another length than `parameter_count(inputs, units)`,
             or the batches of `x` and `theta` differ where they must not.
 
     Reference: Coin-Flipping Neural Networks, section 4 and appendix E; On the Modularity of Hypernetworks, section 3.
+
+    Example:
+        >>> x, theta = np.ones((2, 3)), np.ones((2, layers.HyperDense.parameter_count(3, 1)))
+        >>> keras.ops.convert_to_numpy(layers.HyperDense(1)([x, theta])).tolist()
+        [[4.0], [4.0]]
     """
 
     def __init__(
@@ -52,12 +57,24 @@ class HyperDense(keras.layers.Layer):
 
     @staticmethod
     def parameter_count(inputs: int, units: int, use_bias: bool = True) -> int:
-        """Length of a row of `theta`."""
+        """Length of a row of `theta`.
+
+        Args:
+            inputs: Positive int, inputs of the generated layer.
+            units: Positive int, its units.
+            use_bias: Bool, whether `theta` ends with a bias.
+
+        Returns:
+            An int, `inputs * units`, plus `units` with a bias.
+
+        Raises:
+            ValueError: If an argument is out of range.
+        """
         kernel = positive_int("inputs", inputs) * positive_int("units", units)
         return kernel + (units if boolean("use_bias", use_bias) else 0)
 
     def build(self, input_shape) -> None:
-        """Nothing to create; the shapes are checked."""
+        """Check the shapes of the inputs; the layer has no weights."""
         self.compute_output_shape(input_shape)
         self.built = True
 
@@ -68,7 +85,7 @@ class HyperDense(keras.layers.Layer):
         if self.expected:
             theta = ops.mean(theta, axis=0, keepdims=True)
         size = x.shape[-1] * self.units
-        rows = -1 if self.shared else ops.shape(x)[0]  # one row of theta would broadcast where batches are unknown
+        rows = -1 if self.shared else ops.shape(x)[0]  # -1 would let one row of theta broadcast if batches are unknown
         kernel = ops.reshape(theta[:, :size], (rows, x.shape[-1], self.units))
         bias = theta[:, size:] if self.use_bias else None
         outputs = self._shared(x, kernel, bias) if self.shared else self._per_example(x, kernel, bias)
@@ -80,13 +97,13 @@ class HyperDense(keras.layers.Layer):
 
     def _shared(self, x, kernel, bias):
         columns = ops.reshape(ops.transpose(kernel, (1, 0, 2)), (x.shape[-1], -1))
-        outputs = ops.matmul(x, columns)  # of one example: all units of the first draw, of the second, ...
+        outputs = ops.matmul(x, columns)  # a row has all units of the first draw, then of the second, ...
         if bias is not None:
             outputs = outputs + ops.reshape(bias, (1, -1))
         return ops.reshape(outputs, (-1, self.units))
 
     def compute_output_shape(self, input_shape):
-        """One row per example, or one per example and shared draw."""
+        """Return `(rows, units)`, with one row per example, or per example and shared draw."""
         x, theta = _two_shapes(input_shape)
         needed = self.parameter_count(x[1], self.units, self.use_bias)
         if theta[1] != needed:
@@ -105,7 +122,7 @@ class HyperDense(keras.layers.Layer):
         return (theta[0] if x[0] is None else x[0], self.units)
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {
             **super().get_config(),
             "units": self.units,

@@ -1,4 +1,4 @@
-"""Hyperfan: initial weights of the layer that generates another layer's weights."""
+"""Hyperfan: initial weights for the layer that generates another layer's weights."""
 
 import keras
 import numpy as np
@@ -15,12 +15,12 @@ MODES = ("fan_in", "fan_out", "harmonic")
 class Hyperfan(keras.initializers.Initializer):
     """Kernel of the last linear layer of a hypernetwork, such that the layer it generates keeps its variance.
 
-    For a `Dense(HyperDense.parameter_count(inputs, units))` whose own bias begins at 0. Columns that make kernel
-    entries and those that make biases have variances of their own; all are uniform and centred. With d_k the inputs
-    of the generating layer, V = `variance` and g = `gain`:
+    It is made for `Dense(HyperDense.parameter_count(inputs, units))` with a bias that begins at 0. Numbers are uniform
+    with mean 0. Their variance differs between the columns that generate kernel entries and those that generate
+    biases. With d_k the inputs of the generating layer, V = `variance` and g = `gain`, the variances are:
 
     - "fan_in": g / (B inputs d_k V) for the kernel, where B is 2 with a bias and 1 without; g / (2 d_k V) for the bias.
-      Inputs of mean square m give outputs of variance g m without a bias, g (m + 1) / 2 with one;
+      inputs of mean square m then give outputs of variance g m without a bias, g (m + 1) / 2 with one;
     - "fan_out": g / (units d_k V) for the kernel, max(0, g (1 - inputs / units) / (d_k V)) for the bias: gradients
       keep their variance;
     - "harmonic": the harmonic mean 2 / (1 / var_in + 1 / var_out) of both.
@@ -28,16 +28,22 @@ class Hyperfan(keras.initializers.Initializer):
     Args:
         inputs: Positive int, inputs of the generated layer.
         units: Positive int, its units.
-        mode: As above.
-        variance: Positive float, the mean square of an input of the generating layer.
-        gain: Positive float: 2 where the generated layer's inputs went through a ReLU, else 1.
+        mode: "fan_in", "fan_out" or "harmonic", see above.
+        variance: Positive float, the mean square of the generating layer's inputs.
+        gain: Positive float: 2 if the generated layer's inputs are outputs of a ReLU, else 1.
         use_bias: Bool, whether a bias is generated.
         seed: None (drawn from the system's entropy, once) or int in [0, 2**32).
 
     Raises:
-        ValueError: If an argument is out of range, or the kernel to draw has other columns.
+        ValueError: If an argument is out of range, or the kernel to draw has another number of columns.
 
     Reference: Principled Weight Initialization for Hypernetworks (Chang, Flokas, Lipson, 2020), sections 4 and 5.
+
+    Example:
+        >>> initializer = layers.Hyperfan(inputs=3, units=4, seed=0)
+        >>> generator = keras.layers.Dense(layers.HyperDense.parameter_count(3, 4), kernel_initializer=initializer)
+        >>> generator.compute_output_shape((None, 8))
+        (None, 16)
     """
 
     def __init__(
@@ -59,7 +65,7 @@ class Hyperfan(keras.initializers.Initializer):
         self.seed = fresh_seed(optional_seed("seed", seed))
 
     def __call__(self, shape, dtype=None):
-        """Draw a kernel `(d_k, parameters)`."""
+        """Draw a kernel of the shape `(d_k, parameters)`."""
         needed = HyperDense.parameter_count(self.inputs, self.units, self.use_bias)
         if len(shape) != 2 or shape[1] != needed:
             raise ValueError(f"`shape` must be (d_k, {needed}). Received: shape={tuple(shape)}")
@@ -69,7 +75,14 @@ class Hyperfan(keras.initializers.Initializer):
         return ops.convert_to_tensor(bounds * (2 * uniform(tuple(shape), self.seed) - 1), dtype=dtype)
 
     def variances(self, d_k: int) -> tuple[float, float]:
-        """Variances of the columns that make the kernel and of those that make the bias."""
+        """Variances of the columns that generate the kernel and of those that generate the bias.
+
+        Args:
+            d_k: Positive int, inputs of the generating layer.
+
+        Returns:
+            Two floats. Without a bias no column has the second variance.
+        """
         scale = self.gain / (d_k * self.variance)
         halves = 2 if self.use_bias else 1
         fan_in = scale / (halves * self.inputs), scale / 2
@@ -80,7 +93,7 @@ class Hyperfan(keras.initializers.Initializer):
         return fan_in if self.mode == "fan_in" else fan_out
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {
             "inputs": self.inputs,
             "units": self.units,

@@ -1,4 +1,4 @@
-"""KernelMoments: mean and deviation of what a random kernel makes of an input."""
+"""KernelMoments: mean and standard deviation of an input's product with a random kernel."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from zoo.layers.arguments import boolean, finite_float, non_negative_float, positive_int, row_size
+from zoo.layers.coins import drawn_in
 
 _BLOCK = 32  # inputs squared at a time at inference: the squares of all would take as much memory as the input
 
@@ -15,24 +16,32 @@ _RAW_ZERO = -110.0  # its softplus is 0 in float32
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")
 class KernelMoments(keras.layers.Layer):
-    """Mean and standard deviation of `x @ kernel`, kernel = loc + scale * noise of mean 0 and variance 1.
+    """Mean and standard deviation of `x @ kernel`, where kernel = loc + scale * noise.
 
-    Where the noise is normal that is all of the law: `NormalDraw` behind it is `StochasticDense`. The two around an
-    `Amplify` layer do the products once per example and only draw once per flip.
+    The noise has mean 0 and variance 1. If it is normal, the two moments determine the product's law: `KernelMoments`
+    and then `NormalDraw` are a `StochasticDense`. With an `Amplify` layer between them the products are computed once
+    per example, and only the draws once per flip.
 
     Args:
         units: Positive int.
-        loc_initializer: Mean of the kernel: a float or an initializer of a kernel `(inputs, units)`.
-        scale_initializer: Its standard deviation: a float >= 0 or an initializer, of which the size counts. The weight
-            is `raw_scale`, the scale softplus of it; a scale that begins at 0 stays 0 (weight decay aside).
+        loc_initializer: A float or an initializer `(inputs, units)`: the kernel's mean.
+        scale_initializer: A float >= 0 or an initializer `(inputs, units)`, whose signs are dropped: the kernel's
+            standard deviation. The weight is `raw_scale` and the scale its softplus; a scale that begins at 0 stays 0
+            (weight decay aside).
         trainable: Bool, whether `loc` and `scale` are trained.
 
-    Input shape: `(rows, inputs)`. Output shape: `(rows, 2 * units)`, the means and then the deviations.
+    Input shape: `(rows, inputs)`.
+    Output shape: `(rows, 2 * units)`, the means and then the deviations.
 
     Raises:
-        ValueError: If an argument is out of range, or the input is not of that shape.
+        ValueError: If an argument is out of range, or the input has another shape.
 
     Reference: Coin-Flipping Neural Networks, section 2 (random variables as parameters) and section 3.
+
+    Example:
+        >>> layer = layers.KernelMoments(1, loc_initializer=0.5, scale_initializer=0.25)
+        >>> print(keras.ops.convert_to_numpy(layer(np.ones((1, 4)))).round(3))  # 4 * 0.5 and sqrt(4) * 0.25
+        [[2.  0.5]]
     """
 
     def __init__(
@@ -64,36 +73,37 @@ class KernelMoments(keras.layers.Layer):
 
     @property
     def scale(self):
-        """The kernel's standard deviation `(inputs, units)`."""
+        """Standard deviation of the kernel, `(inputs, units)`."""
         return ops.softplus(ops.convert_to_tensor(self.raw_scale))
 
     def call(self, inputs, training=None):
-        """Both moments of every row."""
+        """Compute the means and deviations of every row."""
         self.compute_output_shape(inputs.shape)
         mean = ops.matmul(inputs, ops.convert_to_tensor(self.loc, dtype=self.compute_dtype))
-        # Training keeps all squares for its gradients.
+        # Training keeps all squares for its gradients anyway.
         return ops.concatenate([mean, self._deviation(inputs, inputs.shape[-1] if training else _BLOCK)], axis=-1)
 
     def _deviation(self, inputs, block: int):
-        rows, size = ops.shape(inputs)[0], inputs.shape[-1]
-        variance, squares = ops.zeros((rows, self.units)), ops.square(self.scale)  # 256^2 is infinite in float16
+        rows, size, wide = ops.shape(inputs)[0], inputs.shape[-1], drawn_in(self.compute_dtype)
+        squares = ops.square(ops.cast(self.scale, wide))  # 256^2 is infinite in float16
+        variance = ops.zeros((rows, self.units), dtype=wide)
         for start in range(0, size, block):
-            # No variance is negative, but a block that asks waits for the one before it and its memory.
+            # No variance is negative; the check makes a block wait until the one before it has freed its memory.
             first = start + ops.cast(ops.any(variance[:1] < 0), "int32")
-            columns = ops.slice(inputs, (0, first), (rows, min(block, size - start)))
-            product = ops.matmul(ops.square(ops.cast(columns, "float32")), squares[start : start + block])
+            columns = ops.slice(inputs, (ops.cast(0, "int32"), first), (rows, min(block, size - start)))
+            product = ops.matmul(ops.square(ops.cast(columns, wide)), squares[start : start + block])
             variance = variance + product
         positive = ops.greater(variance, 0)
-        deviation = ops.where(positive, ops.sqrt(ops.where(positive, variance, 1.0)), 0.0)  # the root's slope at 0: inf
+        deviation = ops.where(positive, ops.sqrt(ops.where(positive, variance, 1.0)), 0.0)  # sqrt has no slope at 0
         return ops.cast(deviation, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
-        """`(rows, 2 * units)`."""
+        """Return `(rows, 2 * units)`."""
         row_size("KernelMoments", "(rows, inputs)", input_shape)
         return (input_shape[0], 2 * self.units)
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {
             **super().get_config(),
             "units": self.units,

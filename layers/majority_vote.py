@@ -1,40 +1,46 @@
-"""MajorityVote: turn the flips of one example into its vote."""
+"""MajorityVote: one vote from the flips of an example."""
 
 import keras
 from keras import ops
 
 from zoo.layers.arguments import one_of, positive_float, positive_int, row_size
 
-# Lifts the winner of a tied vote above its equals and is far below one vote in a million flips.
+# Lifts the winner of a tied vote above its equals; a single vote is larger in up to a million flips.
 _TIE_BREAK = 1e-6
-_EXAMPLES = 7  # to count the rows of where the batch is unknown
+_EXAMPLES = 7  # stand-in batch size when the real one is unknown
 
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")
 class MajorityVote(keras.layers.Layer):
-    """Count the votes of `samples` flips: logits of every flip to one distribution over classes per example.
+    """Count the votes of `samples` flips: from the logits of every flip to one distribution per example.
 
-    In training the output is the soft vote, the mean over flips of `softmax(logits / temperature)`; the loss is
-    the ordinary cross-entropy of it (the log of the mean, not the mean of logs). At inference `"majority"` gives
-    the histogram of the flips' classes and `"mean"` the soft vote. A tie for the most votes goes to the tied class
-    with the larger soft vote (lifted by 1e-6, so that `argmax` finds it); a flip whose own largest logits are
-    equal splits its vote between them. A class index never decides unless the soft votes are equal too.
+    In training the output is the soft vote, the mean over flips of `softmax(logits / temperature)`. The loss is its
+    ordinary cross-entropy (the log of the mean, not the mean of logs). At inference `"majority"` returns the histogram
+    of the flips' classes and `"mean"` the soft vote. A flip whose largest logits are equal splits its vote between
+    them. A tie for the most votes goes to the tied class with the larger soft vote: it is lifted by 1e-6, so that
+    `argmax` finds it. The order of the classes decides only if the soft votes are equal, too.
 
-    Computes in float32 unless `dtype` says otherwise, also under a mixed-precision policy: a vote of many flips
+    The layer computes in float32 unless `dtype` is given, also under a mixed-precision policy: a vote of many flips
     needs more than 8 bits.
 
     Args:
-        samples: Positive int, flips per example; the rows of one example are contiguous, as `Amplify` lays them.
+        samples: Positive int, flips per example. The rows of one example are contiguous, as in `Amplify`.
         vote: `"majority"` or `"mean"`, the vote at inference.
         temperature: Positive float, the softmax temperature of the soft vote.
 
-    Input shape: `(batch * samples, classes)`. Output shape: `(batch, classes)`, rows sum to 1.
+    Input shape: `(batch * samples, classes)`.
+    Output shape: `(batch, classes)`; rows sum to 1.
 
     Raises:
         ValueError: If an argument is outside its range, the number of rows is not a multiple of `samples`, or the
-            layers above make another number of rows of each example than `samples`.
+            layers before make another number of rows from an example than `samples`.
 
     Reference: Coin-Flipping Neural Networks, section 2.1 and section 5 (training).
+
+    Example:
+        >>> logits = np.array([[2.0, 0.0], [0.0, 5.0], [1.0, 0.0]])  # three flips of one example
+        >>> print(keras.ops.convert_to_numpy(layers.MajorityVote(3)(logits)).round(2))
+        [[0.67 0.33]]
     """
 
     def __init__(self, samples: int, vote: str = "majority", temperature: float = 1.0, **kwargs) -> None:
@@ -45,7 +51,7 @@ class MajorityVote(keras.layers.Layer):
         self.temperature = positive_float("temperature", temperature)
 
     def build(self, input_shape) -> None:
-        """Nothing to create; the rank and the number of rows are checked."""
+        """Check the rank and the number of rows; the layer has no weights."""
         self.compute_output_shape(input_shape)
         self.built = True
 
@@ -58,7 +64,7 @@ class MajorityVote(keras.layers.Layer):
         return elect(*tally(flips, self.temperature), self.samples, self.vote)
 
     def compute_output_shape(self, input_shape):
-        """`(batch, classes)`, with an unknown batch left unknown."""
+        """Return `(batch, classes)`; an unknown batch stays unknown."""
         classes = row_size("MajorityVote", "(batch * samples, classes)", input_shape)
         rows = input_shape[0]
         if rows is not None and rows % self.samples:
@@ -68,7 +74,7 @@ class MajorityVote(keras.layers.Layer):
         return (None if rows is None else rows // self.samples, classes)
 
     def compute_output_spec(self, inputs, training=None):
-        """As of any layer; where a graph is defined its rows per example are checked, too."""
+        """Infer shape and dtype; where a model is defined, check its number of rows per example, too."""
         if hasattr(inputs, "_keras_history"):
             self._check_rows(inputs)
         return super().compute_output_spec(inputs, training=training)
@@ -78,7 +84,7 @@ class MajorityVote(keras.layers.Layer):
         batch = sources[0].shape[0] or _EXAMPLES
         examples = [keras.KerasTensor((batch, *x.shape[1:]), x.dtype) for x in sources]
         rows = keras.Function(sources, inputs).compute_output_spec(examples).shape[0]
-        # Rows that nothing above repeats are rows of flips already.
+        # Rows that no layer before repeats are taken for flips.
         if rows not in (None, batch, batch * self.samples):
             raise ValueError(
                 "`samples` must be the number of rows that the layers above make of an example. "
@@ -86,7 +92,7 @@ class MajorityVote(keras.layers.Layer):
             )
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         config = {"samples": self.samples, "vote": self.vote, "temperature": self.temperature}
         return {**super().get_config(), **config}
 
@@ -109,23 +115,23 @@ def ballots(logits, temperature: float):
 
 
 def votes(logits):
-    """One vote per flip for its largest logit: `(..., classes)` to the same shape, each row summing to 1.
+    """Give each flip's vote to its largest logit: `(..., classes)` to the same shape, each row summing to 1.
 
-    Equal largest logits share the vote; a row with NaN votes NaN.
+    Equal largest logits share the vote. A row with NaN votes NaN.
     """
     largest = ops.equal(logits, ops.max(logits, axis=-1, keepdims=True))
-    # XLA may compute logits twice and round them differently: then none equals the largest.
+    # XLA may compute the logits twice and round them differently; then none equals the largest.
     found = ops.one_hot(ops.argmax(logits, axis=-1), logits.shape[-1], dtype="bool")
     largest = ops.cast(ops.logical_or(largest, found), logits.dtype)
     share = largest / ops.sum(largest, axis=-1, keepdims=True)
-    spoilt = ops.any(ops.isnan(logits), axis=-1, keepdims=True)  # XLA makes 0 / 0 a vote
+    spoilt = ops.any(ops.isnan(logits), axis=-1, keepdims=True)  # under XLA 0 / 0 would be a vote
     return ops.where(spoilt, float("nan"), share)
 
 
 def break_ties(histogram, soft):
     """Lift the winner of a tied histogram: `(batch, classes)` twice to `(batch, classes)`, rows summing to 1.
 
-    Untied rows are returned as they are; among the classes with the most votes the larger soft vote wins.
+    Rows without a tie are returned unchanged. Among the classes with the most votes the larger soft vote wins.
     """
     # Shares below a millionth of a vote are rounding.
     leaders = ops.cast(histogram > ops.max(histogram, axis=-1, keepdims=True) - _TIE_BREAK / 2, histogram.dtype)

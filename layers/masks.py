@@ -1,4 +1,4 @@
-"""topk_mask: the largest scores of a tensor, exactly as many as asked for, found without sorting them."""
+"""topk_mask: exactly as many of a tensor's largest scores as asked for, found without sorting them."""
 
 import contextlib
 import functools
@@ -12,37 +12,44 @@ from keras import ops
 from zoo.layers.arguments import one_of, proper_fraction
 
 SCORE_TRANSFORMS = ("none", "abs")
-_SAMPLE = 4096  # scores that are sorted for a first guess
+_SAMPLE = 4096  # number of scores that are sorted for a first guess
 _BLOCK = 1024
 _BITS = {"float32": "int32", "float64": "int64"}
 _INFINITY = {"float32": 0x7F800000, "float64": 0x7FF0000000000000}  # as bits
 
 
 def kept(size: int, sparsity: float) -> int:
-    """Number of `size` scores that are kept: size - floor(sparsity * size)."""
+    """Number of scores, out of `size`, that are kept: size - floor(sparsity * size)."""
     return size - math.floor(sparsity * size)
 
 
 def topk_mask(scores: Any, sparsity: float, score_transform: str = "none"):
     """Mask of the largest scores: 1 where kept, 0 where pruned; the gradient passes straight through to every score.
 
-    Exactly `n - floor(sparsity * n)` of the n scores are kept; of equal scores, the first in row-major order. The
-    threshold comes from a few counts over the tensor, beginning with a guess from a small sorted sample.
+    Exactly `n - floor(sparsity * n)` of the n scores are kept. Among equal scores the first ones in row-major order
+    are kept. The threshold is found by a few counts over the tensor, beginning with guesses from a small sorted sample.
 
     Args:
         scores: Float tensor of any static shape with at least one element.
-        sparsity: Float in [0, 1), the fraction removed.
+        sparsity: Float in [0, 1), the fraction of scores that is pruned.
         score_transform: "none" ranks the scores themselves (IteRand), "abs" their magnitudes (edge-popup's code).
 
     Returns:
-        Zeros and ones in the scores' shape and dtype. The gradient of an element is 1, and for "abs" the score's sign
-        (0 where the score is infinite).
+        Zeros and ones in the scores' shape and dtype. The gradient of an element is 1, or for "abs" the score's sign;
+        it is 0 where the score is infinite.
 
     Raises:
-        ValueError: If an argument is out of range, or a score is NaN. A compiled function cannot raise: there a NaN
-            score makes the whole mask NaN, and the loss with it.
+        ValueError: If an argument is out of range, or a score is NaN. A compiled function cannot raise: a NaN score
+            then makes the whole mask NaN, and the loss with it.
 
     Reference: IteRand, Algorithm 2 (CalculateMask); What's Hidden in a Randomly Weighted Neural Network?, section 3.
+
+    Example:
+        >>> scores = np.array([0.5, 3.0, -2.0, 1.0], "float32")
+        >>> keras.ops.convert_to_numpy(layers.topk_mask(scores, sparsity=0.5)).tolist()
+        [0.0, 1.0, 0.0, 1.0]
+        >>> keras.ops.convert_to_numpy(layers.topk_mask(scores, sparsity=0.5, score_transform="abs")).tolist()
+        [0.0, 1.0, 1.0, 0.0]
     """
     sparsity = proper_fraction("sparsity", sparsity)
     one_of("score_transform", score_transform, SCORE_TRANSFORMS)
@@ -56,12 +63,20 @@ def topk_mask(scores: Any, sparsity: float, score_transform: str = "none"):
     ranked = ops.abs(scores) if score_transform == "abs" else scores
     fixed = ops.stop_gradient(ranked)
     mask = ops.reshape(_largest(fixed, kept(size, sparsity)), scores.shape)
-    # The bracket keeps 0 and 1 exact; of two infinities it would be NaN.
+    # The bracket keeps 0 and 1 exact. For infinite scores it would be NaN.
     return mask + ops.where(ops.isinf(fixed), ops.zeros_like(fixed), ranked - fixed)
 
 
 def topk_mask_numpy(scores: np.ndarray, sparsity: float, score_transform: str = "none") -> np.ndarray:
-    """`topk_mask` on the host: a bool array, True where the score is kept.
+    """Compute `topk_mask` on the host: a bool array, True where the score is kept.
+
+    Args:
+        scores: Array of floats, of any shape with at least one element.
+        sparsity: See `topk_mask`.
+        score_transform: See `topk_mask`.
+
+    Returns:
+        A bool array of the scores' shape.
 
     Raises:
         ValueError: If an argument is out of range, or a score is NaN.
@@ -84,7 +99,7 @@ def _largest(values, keep: int):
     keys = _keys(ops.cast(ops.reshape(values, (-1,)), dtype), dtype)
     low, high = ops.min(keys), ops.max(keys)
     has_nan = ops.logical_or(high > _INFINITY[dtype], low < -_INFINITY[dtype])
-    with contextlib.suppress(TypeError):  # not a value yet while a compiled function is traced
+    with contextlib.suppress(TypeError):  # while a compiled function is traced there is no value yet
         _refuse_nan(bool(has_nan))
     found = _compiled(_BITS[dtype])(keys, ops.cast(keep, "int32"), low, high, *_guesses(keys, keep))
     one, zero = (ops.where(has_nan, ops.cast(math.nan, given), ops.cast(value, given)) for value in (1, 0))
@@ -93,7 +108,7 @@ def _largest(values, keep: int):
 
 @functools.cache
 def _compiled(bits: str):
-    """`_largest_keys`, traced once for all the layers of a model: it is most of the operations of a small layer."""
+    """Compile `_largest_keys` once for all layers of a model: it has most of the operations of a small layer."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -107,7 +122,7 @@ def _compiled(bits: str):
 
 
 def _largest_keys(keys, keep, low, high, *guesses):
-    """True at the `keep` largest keys, which lie between `low` and `high`; of equal keys the first."""
+    """Mark the `keep` largest keys, the first ones among equals; all keys lie between `low` and `high`."""
     threshold, excess = _threshold(keys, keep, low, high, guesses)
 
     def break_ties():
@@ -119,7 +134,7 @@ def _largest_keys(keys, keep, low, high, *guesses):
 
 
 def _position(flags, count):
-    """Index of the `count`-th True of a vector: its block is found first, a cumulative sum over all would be slow."""
+    """Index of the `count`-th True of a vector, found by blocks: a cumulative sum over all of it would be slow."""
     blocks = -(-ops.shape(flags)[0] // _BLOCK)
     padded = ops.concatenate([ops.cast(flags, "int32"), ops.zeros((_BLOCK,), "int32")])[: blocks * _BLOCK]
     rows = ops.reshape(padded, (-1, _BLOCK))
@@ -131,10 +146,10 @@ def _position(flags, count):
 
 
 def _threshold(keys, keep, smallest, largest, guesses):
-    """The largest key that at least `keep` keys reach, and by how many more than `keep` it is reached.
+    """Largest threshold that at least `keep` keys reach, and the number of keys beyond `keep` that reach it.
 
-    (It may be any number between that key and the next smaller one.) Always count(keys >= low) >= keep and
-    count(keys >= high) < keep. A guess between the two interpolates their counts; every third one halves the range.
+    (Any number between the threshold and the next smaller key may be returned.) Throughout, count(keys >= low) >= keep
+    and count(keys >= high) < keep. Guesses interpolate between the two counts; every third one halves the range.
     """
     bits = keras.backend.standardize_dtype(keys.dtype)
     dtype = {bits: dtype for dtype, bits in _BITS.items()}[bits]
@@ -172,9 +187,9 @@ def _threshold(keys, keep, smallest, largest, guesses):
 
 
 def _guesses(keys, keep: int):
-    """Two keys, most likely below and above the threshold: quantiles of a strided sample."""
+    """Two keys, most likely one below and one above the threshold: quantiles of a strided sample."""
     size = keys.shape[0]
-    stride = size // _SAMPLE | 1  # odd: an even one could meet the same output channels again and again
+    stride = size // _SAMPLE | 1  # odd: an even stride could sample the same few output channels
     sample = ops.sort(keys[::stride])
     margin = 0 if stride == 1 else 2 * math.isqrt(sample.shape[0])  # four standard deviations
     rank = (size - keep) // stride
@@ -183,13 +198,13 @@ def _guesses(keys, keep: int):
 
 
 def _keys(floats, dtype: str):
-    """Ints in the order of the floats, zero for both zeros; floats smaller than any normal one keep their order."""
+    """Map floats to ints in the same order; both zeros become 0, and subnormal floats keep their order."""
     bits = ops.view(floats, _BITS[dtype])
     return ops.where(bits < 0, ops.cast(np.iinfo(_BITS[dtype]).min, _BITS[dtype]) - bits, bits)
 
 
 def _floats(keys, dtype: str):
-    """The floats of such ints."""
+    """Map the ints of `_keys` back to floats."""
     return ops.view(ops.where(keys < 0, ops.cast(np.iinfo(_BITS[dtype]).min, _BITS[dtype]) - keys, keys), dtype)
 
 

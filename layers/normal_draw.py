@@ -1,4 +1,4 @@
-"""NormalDraw: normal numbers of given means and deviations."""
+"""NormalDraw: normal numbers with given means and standard deviations."""
 
 from typing import Any
 
@@ -13,23 +13,27 @@ from zoo.layers.coins import CoinLayer, drawn_in
 class NormalDraw(CoinLayer):
     """Draw every unit of every row from N(mean, deviation^2): the random half of a `StochasticDense`.
 
-    The output is `activation(t * (draw + bias))`. The state of the random generator is saved and restored with the
-    layer.
+    The output is `activation(t * (draw + bias))`. Files keep the state of the random generator.
 
     Args:
         bias: None or a float, a constant added before the gate.
-        gate: None or the probability in [0, 1] of t = 1; else t = 0, a coin for every row and unit.
-        activation: As in Keras.
+        gate: None (t = 1), or the probability in [0, 1] that t is 1 and not 0, a coin for every row and unit.
+        activation: Name or function of an activation, as in Keras; None is the identity.
         flip_at_inference: Bool. False replaces draws and gates by their means at inference.
-        seed: None or int in [0, 2**32).
+        seed: None (drawn from the system's entropy) or int in [0, 2**32).
 
-    Input shape: `(rows, 2 * units)`, means and then deviations, as `KernelMoments` gives them. Output shape:
-    `(rows, units)`.
+    Input shape: `(rows, 2 * units)`, means and then standard deviations, as `KernelMoments` returns them.
+    Output shape: `(rows, units)`.
 
     Raises:
-        ValueError: If an argument is out of range, or the input is not of that shape.
+        ValueError: If an argument is out of range, or the input has another shape.
 
     Reference: Coin-Flipping Neural Networks, section 3.
+
+    Example:
+        >>> draws = layers.NormalDraw(seed=0)(np.tile([5.0, 0.1], (1000, 1)))
+        >>> tuple(draws.shape), abs(float(keras.ops.mean(draws)) - 5) < 0.02
+        ((1000, 1), True)
     """
 
     def __init__(
@@ -47,12 +51,12 @@ class NormalDraw(CoinLayer):
         self.activation = keras.activations.get(activation)
 
     def build(self, input_shape) -> None:
-        """Nothing to create; the shape is checked."""
+        """Check the input's shape; the layer has no weights."""
         self.compute_output_shape(input_shape)
         self.built = True
 
     def call(self, inputs, training=None):
-        """Draw, or take the means at inference without `flip_at_inference`."""
+        """Draw, or at inference without `flip_at_inference` take the means."""
         self.compute_output_shape(inputs.shape)
         flips = bool(training or self.flip_at_inference)
         mean, deviation = ops.split(inputs, 2, axis=-1)
@@ -63,11 +67,11 @@ class NormalDraw(CoinLayer):
         return finish(mean, self.bias, gate, self.activation)
 
     def compute_output_shape(self, input_shape):
-        """`(rows, units)`."""
+        """Return `(rows, units)`."""
         return (input_shape[0], row_size("NormalDraw", "(rows, 2 * units)", input_shape, multiple_of=2) // 2)
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {
             **super().get_config(),
             "bias": self.bias,
@@ -77,7 +81,7 @@ class NormalDraw(CoinLayer):
 
 
 def gate_of(probability: float | None, shape, seed_generator, dtype: str, flips: bool):
-    """None, or the gates: ones and zeros of `shape`, or the number `probability` where nothing flips."""
+    """Gates: None without gates, zeros and ones of `shape` if coins flip, else their mean `probability`."""
     if probability is None or not flips:
         return probability
     numbers = keras.random.uniform(shape, seed=seed_generator, dtype=drawn_in(keras.config.floatx()))

@@ -1,4 +1,4 @@
-"""NormalizePixels: raw pixels to normalised ones, inside the model."""
+"""NormalizePixels: normalise raw pixels inside the model."""
 
 import keras
 import numpy as np
@@ -12,13 +12,20 @@ class NormalizePixels(keras.layers.Layer):
     Unlike Keras's `Rescaling` and `Normalization` it does not need TensorFlow on other backends.
 
     Args:
-        mean: Number, or a sequence with one number per channel, of the pixels divided by 255.
-        variance: Positive number, or a sequence with one per channel, likewise.
+        mean: Number, or a sequence of one number per channel: the mean of the pixels divided by 255.
+        variance: Positive number, or a sequence of one per channel: the variance of the pixels divided by 255.
 
-    Input shape: `(..., channels)`. Output shape: the same.
+    Input shape: `(..., channels)`.
+    Output shape: The input's shape.
 
     Raises:
-        ValueError: If a variance is not positive, or there is neither one number nor one per channel.
+        ValueError: If an argument holds anything but finite numbers, a variance is not positive, or there is neither
+            one number nor one per channel.
+
+    Example:
+        >>> layer = layers.NormalizePixels(mean=0.5, variance=0.25)
+        >>> print(keras.ops.convert_to_numpy(layer(np.array([[0.0, 255.0]]))).round(3))
+        [[-1.  1.]]
     """
 
     def __init__(self, mean=0.5, variance=0.0625, **kwargs) -> None:
@@ -28,7 +35,7 @@ class NormalizePixels(keras.layers.Layer):
             raise ValueError(f"`variance` must be positive. Received: variance={variance!r}")
 
     def build(self, input_shape) -> None:
-        """Nothing to create; the number of channels is checked."""
+        """Check the number of channels; the layer has no weights."""
         for name, value in (("mean", self.mean), ("variance", self.variance)):
             if isinstance(value, list) and len(value) not in (1, input_shape[-1]):
                 raise ValueError(f"`{name}` must have one number per channel, {input_shape[-1]}. Received: {value!r}")
@@ -41,11 +48,11 @@ class NormalizePixels(keras.layers.Layer):
         return ops.multiply(shifted, ops.convert_to_tensor(scale, dtype=inputs.dtype))
 
     def compute_output_shape(self, input_shape):
-        """The input's shape."""
+        """Return the input's shape."""
         return input_shape
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {**super().get_config(), "mean": self.mean, "variance": self.variance}
 
 

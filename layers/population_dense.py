@@ -10,26 +10,31 @@ from zoo.layers.arguments import boolean, positive_int
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")
 class PopulationDense(keras.layers.Layer):
-    """A Dense layer of each of `networks` networks, as one batched product.
+    """A Dense layer in each of `networks` networks, computed as one batched product.
 
-    The networks share nothing but their inputs. Weights have the network as their first axis, so that initializers
-    which count `fan_in` by the shape do not fit; give one with a fixed deviation.
+    The networks share nothing but their inputs. The first axis of the weights is the network. Initializers that
+    compute a fan-in from the shape therefore do not fit; use one with a fixed deviation.
 
     Args:
         units: Positive int, per network.
-        networks: Positive int.
-        activation: As in Keras.
-        use_bias: Bool.
-        kernel_initializer: Of a kernel `(networks, inputs, units)`.
-        bias_initializer: Of a bias `(networks, units)`.
+        networks: Positive int, number of networks.
+        activation: Name or function of an activation, as in Keras; None is the identity.
+        use_bias: Bool, whether to add a bias.
+        kernel_initializer: Keras initializer of the kernel `(networks, inputs, units)`.
+        bias_initializer: Keras initializer of the bias `(networks, units)`.
 
-    Input shape: `(batch, inputs)`, given to every network, or `(batch, networks, inputs)`. Output shape:
-    `(batch, networks, units)`.
+    Input shape: `(batch, inputs)`, the same for every network, or `(batch, networks, inputs)`.
+    Output shape: `(batch, networks, units)`.
 
     Raises:
-        ValueError: If an argument is out of range, or the input is of neither shape.
+        ValueError: If an argument is out of range, or the input has neither shape.
 
-    Reference: On the Expressive Power of Deep Neural Networks, section 2, whose figures are means over networks.
+    Reference: On the Expressive Power of Deep Neural Networks, section 2, whose figures show means over networks.
+
+    Example:
+        >>> layer = layers.PopulationDense(4, networks=10)
+        >>> tuple(layer(np.ones((2, 3))).shape), layer.count_params()
+        ((2, 10, 4), 160)
     """
 
     def __init__(
@@ -62,13 +67,13 @@ class PopulationDense(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs):
-        """Every network's outputs."""
+        """Compute the outputs of every network."""
         equation = "ri,niu->rnu" if len(inputs.shape) == 2 else "rni,niu->rnu"
         outputs = ops.einsum(equation, inputs, self.kernel)
         return self.activation(outputs if self.bias is None else outputs + self.bias)
 
     def compute_output_shape(self, input_shape):
-        """`(batch, networks, units)`."""
+        """Return `(batch, networks, units)`."""
         known = all(size is None or isinstance(size, int) for size in input_shape) and input_shape[-1] is not None
         if not known or len(input_shape) not in (2, 3) or (len(input_shape) == 3 and input_shape[1] != self.networks):
             wanted = f"(batch, inputs) or (batch, {self.networks}, inputs)"
@@ -76,7 +81,7 @@ class PopulationDense(keras.layers.Layer):
         return (input_shape[0], self.networks, self.units)
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {
             **super().get_config(),
             "units": self.units,

@@ -9,35 +9,43 @@ from zoo.layers.coins import CoinLayer, drawn_in
 from zoo.layers.seeds import fresh_seed, optional_seed, uniform
 
 DISTRIBUTIONS = ("uniform", "normal", "categorical")
-BELOW_ONE = {"bfloat16": 1 - 2**-8, "float16": 1 - 2**-11}  # the largest number of the dtype
-FIXED_ROWS = 1000  # of numbers, at inference without flips; more rows begin with the first again
+BELOW_ONE = {"bfloat16": 1 - 2**-8, "float16": 1 - 2**-11}  # the largest number below 1 of the dtype
+FIXED_ROWS = 1000  # different rows of numbers at inference without flips; further rows repeat them
 
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")
 class RandomInput(CoinLayer):
-    """Random numbers for every row: what a generator of weights makes its draws of.
+    """Random numbers for every row, from which a generator makes weights.
 
-    The state of the random generator is saved and restored with the layer.
+    Files keep the state of the random generator.
 
     Args:
         units: Positive int, numbers per row.
         distribution: "uniform", independent numbers in [0, 1); "normal", of mean 0 and variance 1; or "categorical", a
-            one-hot vector, every class with probability 1 / units. Numbers are drawn in float32 and rounded under
-            mixed precision.
-        flip_at_inference: Bool. False gives the same rows at every inference; training draws anew all the same.
-        without_flips: What these rows are: "draws", up to 1,000 different ones of numbers and classes in turn, so that
-            a mean over rows that a batch shares is one fixed number; or "mean", the distribution's mean in every row.
-        seed: None or int in [0, 2**32).
+            one-hot vector, every class with probability 1 / units. Under mixed precision numbers are drawn in float32
+            and rounded.
+        flip_at_inference: Bool. False returns the same rows at every inference; training always draws new ones.
+        without_flips: The rows at inference if `flip_at_inference` is False. "draws": 1,000 fixed draws in turn, or
+            every class in turn, so that a mean over the rows of a batch is one fixed number; "mean": the
+            distribution's mean in every row.
+        seed: None (drawn from the system's entropy, once) or int in [0, 2**32).
 
-    Input shape: `(rows, ...)`, of which only the number of rows counts. Output shape: `(rows, units)`.
+    Input shape: `(rows, ...)`; only the number of rows matters.
+    Output shape: `(rows, units)`.
 
     Raises:
         ValueError: If an argument is out of range.
 
     Reference: Coin-Flipping Neural Networks, appendix E (z and y).
+
+    Example:
+        >>> layer = layers.RandomInput(4, seed=0)
+        >>> first, second = layer(np.zeros((2, 1))), layer(np.zeros((2, 1)))
+        >>> tuple(first.shape), bool(keras.ops.any(first == second))
+        ((2, 4), False)
     """
 
-    seed: int  # never None: the fixed rows are drawn from it
+    seed: int  # never None: it determines the fixed rows
 
     def __init__(
         self,
@@ -54,11 +62,11 @@ class RandomInput(CoinLayer):
         self.without_flips = one_of("without_flips", without_flips, ("draws", "mean"))
 
     def build(self, input_shape) -> None:
-        """Nothing to create."""
+        """Mark the layer as built; it has no weights."""
         self.built = True
 
     def call(self, inputs, training=None):
-        """Draw every row, or at inference without `flip_at_inference` those that are always the same."""
+        """Draw every row, or at inference without `flip_at_inference` return the fixed ones."""
         rows = ops.shape(inputs)[0]
         if not (training or self.flip_at_inference):
             return self._fixed(rows)
@@ -75,23 +83,23 @@ class RandomInput(CoinLayer):
             return ops.full((rows, self.units), mean, dtype=self.compute_dtype)
         if self.distribution == "categorical":
             return ops.one_hot(ops.arange(rows) % self.units, self.units, dtype=self.compute_dtype)
-        numbers = uniform((FIXED_ROWS, self.units), self.seed)  # a constant seed draws others with other compilers
-        if self.distribution == "normal":  # Box and Muller's
+        numbers = uniform((FIXED_ROWS, self.units), self.seed)  # Keras's draws depend on backend and compiler
+        if self.distribution == "normal":  # Box-Muller transform
             angles = 2 * np.pi * uniform((FIXED_ROWS, self.units), self.seed, 1)
             numbers = np.sqrt(-2 * np.log1p(-numbers)) * np.cos(angles)
         return self._rounded(ops.take(numbers, ops.arange(rows) % FIXED_ROWS, axis=0))
 
     def _rounded(self, numbers):
-        if self.distribution == "uniform" and self.compute_dtype in BELOW_ONE:  # else one of 512 would become 1
+        if self.distribution == "uniform" and self.compute_dtype in BELOW_ONE:  # else 1 in 512 would round to 1
             numbers = ops.minimum(numbers, BELOW_ONE[self.compute_dtype])
         return ops.cast(numbers, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
-        """`(rows, units)`."""
+        """Return `(rows, units)`."""
         return (input_shape[0], self.units)
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {
             **super().get_config(),
             "units": self.units,

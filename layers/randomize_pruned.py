@@ -12,26 +12,34 @@ from zoo.layers.seeds import fresh_seed, optional_seed, uniform
 
 
 class RandomizePruned(keras.callbacks.Callback):
-    """Redraw pruned weights now and then, so that a network of fixed size gets to try many random weights.
+    """Redraw pruned weights from time to time, so that a network of fixed size tries many random weights.
 
     After updates `period`, `2 * period`, ..., every pruned weight of every score-masked layer is redrawn from its
-    layer's kernel initializer with probability `rate`. Kept weights, scores, momentum and statistics stay as they are.
+    layer's kernel initializer with probability `rate`. Kept weights, scores, momentum and statistics do not change.
 
-    Updates are those counted by the optimizer: gradient accumulation and a resumed run count right. What is redrawn
-    depends on nothing but seed, layer and update, so that a run that was stopped and resumed goes on identically, and
-    a redraw that is repeated changes nothing. With `steps_per_execution` above 1 the redraws that fall inside an
-    execution take place at its end; choose a `period` that is a multiple of it. Put the callback before those that
-    save the model.
+    The optimizer counts the updates, so that gradient accumulation and resumed runs are counted correctly. A redraw
+    depends only on seed, layer and update: a run that was stopped and resumed continues identically, and repeating a
+    redraw changes nothing. With `steps_per_execution` above 1 the redraws that fall inside an execution take place at
+    its end; choose a `period` that is a multiple of it. Put the callback before those that save the model.
 
     Args:
         period: Positive int, updates between redraws (K_per).
         rate: Float in [0, 1], the probability that a pruned weight is redrawn (r); 0 is edge-popup.
-        seed: None or int in [0, 2**32).
+        seed: None (drawn from the system's entropy, once) or int in [0, 2**32).
 
     Raises:
         ValueError: If an argument is out of range; when training begins, if the model has no score-masked layer.
 
     Reference: IteRand, Algorithm 3 and Equation 3.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((4,)), layers.ScoreMaskedDense(2, seed=0)])
+        >>> model.compile("sgd", "mse")
+        >>> before = model.get_weights()[1]  # scores, kernel
+        >>> callback = layers.RandomizePruned(period=2, rate=1.0, seed=0)
+        >>> history = model.fit(np.ones((8, 4)), np.ones((8, 2)), 4, verbose=0, callbacks=[callback])
+        >>> int((model.get_weights()[1] != before).sum())  # half of the weights is pruned
+        4
     """
 
     def __init__(self, period: int = 300, rate: float = 0.1, seed: int | None = None) -> None:
@@ -41,7 +49,7 @@ class RandomizePruned(keras.callbacks.Callback):
         self.seed = fresh_seed(optional_seed("seed", seed))
 
     def on_train_begin(self, logs=None) -> None:
-        """Take up the count; a run that was saved just before a redraw has it now."""
+        """Read the update count. If the run was saved just before a redraw was due, redraw now."""
         require_masked_layers(self.model)
         self._updates = self._count()
         if self._updates and self._updates % self.period == 0:
@@ -49,7 +57,7 @@ class RandomizePruned(keras.callbacks.Callback):
         self._wait()
 
     def on_epoch_begin(self, epoch, logs=None) -> None:
-        """Batches are counted from 0 in every epoch."""
+        """Restart the count of batches, which Keras numbers from 0 in every epoch."""
         self._last_batch = -1
 
     def on_train_batch_end(self, batch, logs=None) -> None:
@@ -57,7 +65,7 @@ class RandomizePruned(keras.callbacks.Callback):
         self._batches_left -= batch - self._last_batch
         self._last_batch = batch
         if self._batches_left > 0:
-            return  # asking the optimizer makes an accelerator wait
+            return  # reading the count would make an accelerator wait
         before, self._updates = self._updates, self._count()
         for update in range((before // self.period + 1) * self.period, self._updates + 1, self.period):
             self._randomize(update)
@@ -67,11 +75,11 @@ class RandomizePruned(keras.callbacks.Callback):
         return int(ops.convert_to_numpy(self.model.optimizer.iterations))
 
     def _wait(self) -> None:
-        """A batch makes one update at most."""
+        """Set the number of batches to let pass: a batch makes one update at most."""
         self._batches_left = self.period - self._updates % self.period
 
     def _randomize(self, update: int) -> None:
-        for index, layer in enumerate(masked_layers(self.model)):  # by the model: on JAX that fetches its state
+        for index, layer in enumerate(masked_layers(self.model)):  # through the model: on JAX that fetches its state
             key = (self.seed, index, update)
             kernel, scores = ops.convert_to_numpy(layer.kernel), ops.convert_to_numpy(layer.scores)
             initializer = with_seed(layer.kernel_initializer, int(np.random.SeedSequence(key).generate_state(1)[0]))

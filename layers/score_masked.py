@@ -11,9 +11,9 @@ from zoo.layers.seeds import optional_seed
 
 
 class ScoreMasked(keras.layers.Layer):
-    """What both layers share: a frozen random kernel, trainable scores of its shape, and the mask between them.
+    """A frozen random kernel, trainable scores of its shape, and the mask between them: base of both layers.
 
-    Not used by itself; see `ScoreMaskedDense` and `ScoreMaskedConv`.
+    It is not used by itself; see `ScoreMaskedDense` and `ScoreMaskedConv`.
     """
 
     def __init__(
@@ -47,11 +47,14 @@ class ScoreMasked(keras.layers.Layer):
             shape=shape,
             initializer=self.score_initializer,
             regularizer=self.score_regularizer,
-            autocast=False,  # rounded to 16 bits, most scores would be ties
+            autocast=False,  # most scores would be tied if rounded to 16 bits
         )
 
     def mask(self):
-        """The mask of the present scores, in the kernel's shape: 1 where a weight is kept, 0 where it is pruned.
+        """Compute the mask of the present scores.
+
+        Returns:
+            A tensor of the kernel's shape: 1 where a weight is kept, 0 where it is pruned.
 
         Raises:
             ValueError: If a score is NaN.
@@ -59,7 +62,10 @@ class ScoreMasked(keras.layers.Layer):
         return topk_mask(self.scores, self.sparsity, self.score_transform)
 
     def masked_kernel(self):
-        """The kernel that the layer computes with: pruned weights are 0.
+        """Compute the kernel that multiplies the inputs.
+
+        Returns:
+            A tensor of the kernel's shape in the compute dtype, 0 where a weight is pruned.
 
         Raises:
             ValueError: If a score is NaN, or the kernel was made trainable.
@@ -71,7 +77,7 @@ class ScoreMasked(keras.layers.Layer):
         return ops.cast(ops.convert_to_tensor(self.kernel) * self.mask(), self.compute_dtype)
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {
             **super().get_config(),
             "activation": keras.activations.serialize(self.activation),
@@ -89,24 +95,30 @@ class ScoreMaskedDense(ScoreMasked):
     """A Dense layer without bias whose kernel is frozen at random; training decides which of its weights are kept.
 
     `layer.kernel` `(inputs, units)` never changes, `layer.scores` of the same shape are trained, and the output is
-    `activation(x @ (kernel * mask))` with the mask of the largest scores, found anew at every call.
+    `activation(x @ (kernel * mask))`. The mask marks the largest of the present scores and is computed in every call.
 
     Args:
         units: Positive int.
-        activation: As in Keras.
+        activation: Name or function of an activation, as in Keras; None is the identity.
         sparsity: Float in [0, 1), the fraction of weights removed.
         score_transform: "none" ranks scores as they are (IteRand), "abs" by magnitude (edge-popup's released code).
         kernel_initializer: "kaiming_uniform" (KU), "signed_kaiming_constant" (SC), or any Keras initializer.
-        score_initializer: Likewise.
+        score_initializer: See `kernel_initializer`.
         score_regularizer: A Keras regularizer; the papers' weight decay is `keras.regularizers.L2(decay / 2)`.
-        seed: None or int in [0, 2**32), of kernel and scores.
+        seed: None (drawn from the system's entropy) or int in [0, 2**32), for kernel and scores.
 
-    Input shape: `(..., inputs)`. Output shape: `(..., units)`.
+    Input shape: `(..., inputs)`.
+    Output shape: `(..., units)`.
 
     Raises:
         ValueError: If an argument is out of range, or at a call if a score is NaN or the kernel was made trainable.
 
     Reference: What's Hidden in a Randomly Weighted Neural Network?, section 3; IteRand, Algorithms 1 and 2.
+
+    Example:
+        >>> layer = layers.ScoreMaskedDense(8, sparsity=0.75, seed=0)
+        >>> tuple(layer(np.ones((2, 16))).shape), int(keras.ops.sum(layer.mask()))  # of 128 weights
+        ((2, 8), 32)
     """
 
     def __init__(self, units: int, **kwargs) -> None:
@@ -123,11 +135,11 @@ class ScoreMaskedDense(ScoreMasked):
         return self.activation(ops.matmul(inputs, self.masked_kernel()))
 
     def compute_output_shape(self, input_shape):
-        """The last axis becomes `units`."""
+        """Return `(..., units)`."""
         return (*input_shape[:-1], self.units)
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {**super().get_config(), "units": self.units}
 
 
@@ -135,27 +147,34 @@ class ScoreMaskedDense(ScoreMasked):
 class ScoreMaskedConv(ScoreMasked):
     """A two-dimensional convolution without bias whose kernel is frozen at random; training decides what is kept.
 
-    `layer.kernel` `(height, width, channels, filters)` never changes, `layer.scores` of the same shape are trained.
+    `layer.kernel` `(height, width, channels, filters)` never changes and `layer.scores` of the same shape are trained.
+    See `ScoreMaskedDense`.
 
     Args:
         filters: Positive int.
         kernel_size: Positive int or pair of them.
         strides: Positive int or pair of them.
         padding: "valid" or "same".
-        activation: As in Keras.
+        activation: Name or function of an activation, as in Keras; None is the identity.
         sparsity: Float in [0, 1), the fraction of weights removed.
         score_transform: "none" ranks scores as they are (IteRand), "abs" by magnitude (edge-popup's released code).
         kernel_initializer: "kaiming_uniform" (KU), "signed_kaiming_constant" (SC), or any Keras initializer.
-        score_initializer: Likewise.
+        score_initializer: See `kernel_initializer`.
         score_regularizer: A Keras regularizer; the papers' weight decay is `keras.regularizers.L2(decay / 2)`.
-        seed: None or int in [0, 2**32), of kernel and scores.
+        seed: None (drawn from the system's entropy) or int in [0, 2**32), for kernel and scores.
 
-    Input shape: `(batch, height, width, channels)`. Output shape: `(batch, new_height, new_width, filters)`.
+    Input shape: `(batch, height, width, channels)`.
+    Output shape: `(batch, new_height, new_width, filters)`.
 
     Raises:
         ValueError: If an argument is out of range, or at a call if a score is NaN or the kernel was made trainable.
 
     Reference: What's Hidden in a Randomly Weighted Neural Network?, section 3; IteRand, Algorithms 1 and 2.
+
+    Example:
+        >>> layer = layers.ScoreMaskedConv(8, 3, padding="same", sparsity=0.75, seed=0)
+        >>> tuple(layer(np.ones((2, 5, 5, 4))).shape), int(keras.ops.sum(layer.mask()))  # of 288 weights
+        ((2, 5, 5, 8), 72)
     """
 
     def __init__(self, filters: int, kernel_size, strides=1, padding: str = "valid", **kwargs) -> None:
@@ -176,21 +195,21 @@ class ScoreMaskedConv(ScoreMasked):
         return self.activation(ops.conv(inputs, kernel, self.strides, self.padding, data_format="channels_last"))
 
     def compute_output_shape(self, input_shape):
-        """Height and width as convolved, `filters` channels."""
+        """Return `(batch, new_height, new_width, filters)`; unknown sizes stay unknown."""
         sizes = zip(input_shape[1:3], self.kernel_size, self.strides, strict=True)
         return (input_shape[0], *(_length(n, size, stride, self.padding) for n, size, stride in sizes), self.filters)
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         own = {"filters": self.filters, "kernel_size": self.kernel_size, "strides": self.strides}
         return {**super().get_config(), **own, "padding": self.padding}
 
 
 def require_masked_layers(model: keras.Model) -> list[ScoreMasked]:
-    """`masked_layers`, at least one.
+    """Return `masked_layers(model)`, at least one layer.
 
     Raises:
-        ValueError: If there is none, or it is not a model.
+        ValueError: If there is none, or `model` is no model.
     """
     found = masked_layers(model) if isinstance(model, keras.Model) else []
     if not found:
@@ -200,7 +219,7 @@ def require_masked_layers(model: keras.Model) -> list[ScoreMasked]:
 
 
 def masked_layers(model: keras.layers.Layer) -> list[ScoreMasked]:
-    """The score-masked layers of a model and of whatever is nested in it, each once, in the model's order."""
+    """List the score-masked layers of a model, nested ones included, each once and in the model's order."""
     found: dict[int, ScoreMasked] = {}
     for layer in model._flatten_layers(include_self=False, recursive=False):
         inner = [layer] if isinstance(layer, ScoreMasked) else masked_layers(layer)

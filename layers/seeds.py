@@ -18,14 +18,14 @@ def optional_seed(name: str, value: Any) -> int | None:
 
 
 def fresh_seed(seed: int | None) -> int:
-    """`seed`, or one from the system's entropy."""
+    """Return `seed`, or if it is None one from the system's entropy."""
     return int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
 
 
 def uniform(shape: tuple[int, ...], *key: int) -> np.ndarray:
-    """Float32 numbers in [0, 1), multiples of 2**-24, for a key of ints in [0, 2**32).
+    """Float32 numbers in [0, 1), multiples of 2**-24, determined by a key of ints in [0, 2**32).
 
-    Made of Philox's raw words, which NumPy promises never to change: the same on every machine and version.
+    They are made of Philox's raw words, which NumPy promises not to change, and so are equal on every machine.
     """
     size = math.prod(shape)
     words = np.random.Philox(np.random.SeedSequence(key)).random_raw(-(-size // 2))

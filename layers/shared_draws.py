@@ -1,4 +1,4 @@
-"""SharedDraws: one row per draw of a network's weights, whatever the batch."""
+"""SharedDraws: one row per draw of a network's weights, for a batch of any size."""
 
 import keras
 from keras import ops
@@ -10,19 +10,24 @@ from zoo.layers.arguments import positive_int
 class SharedDraws(keras.layers.Layer):
     """Open a branch of `samples` rows, one per draw of weights that all examples of a batch share.
 
-    What follows (`RandomInput`, then a generator) computes on rows of draws, not of examples, and ends in
-    `HyperDense(shared=True)`. The input only ties the branch to the graph; its values are not used. It is to shared
-    draws what `Amplify` is to rows of coins.
+    The layers of the branch (`RandomInput`, then a generator) compute on rows of draws, not of examples, and the
+    branch ends in `HyperDense(shared=True)`. The input only connects the branch to the model; its values are not used.
+    `Amplify` does the same for coins that every example flips for itself.
 
     Args:
         samples: Positive int, draws per batch.
 
-    Input shape: `(batch, ...)`. Output shape: `(samples, 1)`, zeros.
+    Input shape: `(batch, ...)`.
+    Output shape: `(samples, 1)`, all zeros.
 
     Raises:
         ValueError: If `samples` is not a positive int.
 
     Reference: Coin-Flipping Neural Networks, appendix E.
+
+    Example:
+        >>> tuple(layers.SharedDraws(5)(np.ones((2, 3))).shape)
+        (5, 1)
     """
 
     def __init__(self, samples: int, **kwargs) -> None:
@@ -30,17 +35,17 @@ class SharedDraws(keras.layers.Layer):
         self.samples = positive_int("samples", samples)
 
     def build(self, input_shape) -> None:
-        """Nothing to create."""
+        """Mark the layer as built; it has no weights."""
         self.built = True
 
     def call(self, inputs):
-        """Rows of zeros."""
+        """Return rows of zeros."""
         return ops.zeros((self.samples, 1), dtype=self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
-        """`(samples, 1)`."""
+        """Return `(samples, 1)`."""
         return (self.samples, 1)
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {**super().get_config(), "samples": self.samples}

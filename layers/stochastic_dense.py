@@ -1,4 +1,4 @@
-"""StochasticDense: a Dense layer whose kernel is drawn anew for every row."""
+"""StochasticDense: a Dense layer that draws a kernel for every row."""
 
 import inspect
 from collections.abc import Callable
@@ -19,33 +19,42 @@ LAWS = ("normal", "uniform", "sign")
 class StochasticDense(keras.layers.Layer):
     """A Dense layer with a kernel of its own for every row, `loc + scale * noise`, in training and at inference.
 
-    The output is `activation(t * (x @ kernel + bias))`. Noise has mean 0 and variance 1 and is independent for every
-    row, input and unit. Of a normal law the product itself is drawn, `x @ loc + sqrt(x^2 @ scale^2) * noise`: the same
-    law, and no kernel per row in memory. All other laws, and `shared`, draw kernels. Behind `Amplify`, where the rows
-    of an example are equal, `KernelMoments`, `Amplify`, `NormalDraw` are the same law for less.
+    The output is `activation(t * (x @ kernel + bias))`. The noise has mean 0 and variance 1 and is independent for
+    every row, input and unit. For a normal law the layer draws the product, `x @ loc + sqrt(x^2 @ scale^2) * noise`,
+    which has the same law and needs no kernel per row in memory. For all other laws, and for `shared`, it draws
+    kernels. After `Amplify` the rows of an example are equal: there `KernelMoments`, `Amplify` and `NormalDraw`, in
+    this order, have the same law and cost less.
 
     Args:
         units: Positive int.
-        loc_initializer: Mean of the kernel: a float or an initializer of a kernel `(inputs, units)`.
-        scale_initializer: Its standard deviation: a float >= 0 or an initializer, of which the size counts. The weight
-            is `raw_scale`, the scale softplus of it; a scale that begins at 0 stays 0 (weight decay aside).
+        loc_initializer: A float or an initializer `(inputs, units)`: the kernel's mean.
+        scale_initializer: A float >= 0 or an initializer `(inputs, units)`, whose signs are dropped: the kernel's
+            standard deviation. The weight is `raw_scale` and the scale its softplus; a scale that begins at 0 stays 0
+            (weight decay aside).
         bias: None or a float, a constant added before the gate.
-        gate: None or the probability in [0, 1] of t = 1; else t = 0, a coin for every row and unit.
+        gate: None (t = 1), or the probability in [0, 1] that t is 1 and not 0, a coin for every row and unit.
         trainable: Bool, whether loc and scale are trained.
-        activation: As in Keras.
+        activation: Name or function of an activation, as in Keras; None is the identity.
         law: "normal"; "uniform"; "sign", which is -1 or 1; or the registered name ("Custom>my_sampler") of a function
             under `keras.saving.register_keras_serializable`, called as `sampler(shape, seed=seed_generator)`: its
             numbers are the noise, whatever their mean and variance.
         shared: Bool; True draws one kernel, and one gate per unit, for all rows of a call.
-        flip_at_inference: Bool. False takes loc for the kernel and the gate's mean for the gate at inference.
-        seed: None or int in [0, 2**32).
+        flip_at_inference: Bool. False replaces kernel and gate by their means at inference.
+        seed: None (drawn from the system's entropy) or int in [0, 2**32).
 
-    Input shape: `(rows, inputs)`. Output shape: `(rows, units)`.
+    Input shape: `(rows, inputs)`.
+    Output shape: `(rows, units)`.
 
     Raises:
-        ValueError: If an argument is out of range, or the input is not of that shape.
+        ValueError: If an argument is out of range, or the input has another shape.
 
     Reference: Coin-Flipping Neural Networks, section 2 (random variables as parameters) and section 3.
+
+    Example:
+        >>> layer = layers.StochasticDense(4, seed=0)
+        >>> outputs = layer(np.ones((2, 3)))  # equal rows meet different kernels
+        >>> tuple(outputs.shape), bool(keras.ops.any(outputs[0] == outputs[1]))
+        ((2, 4), False)
     """
 
     def __init__(
@@ -80,23 +89,23 @@ class StochasticDense(keras.layers.Layer):
 
     @property
     def flip_at_inference(self) -> bool:
-        """Whether kernels are drawn at inference, too."""
+        """Bool, True if the layer draws kernels at inference, too."""
         return self.normal_draw.flip_at_inference
 
     @property
     def seed_generator(self) -> keras.random.SeedGenerator:
-        """The layer's stream of random numbers."""
+        """Generator of the layer's random numbers."""
         return self.normal_draw.seed_generator
 
     def with_flip_at_inference(self, flip_at_inference: bool) -> "StochasticDense":
-        """Another layer of the same weights and the same stream."""
+        """Return a copy with the given `flip_at_inference` that shares this layer's weights and random generator."""
         copy = type(self).from_config({**self.get_config(), "flip_at_inference": flip_at_inference})
         share(self, copy, "moments")
         share(self.normal_draw, copy.normal_draw, "seed_generator")
         return copy
 
     def call(self, inputs, training=None):
-        """Draw the product or, of other laws than the normal one, the kernels."""
+        """Draw the product or, for laws other than the normal one, the kernels."""
         self.compute_output_shape(inputs.shape)
         if not (training or self.flip_at_inference) or (self.law == "normal" and not self.shared):
             return self.normal_draw(self.moments(inputs, training=training), training=training)
@@ -119,12 +128,12 @@ class StochasticDense(keras.layers.Layer):
         return noise
 
     def compute_output_shape(self, input_shape):
-        """`(rows, units)`."""
+        """Return `(rows, units)`."""
         row_size("StochasticDense", "(rows, inputs)", input_shape)
         return (input_shape[0], self.moments.units)
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         moments, draw = self.moments.get_config(), self.normal_draw.get_config()
         return {
             **super().get_config(),

@@ -1,14 +1,16 @@
-"""The mask by definition, which the fast selection is tested against."""
+"""What tests of several layers share."""
 
+import contextlib
 import math
 
+import keras
 import numpy as np
 import pytest
 
 
 @pytest.fixture(scope="session")
 def brute():
-    """Function of scores, sparsity and transform: keep the first n - floor(p n) of a stable descending sort."""
+    """Function that gives the mask by definition: the first n - floor(p n) of a stable descending sort are kept."""
 
     def mask_of(scores, sparsity, score_transform="none"):
         values = np.asarray(scores, "float64").reshape(-1)
@@ -18,3 +20,15 @@ def brute():
         return mask.reshape(np.shape(scores))
 
     return mask_of
+
+
+@pytest.fixture
+def wide_floats():
+    """JAX has no 64 bits unless it is asked for them."""
+    context = contextlib.nullcontext()
+    if keras.backend.backend() == "jax":
+        import jax
+
+        context = jax.enable_x64(True)
+    with context:
+        yield

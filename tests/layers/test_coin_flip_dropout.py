@@ -19,46 +19,6 @@ def network(rate=0.5, seed=7, units=4):
     return keras.Model(inputs, MajorityVote(2, "mean")(keras.layers.Dense(units)(x)))
 
 
-def test_config_holds_every_argument():
-    config = CoinFlipDropout(0.25, flip_at_inference=False, seed=3, name="coin", dtype="float16").get_config()
-    assert (config["rate"], config["flip_at_inference"], config["seed"], config["name"]) == (0.25, False, 3, "coin")
-    assert config["dtype"]["config"]["name"] == "float16"
-    assert CoinFlipDropout.from_config(config).get_config() == config
-
-
-def test_json_round_trip():
-    model = network(rate=0.25)
-    copy = keras.models.model_from_json(model.to_json())
-    assert (copy.get_layer("coin").rate, copy.get_layer("coin").seed) == (0.25, 7)
-    assert copy.to_json() == model.to_json()
-
-
-@pytest.mark.parametrize("batch", [None, 5])
-def test_symbolic_shape_is_the_eager_one(batch):
-    layer = CoinFlipDropout(0.5)
-    symbolic = layer(keras.Input(batch_shape=(batch, 2, 3)))
-    eager = layer(np.zeros((5, 2, 3), "float32"))
-    assert symbolic.shape == layer.compute_output_shape((batch, 2, 3)) == (batch, 2, 3)
-    assert tuple(eager.shape) == (5, 2, 3)
-    assert keras.backend.standardize_dtype(eager.dtype) == symbolic.dtype
-
-
-def test_one_training_step_moves_the_weights():
-    model = network(rate=0.2)
-    before = model.get_weights()[0]
-    model.compile("sgd", "sparse_categorical_crossentropy")
-    loss = model.train_on_batch(np.eye(3, dtype="float32"), np.array([0, 1, 2]))
-    assert np.isfinite(loss)
-    assert not np.array_equal(model.get_weights()[0], before)
-
-
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision(policy):
-    y = CoinFlipDropout(0.5, seed=1, dtype=policy)(np.full((20, 20), 1.5, "float32"))
-    assert keras.backend.standardize_dtype(y.dtype) == policy.removeprefix("mixed_")
-    assert set(np.unique(keras.ops.convert_to_numpy(keras.ops.cast(y, "float32")))) == {0.0, 3.0}
-
-
 @pytest.mark.parametrize("training", [False, True])
 def test_rate_zero_gives_equal_flips(training):
     x = np.arange(12.0).reshape(4, 3)
@@ -114,29 +74,6 @@ def test_seeds():
     assert not np.array_equal(flip(other, x), drawn)
     assert not np.array_equal(flip(first, x), drawn)  # the next flip is another one
     assert not np.array_equal(flip(CoinFlipDropout(0.5), x), flip(CoinFlipDropout(0.5), x))
-
-
-def test_keras_file_keeps_the_random_state(tmp_path):
-    model, x = network(), np.ones((4, 3), "float32")
-    model.compile("sgd", "sparse_categorical_crossentropy")
-    first = model.predict(x, verbose=0)
-    model.train_on_batch(x, np.zeros(4, "int64"))
-    model.save(tmp_path / "model.keras")
-    copy = keras.models.load_model(tmp_path / "model.keras")
-    following = model.predict(x, verbose=0)
-    assert not np.array_equal(following, first)
-    np.testing.assert_array_equal(copy.predict(x, verbose=0), following)
-
-
-def test_weights_file_keeps_the_random_state(tmp_path):
-    model, x = network(), np.ones((4, 3), "float32")
-    first = model.predict(x, verbose=0)
-    model.save_weights(tmp_path / "m.weights.h5")
-    other = network(seed=8)
-    other.load_weights(tmp_path / "m.weights.h5")
-    following = model.predict(x, verbose=0)
-    assert not np.array_equal(following, first)
-    np.testing.assert_array_equal(other.predict(x, verbose=0), following)
 
 
 def test_weights_file_without_a_random_state_loads(tmp_path, monkeypatch):

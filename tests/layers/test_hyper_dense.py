@@ -1,5 +1,3 @@
-import inspect
-import json
 import re
 
 import keras
@@ -35,45 +33,18 @@ def looped(x, theta, units, shared=False, expected=False):
     return np.array(outputs)
 
 
-def test_config_holds_every_argument():
-    given = {"units": 4, "use_bias": False, "activation": "tanh", "shared": True, "expected": True}
-    for name, parameter in inspect.signature(HyperDense.__init__).parameters.items():
-        assert name in ("self", "kwargs") or given[name] != parameter.default
-    layer = HyperDense(**given, name="chosen", dtype="mixed_bfloat16")
-    config = json.loads(json.dumps(layer.get_config()))
-    assert {name: config[name] for name in given} == given
-    assert (config["name"], config["dtype"]["config"]["name"]) == ("chosen", "mixed_bfloat16")
-    assert HyperDense.from_config(config).get_config() == layer.get_config()
-
-
 @pytest.mark.parametrize("kwargs", KINDS)
-def test_a_model_is_saved_and_trains(kwargs, tmp_path):
-    """The whole hypernetwork: draws, their random numbers, the generator and what it generates."""
+def test_a_hypernetwork_trains_its_generator(kwargs):
     inputs = keras.Input((3,))
     random = RandomInput(5, seed=2)(SharedDraws(2)(inputs) if kwargs else inputs)
     generator = keras.layers.Dense(16, kernel_initializer=Hyperfan(3, 4, seed=3))
     logits = HyperDense(4, activation="tanh", **kwargs)([inputs, generator(random)])
     model = keras.Model(inputs, MajorityVote(2 if kwargs == KINDS[1] else 1, "mean")(logits))
-    assert keras.models.model_from_json(model.to_json()).to_json() == model.to_json()
-    model.save(tmp_path / "model.keras")
-    copy, x = keras.models.load_model(tmp_path / "model.keras"), normal(6, 3)
-    np.testing.assert_array_equal(copy.predict(x, verbose=0), model.predict(x, verbose=0))
-    before = generator.get_weights()
+    before, x = generator.get_weights(), normal(6, 3)
     model.compile("sgd", "sparse_categorical_crossentropy")
     assert np.isfinite(model.train_on_batch(x, np.arange(6) % 4))
     for old, new in zip(before, generator.get_weights(), strict=True):
         assert (old != new).all()
-
-
-@pytest.mark.parametrize("batch", [None, 5])
-@pytest.mark.parametrize(("kwargs", "draws", "rows"), zip(KINDS, (5, 2, 2), (5, 10, 5), strict=True))
-def test_symbolic_shape_is_the_eager_one(batch, kwargs, draws, rows):
-    layer, shapes = HyperDense(4, **kwargs), [(batch, 3), (draws if kwargs else batch, 16)]
-    symbolic = layer([keras.Input(batch_shape=shape) for shape in shapes])
-    assert symbolic.shape == layer.compute_output_shape(shapes) == (rows if batch else None, 4)
-    eager = layer([normal(5, 3), normal(draws, 16)])
-    assert tuple(eager.shape) == (rows, 4)
-    assert keras.backend.standardize_dtype(eager.dtype) == symbolic.dtype
 
 
 @pytest.mark.parametrize("use_bias", [True, False])
@@ -141,15 +112,6 @@ def test_gradients_are_finite_differences(kwargs):
     dtheta = [by_hand(x, theta + step.reshape(theta.shape)) for step in np.eye(theta.size)] - by_hand(x, theta)
     np.testing.assert_allclose(np.reshape(found[0], -1), dx, atol=1e-5)
     np.testing.assert_allclose(np.reshape(found[1], -1), dtheta, atol=1e-5)
-
-
-@pytest.mark.parametrize("kwargs", KINDS)
-def test_mixed_precision(kwargs):
-    x, theta = normal(4, 3), normal(4, 8, seed=1)
-    y = HyperDense(2, dtype="mixed_bfloat16", **kwargs)([x, theta])
-    assert keras.backend.standardize_dtype(y.dtype) == "bfloat16"
-    y = keras.ops.convert_to_numpy(keras.ops.cast(y, "float32"))
-    np.testing.assert_allclose(y, looped(x, theta, 2, **kwargs), atol=0.1)
 
 
 @pytest.mark.parametrize("kwargs", KINDS)

@@ -43,43 +43,6 @@ def counted(flips):
     return histogram, np.flatnonzero(histogram > histogram.max() - 1e-9)
 
 
-def network(**kwargs):
-    inputs = keras.Input((3,))
-    x = keras.layers.Dense(4)(Amplify(2)(inputs))
-    return keras.Model(inputs, MajorityVote(2, name="vote", **kwargs)(x))
-
-
-def test_config_holds_every_argument():
-    config = MajorityVote(7, "mean", 2.5, name="crowd", dtype="float64").get_config()
-    assert (config["samples"], config["vote"], config["temperature"], config["name"]) == (7, "mean", 2.5, "crowd")
-    assert config["dtype"]["config"]["name"] == "float64"
-    assert MajorityVote.from_config(config).get_config() == config
-
-
-def test_json_round_trip():
-    model = network(vote="mean", temperature=3.0)
-    copy = keras.models.model_from_json(model.to_json())
-    assert (copy.get_layer("vote").vote, copy.get_layer("vote").temperature) == ("mean", 3.0)
-    assert copy.to_json() == model.to_json()
-
-
-def test_keras_file_round_trip(tmp_path):
-    model, x = network(vote="mean", temperature=3.0), np.eye(3, dtype="float32")
-    model.save(tmp_path / "model.keras")
-    copy = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(copy.predict(x, verbose=0), model.predict(x, verbose=0))
-
-
-@pytest.mark.parametrize("rows", [None, 6])
-def test_symbolic_shape_is_the_eager_one(rows):
-    layer = MajorityVote(3)
-    symbolic = layer(keras.Input(batch_shape=(rows, 4)))
-    eager = layer(np.zeros((6, 4), "float32"))
-    assert symbolic.shape == layer.compute_output_shape((rows, 4)) == (rows and 2, 4)
-    assert tuple(eager.shape) == (2, 4)
-    assert keras.backend.standardize_dtype(eager.dtype) == symbolic.dtype == "float32"
-
-
 def test_one_training_step_descends_the_log_of_the_mean():
     """One SGD step on the bias against the gradient of -log mean_i softmax(o_i)[y], derived by hand."""
     logits, y = RNG.normal(size=(2, 3, 4)), [1, 3]
@@ -106,20 +69,6 @@ class Split(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return (None, 1, 4)
-
-
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision_votes_in_float32(policy):
-    old = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        model = network()
-        y = model.predict(np.eye(3, dtype="float32"), verbose=0)
-    finally:
-        keras.config.set_dtype_policy(old)
-    assert model.get_layer("vote").compute_dtype == "float32"
-    assert y.dtype == np.float32
-    np.testing.assert_allclose(y.sum(1), 1, atol=1e-6)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0])

