@@ -1,26 +1,37 @@
 """Argument checks shared by the layers: one wording for every refusal."""
 
 import difflib
+import math
 import numbers
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 
+def int_where(name: str, value: Any, holds: Callable[[int], bool], allowed: str) -> int:
+    """Return `value` as an int, or raise a `ValueError` that says what is allowed unless `holds(value)`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not holds(int(value)):
+        raise ValueError(f"`{name}` must be {allowed}. Received: {name}={value!r}")
+    return int(value)
+
+
+def float_where(name: str, value: Any, holds: Callable[[float], bool], allowed: str) -> float:
+    """Return `value` as a float, or raise a `ValueError` that says what is allowed unless `holds(value)`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not holds(float(value)):
+        raise ValueError(f"`{name}` must be {allowed}. Received: {name}={value!r}")
+    return float(value)
+
+
 def positive_int(name: str, value: Any) -> int:
     """Return `value` as an int, or raise a `ValueError` that names the argument if it is not an int >= 1."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or int(value) < 1:
-        raise ValueError(f"`{name}` must be a positive int. Received: {name}={value!r}")
-    return int(value)
+    return int_where(name, value, lambda n: n >= 1, "a positive int")
 
 
 def proper_fraction(name: str, value: Any) -> float:
     """Return `value` as a float, or raise a `ValueError` that names the argument if it is outside [0, 1)."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= float(value) < 1:
-        raise ValueError(f"`{name}` must be in [0, 1). Received: {name}={value!r}")
-    return float(value)
+    return float_where(name, value, lambda x: 0 <= x < 1, "in [0, 1)")
 
 
 def boolean(name: str, value: Any) -> bool:
@@ -39,30 +50,22 @@ def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
 
 def positive_float(name: str, value: Any) -> float:
     """Return `value` as a float, or raise a `ValueError` that names the argument if it is not finite and positive."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < float(value) < float("inf"):
-        raise ValueError(f"`{name}` must be a positive float. Received: {name}={value!r}")
-    return float(value)
+    return float_where(name, value, lambda x: 0 < x < math.inf, "a positive float")
 
 
 def non_negative_float(name: str, value: Any) -> float:
     """Return `value` as a float, or raise a `ValueError` that names the argument if it is not finite and >= 0."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= float(value) < float("inf"):
-        raise ValueError(f"`{name}` must be a float >= 0. Received: {name}={value!r}")
-    return float(value)
+    return float_where(name, value, lambda x: 0 <= x < math.inf, "a float >= 0")
 
 
 def probability(name: str, value: Any) -> float:
     """Return `value` as a float, or raise a `ValueError` that names the argument if it is outside [0, 1]."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= float(value) <= 1:
-        raise ValueError(f"`{name}` must be in [0, 1]. Received: {name}={value!r}")
-    return float(value)
+    return float_where(name, value, lambda x: 0 <= x <= 1, "in [0, 1]")
 
 
 def finite_float(name: str, value: Any) -> float:
     """Return `value` as a float, or raise a `ValueError` that names the argument if it is not a finite number."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not abs(float(value)) < float("inf"):
-        raise ValueError(f"`{name}` must be a finite number. Received: {name}={value!r}")
-    return float(value)
+    return float_where(name, value, math.isfinite, "a finite number")
 
 
 def row_size(layer: str, takes: str, shape: Any, multiple_of: int = 1) -> int:
@@ -74,9 +77,7 @@ def row_size(layer: str, takes: str, shape: Any, multiple_of: int = 1) -> int:
 
 def int_at_least(name: str, value: Any, minimum: int = 0) -> int:
     """Return `value` as an int in [minimum, 2**32), or raise a `ValueError` that names the argument."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not minimum <= int(value) < 2**32:
-        raise ValueError(f"`{name}` must be an int in [{minimum}, 2**32). Received: {name}={value!r}")
-    return int(value)
+    return int_where(name, value, lambda n: minimum <= n < 2**32, f"an int in [{minimum}, 2**32)")
 
 
 def as_numbers(name: str, value: ArrayLike) -> np.ndarray:
@@ -103,3 +104,11 @@ def check_known(argument: str, value: str, known: Iterable[str]) -> None:
         hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
         allowed = ", ".join(known) or "none"
         raise ValueError(f"Unknown {argument}.{hint} Allowed: {allowed}. Received: {argument}={value!r}")
+
+
+def ints_at_least(name: str, value: ArrayLike, minimum: int) -> np.ndarray:
+    """Return `value` as an array of ints >= `minimum`, or raise a `ValueError` that names the argument."""
+    array = np.asarray(value)
+    if not np.issubdtype(array.dtype, np.integer) or (array < minimum).any():
+        raise ValueError(f"`{name}` must be ints >= {minimum}. Received: {name}={value!r}")
+    return array
