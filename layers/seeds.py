@@ -1,20 +1,19 @@
 """Seeds: checked, derived, and numbers drawn from them on the host."""
 
 import math
-import numbers
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+
+from zoo.layers.arguments import int_where
 
 
 def optional_seed(name: str, value: Any) -> int | None:
     """Return `value` as an int or None, or raise a `ValueError` if it is neither None nor in [0, 2**32)."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not 0 <= int(value) < 2**32:
-        raise ValueError(f"`{name}` must be None or an int in [0, 2**32). Received: {name}={value!r}")
-    return int(value)
+    return int_where(name, value, lambda n: 0 <= n < 2**32, "None or an int in [0, 2**32)")
 
 
 def fresh_seed(seed: int | None) -> int:

@@ -2,6 +2,9 @@
 
 import keras
 
+from zoo.layers.arguments import check_known
+from zoo.layers.coins import flips_coins
+
 
 def uncompiled(model: keras.Model) -> keras.Model:
     """Return the same layers, variables and name as an uncompiled Functional model.
@@ -12,12 +15,17 @@ def uncompiled(model: keras.Model) -> keras.Model:
     if isinstance(model, keras.Sequential):
         ends = (model.inputs[0], model.outputs[0]) if getattr(model, "inputs", None) else None
     else:
-        ends = (model.input, model.output) if hasattr(model, "_nodes_by_depth") else None
+        ends = (model.input, model.output) if has_graph(model) else None
     if ends is None:
         raise ValueError(
             f"`model` must be a Functional model, or a Sequential one that is built. Received: {describe(model)}"
         )
     return keras.Model(*ends, name=model.name)
+
+
+def has_graph(model) -> bool:
+    """Tell whether a model is Functional, so that its nodes can be listed."""
+    return hasattr(model, "_nodes_by_depth")
 
 
 def describe(model) -> str:
@@ -56,3 +64,38 @@ def last_operation(tensor: keras.KerasTensor) -> keras.Operation:
 def compile_arguments(model: keras.Model) -> dict:
     """Return the arguments that a model was compiled with: the objects themselves, which need not be serializable."""
     return dict(model._compile_config.config)
+
+
+def deterministic(model: keras.Model) -> keras.Model:
+    """Return the model, or raise a `ValueError` if it flips coins at inference."""
+    if any(flips_coins(layer) for layer in inner_layers(model)):
+        raise ValueError(
+            "`model` must not flip coins: probe zoo.amplify(model, 1, 'expected'), which replaces them by their mean. "
+            f"Received: {describe(model)}"
+        )
+    return model
+
+
+def single(model: keras.Model) -> keras.Model:
+    """Return the graph of a model of one input, where input and output are plain tensors, no lists or dicts.
+
+    Raises:
+        ValueError: If the model has several inputs, flips coins or has no graph.
+    """
+    check_one_input(model)
+    graph = deterministic(uncompiled(model))
+    outputs = graph.outputs[0] if len(graph.outputs) == 1 else graph.outputs
+    return keras.Model(graph.inputs[0], outputs, name=graph.name)
+
+
+def called_once(graph: keras.Model, name: str):
+    """Return the node of a layer in the graph (`layer.output` may belong to another model that shares the layer).
+
+    Raises:
+        ValueError: If there is no such layer, or it is called several times.
+    """
+    check_known("layer", name, [layer.name for layer in graph.layers])
+    called = [node for node in nodes(graph) if node.operation.name == name]
+    if len(called) != 1:
+        raise ValueError(f"`layers` must be called once, {name!r} is called {len(called)} times in {describe(graph)}")
+    return called[0]

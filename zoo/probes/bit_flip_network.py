@@ -11,10 +11,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.graph import describe
+from zoo.graph import called_once, describe, nodes_of, single
 from zoo.layers import PopulationDense
 from zoo.layers.arguments import boolean
-from zoo.probes.layer_outputs import called_once, single
 from zoo.probes.model_parts import ends_with_sigmoid, linear_part, part_after
 
 _MOST = 2**27  # most numbers in the rows of a first layer, 512 MB
@@ -105,10 +104,10 @@ def _chain(graph: keras.Model, kind: type) -> list[Any]:
         chain = chain[1:]
     tensor = graph.inputs[0]
     for layer in graph.layers[1:]:
-        nodes = [node for level in graph._nodes_by_depth.values() for node in level if node.operation is layer]
-        if len(nodes) != 1 or len(nodes[0].input_tensors) != 1 or nodes[0].input_tensors[0] is not tensor:
+        calls = nodes_of(graph, layer)
+        if len(calls) != 1 or len(calls[0].input_tensors) != 1 or calls[0].input_tensors[0] is not tensor:
             return []
-        tensor = nodes[0].outputs[0]
+        tensor = calls[0].outputs[0]
     plain = all(
         type(layer) is kind
         and getattr(layer.activation, "__name__", None) in _NUMPY

@@ -7,9 +7,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.graph import called_once, single
 from zoo.layers.arguments import boolean, positive_int
 from zoo.layers.seeds import optional_seed
-from zoo.probes.layer_outputs import called_once, fitting, single
+from zoo.probes.layer_outputs import fitting
 from zoo.probes.model_parts import linear_part, part_after
 
 

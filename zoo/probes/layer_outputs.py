@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 import keras
 import numpy as np
 
-from zoo.graph import check_one_input, describe, uncompiled
+from zoo.graph import called_once, describe, deterministic, has_graph, nodes, uncompiled
 from zoo.layers import HyperDense, NormalDraw, StochasticDense
 from zoo.layers.arguments import check_known, positive_int
-from zoo.layers.coins import flips_coins
 
 Inputs = np.ndarray | Sequence[np.ndarray]
 
@@ -78,55 +77,19 @@ def _probe(model: keras.Model, layers: tuple[str, ...]) -> keras.Model:
     probes = _PROBES.setdefault(model, {})
     if layers not in probes:
         graph = uncompiled(model)
-        nodes = [called_once(graph, name) for name in layers]
-        for name, node in zip(layers, nodes, strict=True):
+        called = [called_once(graph, name) for name in layers]
+        for name, node in zip(layers, called, strict=True):
             if len(node.outputs) != 1:
                 raise ValueError(f"`layers` must have one output, {name!r} has {len(node.outputs)}")
-        probes[layers] = keras.Model(graph.inputs, [node.outputs[0] for node in nodes])
+        probes[layers] = keras.Model(graph.inputs, [node.outputs[0] for node in called])
     return probes[layers]
 
 
 def _rows_of_their_own(model: keras.Model) -> set[str]:
     """Names of layers whose number of rows is not that of the inputs."""
-    levels = getattr(model, "_nodes_by_depth", {}).values()
     rows = {(), (None,), *(x.shape[:1] for x in getattr(model, "inputs", None) or [])}
-    nodes = [node for level in levels for node in level]
-    return {node.operation.name for node in nodes if not {y.shape[:1] for y in node.outputs} <= rows}
-
-
-def deterministic(model: keras.Model) -> keras.Model:
-    """Return the model, or raise a `ValueError` if it flips coins at inference."""
-    if any(flips_coins(layer) for layer in model._flatten_layers(include_self=False)):
-        raise ValueError(
-            "`model` must not flip coins: probe zoo.amplify(model, 1, 'expected'), which replaces them by their mean. "
-            f"Received: {describe(model)}"
-        )
-    return model
-
-
-def single(model: keras.Model) -> keras.Model:
-    """Return the graph of a model of one input, where input and output are plain tensors, no lists or dicts.
-
-    Raises:
-        ValueError: If the model has several inputs, flips coins or has no graph.
-    """
-    check_one_input(model)
-    graph = deterministic(uncompiled(model))
-    outputs = graph.outputs[0] if len(graph.outputs) == 1 else graph.outputs
-    return keras.Model(graph.inputs[0], outputs, name=graph.name)
-
-
-def called_once(graph: keras.Model, name: str):
-    """Return the node of a layer in the graph (`layer.output` may belong to another model that shares the layer).
-
-    Raises:
-        ValueError: If there is no such layer, or it is called several times.
-    """
-    check_known("layer", name, [layer.name for layer in graph.layers])
-    nodes = [node for level in graph._nodes_by_depth.values() for node in level if node.operation.name == name]
-    if len(nodes) != 1:
-        raise ValueError(f"`layers` must be called once, {name!r} is called {len(nodes)} times in {describe(graph)}")
-    return nodes[0]
+    ordered = nodes(model) if has_graph(model) else []
+    return {node.operation.name for node in ordered if not {y.shape[:1] for y in node.outputs} <= rows}
 
 
 def fitting(graph: keras.Model, trajectory: Inputs, fewest: int) -> list[np.ndarray]:

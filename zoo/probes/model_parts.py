@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.graph import describe
+from zoo.graph import describe, last_operation
 
 
 def linear_part(node, use_bias: bool) -> keras.layers.Layer:
@@ -55,7 +55,7 @@ def part_after(graph: keras.Model, node) -> keras.Model | None:
 
 def ends_with_sigmoid(graph: keras.Model) -> bool:
     """Tell whether the first output is a sigmoid's, also of a model nested at the end."""
-    last = graph.outputs[0]._keras_history.operation
+    last = last_operation(graph.outputs[0])
     if isinstance(last, keras.Model) and last.outputs:
         return ends_with_sigmoid(last)
     return getattr(last, "activation", None) is keras.activations.sigmoid or type(last).__name__ == "Sigmoid"

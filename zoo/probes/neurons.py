@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import keras
 
-from zoo.graph import uncompiled
+from zoo.graph import inner_layers, nodes, uncompiled
 from zoo.layers import HyperDense, NormalDraw, RandomInput, SharedDraws, StochasticDense
 from zoo.layers.coins import flips_coins
 
@@ -57,7 +57,7 @@ def _walk(model: keras.Model, given: _Seen) -> tuple[Complexity, _Seen]:
     model = uncompiled(model)
     seen = {id(tensor): given for tensor in model.inputs}
     data = random = 0
-    for node in [node for _, level in sorted(model._nodes_by_depth.items(), reverse=True) for node in level]:
+    for node in nodes(model):
         if node.is_input:
             continue
         found = _joined([seen[id(tensor)] for tensor in node.input_tensors])
@@ -82,7 +82,7 @@ def _joined(parts: list[_Seen]) -> _Seen:
 
 def _neurons(layer, shape: tuple) -> int:
     if not hasattr(layer, "kernel") and not isinstance(layer, HyperDense | NormalDraw | StochasticDense):
-        inner = layer._flatten_layers(include_self=False) if isinstance(layer, keras.layers.Layer) else []
+        inner = inner_layers(layer) if isinstance(layer, keras.layers.Layer) else []
         if any(hasattr(one, "kernel") for one in inner):
             raise ValueError(f"`model` must have no layers within layers. Received: {layer.name!r}, which has")
         return 0

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.graph import uncompiled
+from zoo.graph import called_once, deterministic, uncompiled
 from zoo.layers.arguments import one_of, positive_float, positive_int
-from zoo.probes.layer_outputs import Inputs, called_once, deterministic, fitting, probed_layers
+from zoo.probes.layer_outputs import Inputs, fitting, probed_layers
 from zoo.probes.model_parts import linear_part
 from zoo.probes.transitions import KINDS, activation_name, states, thresholds
 

@@ -72,7 +72,7 @@ def _write(model: keras.Model, folder: Path) -> None:
         model.save(saved)
         environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-        command = [sys.executable, "-m", "zoo.export", str(saved), str(folder)]
+        command = [sys.executable, "-m", "zoo.serving.export", str(saved), str(folder)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
