@@ -1,7 +1,6 @@
 """Reproduction of a paper's experiment: a run for every point and repetition, each kept as soon as it is finished."""
 
 import gc
-import json
 import logging
 import math
 import time
@@ -14,6 +13,7 @@ import numpy as np
 
 from zoo.layers.arguments import int_at_least
 from zoo.recipes.experiments.experiment import Row, Settings, find, resolve
+from zoo.recipes.reporting.folders import check_same
 from zoo.recipes.reporting.markdown import write
 from zoo.recipes.reporting.results import append_results, environment, read_results
 from zoo.recipes.reporting.row_versions import version_note
@@ -104,9 +104,7 @@ def _check_same(done: list[Row], fixed: dict[str, Any], path: Path) -> None:
         return
     before = {key: done[0].get(key) for key in ("recipe", "seed", "backend")} | done[0].get("settings", {})
     now = {key: fixed[key] for key in ("recipe", "seed", "backend")} | fixed["settings"]
-    for key, value in json.loads(json.dumps(now)).items():
-        if before.get(key) != value:
-            raise ValueError(f"The results in {str(path)!r} have {key}={before.get(key)!r}. Received: {key}={value!r}")
+    check_same(before, now, f"The results in {str(path)!r} have")
 
 
 def _has(done: list[Row], identity: Row) -> bool:

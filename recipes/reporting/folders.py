@@ -17,7 +17,7 @@ def claim(path: Path, record: Record, identity: Callable[[Record], Record], what
         path: File of the record.
         record: What the file says of the run, JSON's types.
         identity: Function of a record that returns the values that may not differ.
-        what: Name of the folder's content, for the error.
+        what: Beginning of the error, as in `The run in 'x' has`.
 
     Raises:
         ValueError: If one of those values differs from that of the file.
@@ -32,4 +32,4 @@ def check_same(before: Record, now: Record, what: str) -> None:
     """Raise a `ValueError` that names the first value of `now` that was another one before."""
     for key, value in json.loads(json.dumps(now)).items():
         if before.get(key) != value:
-            raise ValueError(f"{what} has {key}={before.get(key)!r}. Received: {key}={value!r}")
+            raise ValueError(f"{what} {key}={before.get(key)!r}. Received: {key}={value!r}")

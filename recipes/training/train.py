@@ -155,7 +155,7 @@ def _claim(out: Path, recipe: Recipe, data: Dataset, resume: bool) -> None:
         raise ValueError(f"`out` holds a run already: pass --resume to go on with it. Received: out={str(out)!r}")
     sizes = {"input_shape": data.input_shape, "classes": data.classes}
     record = {"recipe": recipe.to_dict(), **sizes, **environment()}
-    claim(path, record, lambda one: {**one["recipe"], "backend": one["backend"]}, f"The run in {str(out)!r}")
+    claim(path, record, lambda one: {**one["recipe"], "backend": one["backend"]}, f"The run in {str(out)!r} has")
 
 
 @contextmanager

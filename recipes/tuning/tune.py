@@ -65,7 +65,7 @@ def tune(
     out = Path(out)
     settings = {"tuner": tuner, **recipe.to_dict(), "space": model.space}
     record = {"settings": settings, **environment()}
-    claim(out / "settings.json", record, lambda one: one["settings"], f"The search in {str(out)!r}")
+    claim(out / "settings.json", record, lambda one: one["settings"], f"The search in {str(out)!r} has")
     search: Any = tuners.make_tuner(tuner, model, out, trials=trials, epochs=epochs, seed=seed)
     return _finish(search, _run(search, trials, recipe), recipe, out)
 
