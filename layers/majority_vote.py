@@ -110,7 +110,7 @@ def elect(histogram, soft, flips, vote: str):
 
 
 def ballots(logits, temperature: float):
-    """Votes and class probabilities of every flip, both of the shape of `logits`, `(..., classes)`."""
+    """Return votes and class probabilities of every flip, both of the shape of `logits`, `(..., classes)`."""
     return votes(logits), ops.softmax(logits / temperature, axis=-1)
 
 

@@ -29,7 +29,7 @@ def amplified_at_input(model):
 
 
 def loop(model, x):
-    """What a user without this library writes: as many predictions as flips, counted by hand."""
+    """Predict as often as there are flips and count by hand, as a user without this library would."""
     votes = np.zeros((len(x), model.output_shape[-1]))
     for _ in range(FLIPS):
         votes[np.arange(len(x)), model.predict(x, verbose=0).argmax(1)] += 1

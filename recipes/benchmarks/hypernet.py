@@ -1,4 +1,4 @@
-"""What generated weights cost: hypernet_cfnn against hypernet_deterministic, a training step and inference.
+"""Cost of generated weights: hypernet_cfnn against hypernet_deterministic, a training step and inference.
 
     python -m zoo.recipes.benchmarks.hypernet [--depth 6] [--batch 128] [--rounds 9]
 

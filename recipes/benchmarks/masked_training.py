@@ -1,4 +1,4 @@
-"""What masks cost: a training step, its memory, the redraws of an epoch, and inference, against the dense network.
+"""Cost of masks: a training step, its memory, the redraws of an epoch, and inference, against the dense network.
 
     python -m zoo.recipes.benchmarks.masked_training [--network conv6] [--width 1.0] [--batch 128] [--rounds 5]
 

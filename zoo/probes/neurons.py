@@ -18,7 +18,7 @@ class Complexity(NamedTuple):
 
 
 class _Seen(NamedTuple):
-    """Whether a tensor depends on the data and on random numbers."""
+    """Dependence of a tensor on the data and on random numbers."""
 
     data: bool
     random: bool
