@@ -7,6 +7,7 @@ from zoo.layers.arguments import one_of, positive_float, positive_int, row_size
 
 # Lifts the winner of a tied vote above its equals; a single vote is larger in up to a million flips.
 _TIE_BREAK = 1e-6
+_COARSE = {"float16": 2**-9, "bfloat16": 2**-6}  # two steps of these numbers at 1: less would be rounded away
 _EXAMPLES = 7  # stand-in batch size when the real one is unknown
 
 
@@ -61,7 +62,8 @@ class MajorityVote(keras.layers.Layer):
         flips = ops.reshape(inputs, (-1, self.samples, inputs.shape[-1]))
         if training or self.vote == "mean":  # the histogram would be computed for nothing
             return ops.mean(ops.softmax(flips / self.temperature, axis=-1), axis=1)
-        return elect(*tally(flips, self.temperature), self.samples, self.vote)
+        hard, soft = ballots(flips, self.temperature)
+        return elect(ops.mean(hard, axis=1), ops.mean(soft, axis=1), self.vote)
 
     def compute_output_shape(self, input_shape):
         """Return `(batch, classes)`; an unknown batch stays unknown."""
@@ -98,14 +100,15 @@ class MajorityVote(keras.layers.Layer):
 
 
 def tally(flips, temperature: float):
-    """Count the votes of flips: `(batch, flips, classes)` to two sums `(batch, classes)`, of votes and of softmaxes."""
-    hard, soft = ballots(flips, temperature)
-    return ops.sum(hard, axis=1), ops.sum(soft, axis=1)
+    """Count the votes of flips: `(batch, flips, classes)` to two sums `(batch, classes)`, of votes and of softmaxes.
+
+    The sums are float32: a float16 counts to 2,048 only.
+    """
+    return tuple(ops.sum(ops.cast(one, "float32"), axis=1) for one in ballots(flips, temperature))
 
 
-def elect(histogram, soft, flips, vote: str):
-    """Turn the two sums of a tally of that many flips into the result of the vote `(batch, classes)`."""
-    histogram, soft = histogram / flips, soft / flips
+def elect(histogram, soft, vote: str):
+    """Turn shares of votes and mean softmaxes, both `(batch, classes)`, into the result of the vote."""
     return soft if vote == "mean" else break_ties(histogram, soft)
 
 
@@ -133,10 +136,10 @@ def break_ties(histogram, soft):
 
     Rows without a tie are returned unchanged. Among the classes with the most votes the larger soft vote wins.
     """
+    dtype = keras.backend.standardize_dtype(histogram.dtype)
+    lift = _COARSE.get(dtype, _TIE_BREAK)
     # Shares below a millionth of a vote are rounding.
-    leaders = ops.cast(histogram > ops.max(histogram, axis=-1, keepdims=True) - _TIE_BREAK / 2, histogram.dtype)
+    leaders = ops.cast(histogram >= ops.max(histogram, axis=-1, keepdims=True) - _TIE_BREAK / 2, dtype)
     tied = ops.sum(leaders, axis=-1, keepdims=True) > 1
-    winner = ops.one_hot(
-        ops.argmax(ops.where(leaders > 0, soft, -1.0), axis=-1), histogram.shape[-1], dtype=histogram.dtype
-    )
-    return ops.where(tied, histogram * (1 - _TIE_BREAK) + winner * _TIE_BREAK, histogram)
+    winner = ops.one_hot(ops.argmax(ops.where(leaders > 0, soft, -1.0), axis=-1), histogram.shape[-1], dtype=dtype)
+    return ops.where(tied, histogram * (1 - lift) + winner * lift, histogram)

@@ -28,6 +28,11 @@ print(zoo.layers.__name__, layers.WHOSE, recipes.WHOSE, tests.WHOSE, len(names()
     assert done.stdout == "zoo.layers user layers user recipes user tests True\n", done.stderr
 
 
+def test_the_package_is_not_inside_itself():
+    with pytest.raises(ImportError):
+        import zoo.zoo  # noqa: F401
+
+
 @pytest.mark.parametrize("name", ["layers", "recipes"])
 def test_a_checkout_gives_no_second_copies(name):
     if not (ROOT / name).is_dir():

@@ -1,5 +1,8 @@
 """Models that use randomness as a resource: build them by name, amplify, measure, export."""
 
+if __name__ != "zoo":  # a checkout's root is on our path, where zoo lies again
+    raise ImportError(f"Import zoo, not {__name__}.")
+
 import importlib
 import os
 import sys
@@ -11,7 +14,7 @@ if Path(sys.argv[0]).stem == "zoo":  # the command: TensorFlow reads this when i
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 # A checkout keeps layers/ and recipes/ beside zoo/; an installed wheel has them inside.
-if not (Path(__file__).parent / "layers").is_dir():
+if not (Path(__file__).parent / "layers" / "__init__.py").is_file():
     __path__.append(str(Path(__file__).parent.parent))
 
 from zoo import data, layers, models, probes  # noqa: F401 -- importing models registers them

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from zoo.layers import Amplify, MajorityVote
+from zoo.layers.majority_vote import tally
 
 RNG = np.random.default_rng(0)
 
@@ -186,3 +187,25 @@ def test_rows_are_counted_in_a_sequential_that_its_first_batch_builds():
     model = keras.Sequential([Amplify(3), MajorityVote(2)])
     with pytest.raises(ValueError, match="samples=2"):
         model(np.zeros((4, 2), "float32"))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+@pytest.mark.parametrize("vote", ["majority", "mean"])
+def test_thousands_of_flips_are_counted_in_any_dtype(dtype, vote):
+    """A float16 counts to 2,048 and no further: 60 % of 9,001 votes must stay 60 %."""
+    flips = np.where(np.arange(9001)[:, None] % 5 < 3, [[9.0, 0.0]], [[0.0, 9.0]])
+    shares = keras.ops.convert_to_numpy(MajorityVote(9001, vote, dtype=dtype)(flips)).astype("float64")
+    np.testing.assert_allclose(shares, [[0.6, 0.4]], atol=0.005)
+    sums = tally(keras.ops.convert_to_tensor(flips[None], dtype=dtype), 1.0)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(sums[0]), [[5401, 3600]])
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+@pytest.mark.parametrize("classes", [2, 3, 10, 50])
+def test_ties_go_to_the_soft_vote_in_any_dtype(dtype, classes):
+    """One flip for each class, and one of them surer than the others."""
+    for surest in range(classes):
+        flips = np.eye(classes) * np.where(np.arange(classes) == surest, 4.0, 3.0)[:, None]
+        elected = keras.ops.convert_to_numpy(MajorityVote(classes, dtype=dtype)(flips)).astype("float64")
+        assert elected.argmax() == surest
+        np.testing.assert_allclose(elected, np.full((1, classes), 1 / classes), atol=0.02)

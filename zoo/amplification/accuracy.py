@@ -140,8 +140,8 @@ def voted(logits: np.ndarray, wanted: Sequence[int], vote: str, temperature: flo
     each = ballots(keras.ops.convert_to_tensor(logits), temperature)
     sums = [np.cumsum(_numpy(one), axis=1)[:, flips - 1].reshape(-1, logits.shape[-1]) for one in each]
     counts = np.tile(flips, len(logits))[:, None].astype(sums[0].dtype)
-    histogram, soft, counts = (keras.ops.convert_to_tensor(one) for one in (*sums, counts))
-    elected = elect(histogram, soft, counts, vote)
+    histogram, soft = (keras.ops.convert_to_tensor(one / counts) for one in sums)
+    elected = elect(histogram, soft, vote)
     return _numpy(elected).reshape(len(logits), len(flips), -1).argmax(-1).T
 
 

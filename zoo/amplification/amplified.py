@@ -64,14 +64,15 @@ def _chunked_vote(graph, inputs, chunk: int):
         return body
 
     # `hidden` is carried, never changed: TensorFlow would compute rows of a constant before the loop and keep them.
-    empty = ops.zeros((batch, classes), dtype=majority.compute_dtype)
+    empty = ops.zeros((batch, classes), dtype="float32")
     chunks, rest = divmod(majority.samples, chunk)
     carry = empty, empty, [ops.convert_to_tensor(coin.value) for coin in coins], hidden
     carry = _loop(chunks, count(chunk), carry)
     histogram, soft, states, _ = count(rest)(0, carry) if rest else carry
     for coin, state in zip(coins, states, strict=True):
         coin.assign(state)
-    return elect(histogram, soft, majority.samples, majority.vote)
+    elected = elect(histogram / majority.samples, soft / majority.samples, majority.vote)
+    return ops.cast(elected, majority.compute_dtype)
 
 
 def _loop(times: int, body, carry):

@@ -152,7 +152,8 @@ def _endpoints(model: keras.Model, fresh) -> list[tuple]:
         _, histogram, soft = tf.while_loop(
             lambda done, *_: done < samples, body, (0, empty, empty), parallel_iterations=1
         )
-        return elect(histogram, soft, tf.cast(samples, "float32"), vote)
+        flips = tf.cast(samples, "float32")
+        return elect(histogram / flips, soft / flips, vote)
 
     @tf.function
     def serve(images):
