@@ -49,7 +49,8 @@ def test_flips_differ_after_training(name, tmp_path):
             model.compile("sgd", "sparse_categorical_crossentropy")
             model.fit(x, (np.abs(x).sum(-1) > 1.5).astype(int), batch_size=20, epochs=6, verbose=0)
     else:
-        settings = {f"options.{key}": value for key, value in options.items()} | {"epochs": _EPOCHS.get(name, 1), "samples": [1]}
+        settings = {"epochs": _EPOCHS.get(name, 1), "samples": [1]}
+        settings |= {f"options.{key}": value for key, value in options.items()}
         train(find(recipe).replace(settings), tmp_path / "run", verbose=0)
         model = load_trained(str(tmp_path / "run"), seed=0).model
         x = rng.integers(0, 256, (1000 if name in _EPOCHS else 100, 8, 8, 1)).astype("uint8")
