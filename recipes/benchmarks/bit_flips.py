@@ -83,7 +83,8 @@ def main() -> None:
     lines = [(name, np.median(times[:, i]), np.median(times[:, i] / times[:, 0])) for i, name in enumerate(names)]
     print(tabulate(lines, ["search", "seconds", "of population"], tablefmt="github", floatfmt=".3g"))
 
-    circle = probes.great_circle(*np.random.default_rng(1).standard_normal((2, given.bits)), given.points)
+    first, second = np.random.default_rng(1).standard_normal((2, given.bits))
+    circle = probes.great_circle(first, second, given.points)
     for model in (population, *models):
         model.predict_on_batch(circle)
     calls = [lambda: population.predict_on_batch(circle), lambda: [model.predict_on_batch(circle) for model in models]]
