@@ -8,6 +8,8 @@ from zoo.graph import compile_arguments
 from zoo.layers.arguments import one_of, positive_int
 from zoo.layers.majority_vote import elect, tally
 
+VOTES = ("majority", "mean", "expected")
+
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")
 class AmplifiedModel(keras.Model):
@@ -71,8 +73,9 @@ def _chunked_vote(graph, inputs, chunk: int):
     histogram, soft, states, _ = count(rest)(0, carry) if rest else carry
     for coin, state in zip(coins, states, strict=True):
         coin.assign(state)
-    elected = elect(histogram / majority.samples, soft / majority.samples, majority.vote)
-    return ops.cast(elected, majority.compute_dtype)
+    # Cast before ties are broken: the lift that breaks one is chosen by the dtype.
+    shares = (ops.cast(total / majority.samples, majority.compute_dtype) for total in (histogram, soft))
+    return elect(*shares, majority.vote)
 
 
 def _loop(times: int, body, carry):
@@ -85,9 +88,6 @@ def _loop(times: int, body, carry):
         lambda i, _: i < times, lambda i, carry: (i + 1, body(i, carry)), (tf.constant(0), carry), parallel_iterations=1
     )
     return carry
-
-
-VOTES = ("majority", "mean", "expected")
 
 
 def amplify(model: keras.Model, samples: int, vote: str = "majority", *, chunk: int | None = None) -> AmplifiedModel:

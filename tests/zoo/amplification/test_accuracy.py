@@ -365,6 +365,19 @@ def test_a_tie_goes_to_the_surer_flips():
     assert abs(result.accuracy - surer) < 5 * np.sqrt(surer * (1 - surer) / 4000)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_chunks_break_ties_in_any_dtype(dtype):
+    """Four flips, two for each class, never leave two classes with equal shares."""
+    inputs = keras.Input((2,))
+    flipped = CoinFlipDropout(0.5, seed=1)(Amplify(4)(inputs))
+    dense = keras.layers.Dense(2)
+    model = keras.Model(inputs, MajorityVote(4, dtype=dtype)(dense(flipped)))
+    dense.set_weights([np.eye(2), np.array([0.0, 0.1])])
+    found = zoo.amplify(model, 4, chunk=1).predict(np.tile([[1.0, 1.5]], (200, 1)), verbose=0).astype("float64")
+    assert (np.abs(found - 0.5) < 0.1).all(axis=1).sum() > 20  # ties, about a quarter
+    assert (found[:, 0] != found[:, 1]).all()
+
+
 # --- refusals ---
 
 
