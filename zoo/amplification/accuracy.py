@@ -136,13 +136,11 @@ def _predicted(model, x, wanted: list[int], vote: str, batch_size: int, chunk: i
 
 def voted(logits: np.ndarray, wanted: Sequence[int], vote: str, temperature: float) -> np.ndarray:
     """Voted classes `(len(wanted), batch)` of the first n flips of `(batch, samples, classes)`, for each n."""
-    flips = np.asarray(wanted)
-    each = ballots(keras.ops.convert_to_tensor(logits), temperature)
-    sums = [np.cumsum(_numpy(one), axis=1)[:, flips - 1].reshape(-1, logits.shape[-1]) for one in each]
-    counts = np.tile(flips, len(logits))[:, None].astype(sums[0].dtype)
-    histogram, soft = (keras.ops.convert_to_tensor(one / counts) for one in sums)
-    elected = elect(histogram, soft, vote)
-    return _numpy(elected).reshape(len(logits), len(flips), -1).argmax(-1).T
+    last = np.asarray(wanted) - 1
+    flips = (last[:, None] + 1).astype(logits.dtype)
+    hard, soft = (np.cumsum(_numpy(one), axis=1)[:, last] / flips for one in ballots(logits, temperature))
+    elected = elect(keras.ops.convert_to_tensor(hard), keras.ops.convert_to_tensor(soft), vote)
+    return _numpy(elected).argmax(-1).T
 
 
 def flip_logits(
