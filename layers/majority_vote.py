@@ -19,7 +19,8 @@ class MajorityVote(keras.layers.Layer):
     ordinary cross-entropy (the log of the mean, not the mean of logs). At inference `"majority"` returns the histogram
     of the flips' classes and `"mean"` the soft vote. A flip whose largest logits are equal splits its vote between
     them. A tie for the most votes goes to the tied class with the larger soft vote: it is lifted by 1e-6, in 16
-    bits by two steps of the dtype, so that `argmax` finds it. The order of the classes decides only if the soft votes are equal, too.
+    bits by two steps of the dtype, so that `argmax` finds it. The order of the classes decides only if the soft votes
+    are equal, too.
 
     The layer computes in float32 unless `dtype` is given, also under a mixed-precision policy: a vote of many flips
     needs more than 8 bits.
