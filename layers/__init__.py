@@ -6,7 +6,9 @@ if __name__ == "layers":  # a checkout on sys.path: these would be second copies
 from zoo.layers.amplify import Amplify
 from zoo.layers.batch_normalization import BatchNormalization
 from zoo.layers.binary_logits import BinaryLogits
+from zoo.layers.coin_flip import CoinFlip
 from zoo.layers.coin_flip_dropout import CoinFlipDropout
+from zoo.layers.coins import CoinLayer
 from zoo.layers.hyper_dense import HyperDense
 from zoo.layers.hyperfan import Hyperfan
 from zoo.layers.initializers import FanInUniform, KaimingUniform, SignedKaimingConstant
@@ -26,7 +28,9 @@ __all__ = [
     "Amplify",
     "BatchNormalization",
     "BinaryLogits",
+    "CoinFlip",
     "CoinFlipDropout",
+    "CoinLayer",
     "FanInUniform",
     "HyperDense",
     "Hyperfan",

@@ -11,7 +11,8 @@ class Amplify(keras.layers.Layer):
     """Repeat each example so that a random network can flip `samples` coins on it.
 
     Put it right before the first random layer: the layers before it then run once per example. A network whose
-    random part has several inputs (a residual branch and its shortcut) calls one `Amplify` on each of them.
+    random part has several inputs (a residual branch and its shortcut) calls one `Amplify` on each of them. The
+    output has the input's dtype, whatever the layer's, and the input's mask, repeated likewise.
 
     Args:
         samples: Positive int, flips per example.
@@ -30,10 +31,12 @@ class Amplify(keras.layers.Layer):
         [[1.0], [1.0], [1.0], [2.0], [2.0], [2.0]]
     """
 
+    role = "amplify"  # see flip_rows
+
     def __init__(self, samples: int, **kwargs) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         self.samples = positive_int("samples", samples)
-        self.supports_masking = False
+        self.supports_masking = True
 
     def build(self, input_shape) -> None:
         """Mark the layer as built; it has no weights."""
@@ -42,6 +45,20 @@ class Amplify(keras.layers.Layer):
     def call(self, inputs):
         """Repeat every row `samples` times, in place."""
         return inputs if self.samples == 1 else ops.repeat(inputs, self.samples, axis=0)
+
+    def compute_mask(self, inputs, previous_mask):
+        """Repeat the mask as the rows; in a model's graph by a layer, which knows that it is repeated."""
+        if previous_mask is None:
+            return None
+        if not isinstance(previous_mask, keras.KerasTensor):
+            return self.call(previous_mask)
+        if "_of_masks" not in self.__dict__:  # not tracked: it is a layer of the graph, not of this one
+            self.__dict__["_of_masks"] = Amplify(self.samples, name=f"{self.name}_mask")
+        return self.__dict__["_of_masks"](previous_mask)
+
+    def compute_output_spec(self, inputs):
+        """Return the repeated shape and the input's dtype."""
+        return keras.KerasTensor(self.compute_output_shape(inputs.shape), inputs.dtype)
 
     def compute_output_shape(self, input_shape):
         """Return `(batch * samples, ...)`; an unknown batch stays unknown."""

@@ -17,12 +17,16 @@ class CoinFlipDropout(CoinLayer):
 
     Args:
         rate: Float in [0, 1), the probability that a unit is dropped.
+        noise_shape: None, or a tuple of one length for each of the input's axes, the rows among them: 1 where all
+            share a coin, None where each has its own. `(None, 1, 1, None)` drops whole channels of images. The first
+            is None: rows have coins of their own.
         flip_at_inference: Bool. True makes the network random at inference; False is ordinary dropout, whose
             inference replaces every coin by its mean.
         seed: None (drawn from the system's entropy) or int in [0, 2**32).
 
-    Input shape: Any.
-    Output shape: The input's shape.
+    Input shape: Any; or a list of rows of flips and the draws of `SharedDraws`: then the examples of a batch share the
+        coins of each flip, a network of one mask.
+    Output shape: The shape of the input, of the rows.
 
     Raises:
         ValueError: If an argument is outside its range.
@@ -36,26 +40,67 @@ class CoinFlipDropout(CoinLayer):
         [0.0, 2.0]
     """
 
-    def __init__(self, rate: float, flip_at_inference: bool = True, seed: int | None = None, **kwargs) -> None:
+    takes_draws = True  # beside rows of flips; see flip_rows
+
+    def __init__(
+        self,
+        rate: float,
+        flip_at_inference: bool = True,
+        seed: int | None = None,
+        noise_shape: tuple[int | None, ...] | None = None,
+        **kwargs,
+    ) -> None:
         super().__init__(flip_at_inference, seed, **kwargs)
         self.rate = proper_fraction("rate", rate)
+        self.noise_shape = None if noise_shape is None else _noise_shape(noise_shape)
         self.supports_masking = True
 
     def build(self, input_shape) -> None:
-        """Mark the layer as built; it has no weights."""
+        """Check the input's shape; the layer has no weights."""
+        self.compute_output_shape(input_shape)
         self.built = True
 
     def call(self, inputs, training=None):
         """Drop units in training, and at inference too if `flip_at_inference`."""
-        if self.rate == 0 or not (training or self.flip_at_inference):
+        inputs, draws = inputs if isinstance(inputs, list | tuple) else (inputs, None)
+        if self.rate == 0 or not self.flips(training):
             return inputs
-        wide = ops.cast(inputs, drawn_in(keras.backend.standardize_dtype(inputs.dtype)))
-        return ops.cast(keras.random.dropout(wide, self.rate, seed=self.seed_generator), inputs.dtype)
+        dtype = keras.backend.standardize_dtype(inputs.dtype)
+        lengths = self.noise_shape or (None,) * len(inputs.shape)
+        shape = [size if one is None else one for one, size in zip(lengths, ops.shape(inputs), strict=True)]
+        seed = self.generator(training)
+        if draws is None:
+            wide = ops.cast(inputs, drawn_in(dtype))
+            return ops.cast(keras.random.dropout(wide, self.rate, noise_shape=shape, seed=seed), dtype)
+        flips = ops.shape(draws)[0]
+        ones = ops.ones((flips, *shape[1:]), dtype=drawn_in(dtype))
+        mask = ops.cast(keras.random.dropout(ones, self.rate, seed=seed), dtype)
+        rows = ops.reshape(inputs, (-1, flips, *inputs.shape[1:]))
+        return ops.reshape(rows * mask, (-1, *inputs.shape[1:]))
+
+    def compute_mask(self, inputs, previous_mask):
+        """Return the mask of the rows."""
+        return previous_mask[0] if isinstance(previous_mask, list | tuple) else previous_mask
 
     def compute_output_shape(self, input_shape):
-        """Return the input's shape."""
-        return input_shape
+        """Return the shape of the rows."""
+        shape = input_shape[0] if isinstance(input_shape[0], list | tuple) else input_shape
+        if self.noise_shape is not None and len(self.noise_shape) != len(shape):
+            raise ValueError(
+                f"`noise_shape` must have one length for each axis of the input, {tuple(shape)}. "
+                f"Received: noise_shape={self.noise_shape}"
+            )
+        return tuple(shape)
 
     def get_config(self) -> dict:
         """Return the constructor's arguments."""
-        return {**super().get_config(), "rate": self.rate}
+        return {**super().get_config(), "rate": self.rate, "noise_shape": self.noise_shape}
+
+
+def _noise_shape(value) -> tuple[int | None, ...]:
+    lengths = tuple(value) if isinstance(value, list | tuple) else ()
+    if not lengths or lengths[0] is not None or any(one not in (None, 1) for one in lengths):
+        raise ValueError(
+            f"`noise_shape` must be a tuple of None and 1 that begins with None. Received: noise_shape={value!r}"
+        )
+    return lengths

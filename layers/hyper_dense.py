@@ -55,6 +55,11 @@ class HyperDense(keras.layers.Layer):
         if self.expected and not self.shared:
             raise ValueError("`expected` must be False unless `shared`. Received: expected=True, shared=False")
 
+    @property
+    def role(self) -> str | None:
+        """What the layer does to rows; see flip_rows."""
+        return "shared" if self.shared else None
+
     @staticmethod
     def parameter_count(inputs: int, units: int, use_bias: bool = True) -> int:
         """Length of a row of `theta`.

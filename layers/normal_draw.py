@@ -58,12 +58,12 @@ class NormalDraw(CoinLayer):
     def call(self, inputs, training=None):
         """Draw, or at inference without `flip_at_inference` take the means."""
         self.compute_output_shape(inputs.shape)
-        flips = bool(training or self.flip_at_inference)
+        flips, seed = self.flips(training), self.generator(training)
         mean, deviation = ops.split(inputs, 2, axis=-1)
         if flips:
-            noise = keras.random.normal(ops.shape(mean), seed=self.seed_generator, dtype=drawn_in(self.compute_dtype))
+            noise = keras.random.normal(ops.shape(mean), seed=seed, dtype=drawn_in(self.compute_dtype))
             mean = mean + ops.cast(noise, self.compute_dtype) * deviation
-        gate = gate_of(self.gate, ops.shape(mean), self.seed_generator, self.compute_dtype, flips)
+        gate = gate_of(self.gate, ops.shape(mean), seed, self.compute_dtype, flips)
         return finish(mean, self.bias, gate, self.activation)
 
     def compute_output_shape(self, input_shape):

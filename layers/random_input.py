@@ -68,13 +68,14 @@ class RandomInput(CoinLayer):
     def call(self, inputs, training=None):
         """Draw every row, or at inference without `flip_at_inference` return the fixed ones."""
         rows = ops.shape(inputs)[0]
-        if not (training or self.flip_at_inference):
+        if not self.flips(training):
             return self._fixed(rows)
+        seed = self.generator(training)
         if self.distribution != "categorical":
             sample = keras.random.uniform if self.distribution == "uniform" else keras.random.normal
-            numbers = sample((rows, self.units), seed=self.seed_generator, dtype=drawn_in(self.compute_dtype))
+            numbers = sample((rows, self.units), seed=seed, dtype=drawn_in(self.compute_dtype))
             return self._rounded(numbers)
-        classes = keras.random.randint((rows,), 0, self.units, seed=self.seed_generator)
+        classes = keras.random.randint((rows,), 0, self.units, seed=seed)
         return ops.one_hot(classes, self.units, dtype=self.compute_dtype)
 
     def _fixed(self, rows):

@@ -21,6 +21,11 @@ def fresh_seed(seed: int | None) -> int:
     return int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
 
 
+def derived_seed(seed: int | None, key: int = 1) -> int | None:
+    """Return another seed that `seed` and `key` determine; None stays None."""
+    return None if seed is None else int(np.random.SeedSequence((seed, key)).generate_state(1)[0])
+
+
 def uniform(shape: tuple[int, ...], *key: int) -> np.ndarray:
     """Float32 numbers in [0, 1), multiples of 2**-24, determined by a key of ints in [0, 2**32).
 

@@ -30,6 +30,8 @@ class SharedDraws(keras.layers.Layer):
         (5, 1)
     """
 
+    role = "draws"  # see flip_rows
+
     def __init__(self, samples: int, **kwargs) -> None:
         super().__init__(**kwargs)
         self.samples = positive_int("samples", samples)

@@ -97,30 +97,35 @@ class StochasticDense(keras.layers.Layer):
         """Generator of the layer's random numbers."""
         return self.normal_draw.seed_generator
 
+    def flips(self, training: bool | None) -> bool:
+        """Return whether this call draws kernels."""
+        return self.normal_draw.flips(training)
+
     def with_flip_at_inference(self, flip_at_inference: bool) -> "StochasticDense":
         """Return a copy with the given `flip_at_inference` that shares this layer's weights and random generator."""
         copy = type(self).from_config({**self.get_config(), "flip_at_inference": flip_at_inference})
         share(self, copy, "moments")
-        share(self.normal_draw, copy.normal_draw, "seed_generator")
+        for generator in ("seed_generator", "inference_generator"):
+            share(self.normal_draw, copy.normal_draw, generator)
         return copy
 
     def call(self, inputs, training=None):
         """Draw the product or, for laws other than the normal one, the kernels."""
         self.compute_output_shape(inputs.shape)
-        if not (training or self.flip_at_inference) or (self.law == "normal" and not self.shared):
-            return self.normal_draw(self.moments(inputs, training=training), training=training)
+        draw = self.normal_draw
+        if not self.flips(training) or (self.law == "normal" and not self.shared):
+            return draw(self.moments(inputs, training=training), training=training)
         rows = 1 if self.shared else ops.shape(inputs)[0]
         shape = (rows, inputs.shape[-1], self.moments.units)
-        noise = ops.cast(self._noise(shape), self.compute_dtype)
+        noise = ops.cast(self._noise(shape, draw.generator(training)), self.compute_dtype)
         loc = ops.convert_to_tensor(self.moments.loc, dtype=self.compute_dtype)
         kernels = ops.cast(self.moments.scale, self.compute_dtype) * noise + loc
         outputs = ops.matmul(inputs, kernels[0]) if self.shared else ops.einsum("ri,riu->ru", inputs, kernels)
-        draw = self.normal_draw
-        gate = gate_of(draw.gate, (rows, self.moments.units), self.seed_generator, self.compute_dtype, True)
+        gate = gate_of(draw.gate, (rows, self.moments.units), draw.generator(training), self.compute_dtype, True)
         return finish(outputs, draw.bias, gate, draw.activation)
 
-    def _noise(self, shape):
-        noise = ops.convert_to_tensor(self.sampler(shape, seed=self.seed_generator))
+    def _noise(self, shape, seed):
+        noise = ops.convert_to_tensor(self.sampler(shape, seed=seed))
         given = tuple(noise.shape)
         if len(given) != 3 or any(n not in (None, size) for n, size in zip(given[1:], shape[1:], strict=True)):
             wanted = f"(rows, {shape[1]}, {shape[2]})"

@@ -18,7 +18,16 @@ if not (Path(__file__).parent / "layers" / "__init__.py").is_file():
     __path__.append(str(Path(__file__).parent.parent))
 
 from zoo import data, layers, models, probes  # noqa: F401 -- importing models registers them
-from zoo.amplification import RandomAccuracy, amplify, flips, random_accuracy
+from zoo.amplification import (
+    RandomAccuracy,
+    Uncertainty,
+    amplify,
+    flips,
+    random_accuracy,
+    reseed,
+    uncertainty,
+    with_coins,
+)
 from zoo.probes.neurons import complexity
 from zoo.registry import build, card, list_models
 from zoo.serving.export import export
@@ -30,6 +39,7 @@ _ON_DEMAND = ("theory", "tuning")  # they import SciPy and keras-tuner
 
 __all__ = [
     "RandomAccuracy",
+    "Uncertainty",
     "amplify",
     "build",
     "card",
@@ -44,8 +54,11 @@ __all__ = [
     "load_supermask",
     "probes",
     "random_accuracy",
+    "reseed",
     "save_supermask",
     "save_weights",
+    "uncertainty",
+    "with_coins",
 ]
 
 

@@ -1,31 +1,32 @@
 """The graph of a Keras model: the only place that reads what Keras keeps private of it."""
 
+from collections.abc import Callable, Iterable
+
 import keras
 
 from zoo.layers.arguments import check_known
 from zoo.layers.coins import flips_coins
+from zoo.layers.flip_rows import graph_of, has_graph, nodes
 
 
 def uncompiled(model: keras.Model) -> keras.Model:
     """Return the same layers, variables and name as an uncompiled Functional model.
 
     Raises:
-        ValueError: If `model` is neither Functional nor a built Sequential model.
+        ValueError: If `model` is neither Functional nor a built Sequential model, or it is called in another way than
+            its graph says.
     """
-    if isinstance(model, keras.Sequential):
-        ends = (model.inputs[0], model.outputs[0]) if getattr(model, "inputs", None) else None
-    else:
-        ends = (model.input, model.output) if has_graph(model) else None
-    if ends is None:
+    if not has_graph(model):
         raise ValueError(
-            f"`model` must be a Functional model, or a Sequential one that is built. Received: {describe(model)}"
+            "`model` must be a Functional model, or a Sequential one that is built; a subclass must not override "
+            f"`call`. Received: {describe(model)}"
         )
-    return keras.Model(*ends, name=model.name)
+    return keras.Model(*ends(graph_of(model)), name=model.name)
 
 
-def has_graph(model) -> bool:
-    """Tell whether a model is Functional, so that its nodes can be listed."""
-    return hasattr(model, "_nodes_by_depth")
+def ends(graph: keras.Model) -> tuple:
+    """Return inputs and outputs of a Functional model, in their structures."""
+    return graph._inputs_struct, graph._outputs_struct
 
 
 def describe(model) -> str:
@@ -39,11 +40,6 @@ def check_one_input(model: keras.Model) -> None:
     if len(inputs) > 1:
         names = ", ".join(x.name for x in inputs)
         raise ValueError(f"`model` must have one input. Received: {describe(model)} with inputs {names}")
-
-
-def nodes(graph: keras.Model) -> list:
-    """List the nodes of a Functional model, each after those that its inputs come from."""
-    return [node for _, level in sorted(graph._nodes_by_depth.items(), reverse=True) for node in level]
 
 
 def nodes_of(graph: keras.Model, layer: keras.layers.Layer) -> list:
@@ -61,14 +57,122 @@ def last_operation(tensor: keras.KerasTensor) -> keras.Operation:
     return tensor._keras_history.operation
 
 
+def mask_of(tensor: keras.KerasTensor) -> keras.KerasTensor | None:
+    """Return the symbolic mask that Keras keeps with a symbolic tensor."""
+    return getattr(tensor, "_keras_mask", None)
+
+
+def compiled_with(model: keras.Model) -> object:
+    """Return an object that is another one as soon as the model is compiled anew."""
+    return getattr(model, "_compile_config", None)
+
+
 def compile_arguments(model: keras.Model) -> dict:
     """Return the arguments that a model was compiled with: the objects themselves, which need not be serializable."""
     return dict(model._compile_config.config)
 
 
+def call_nodes(ordered: Iterable, tensors: dict[int, keras.KerasTensor], call: Callable) -> None:
+    """Call operations anew: `call(operation, node, arguments, keywords)` for each node whose inputs are all there.
+
+    Args:
+        ordered: Nodes, each after those that its inputs come from.
+        tensors: The new tensor for each old one's id; the outputs of the calls are added.
+        call: Gives the outputs of a node.
+    """
+    for node in ordered:
+        if node.is_input or any(id(x) not in tensors for x in node.input_tensors):
+            continue
+        arguments, keywords = node.arguments.fill_in(tensors)
+        outputs = keras.tree.flatten(call(node.operation, node, arguments, keywords))
+        tensors.update(zip(map(id, node.outputs), outputs, strict=True))
+
+
+def new_inputs(graph: keras.Model) -> tuple[object, dict[int, keras.KerasTensor]]:
+    """Return inputs like those of a model, in their structure, and which of the model's each of them stands for."""
+    fresh = {id(x): like(x, name=x.name) for x in graph.inputs}
+    return keras.tree.map_structure(lambda x: fresh[id(x)], ends(graph)[0]), fresh
+
+
+def like(tensor: keras.KerasTensor, name: str | None = None) -> keras.KerasTensor:
+    """Return an input of a tensor's shape and dtype."""
+    return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
+
+
+def new_outputs(graph: keras.Model, tensors: dict[int, keras.KerasTensor]) -> object:
+    """Return the new tensors of a model's outputs, in their structure."""
+    return keras.tree.map_structure(lambda x: tensors[id(x)], ends(graph)[1])
+
+
+def flattened(model: keras.Model, dissolve: Callable[[keras.Model], bool], replace: Callable) -> keras.Model:
+    """Call a model's graph anew, without the nested models that `dissolve` chooses, at any depth.
+
+    Args:
+        model: Functional or built Sequential model.
+        dissolve: Tells of a nested model whether its layers move into the outer graph.
+        replace: Gives the layer or operation that takes the place of one; called once for each.
+
+    Returns:
+        A Functional model over the same layers and variables.
+    """
+    graph, done, names = graph_of(uncompiled(model)), {}, set()
+
+    def replaced(operation):
+        if id(operation) not in done:
+            done[id(operation)] = _named(replace(operation), names)
+        return done[id(operation)]
+
+    def call(operation, node, arguments, keywords):
+        if not (has_graph(operation) and dissolve(operation)):
+            return replaced(operation)(*arguments, **keywords)
+        inner = graph_of(operation)
+        tensors = dict(zip(map(id, inner.inputs), keras.tree.flatten(arguments[0]), strict=True))
+        call_nodes(nodes(inner), tensors, call)
+        return new_outputs(inner, tensors)
+
+    inputs, tensors = new_inputs(graph)
+    names.update(x.name for x in keras.tree.flatten(inputs))
+    call_nodes(nodes(graph), tensors, call)
+    return keras.Model(inputs, new_outputs(graph, tensors), name=model.name)
+
+
+@keras.saving.register_keras_serializable(package="coinflip_zoo")
+class Renamed(keras.layers.Wrapper):
+    """A layer under another name: two nested models may each have a layer of one name, a graph may not."""
+
+    def __init__(self, layer, **kwargs) -> None:
+        super().__init__(layer, autocast=False, **kwargs)
+        self.supports_masking = layer.supports_masking
+        self.built = layer.built
+
+    def call(self, *args, **kwargs):
+        """Call the layer."""
+        return self.layer(*args, **kwargs)
+
+    def compute_mask(self, inputs, previous_mask):
+        """Return the layer's mask."""
+        return self.layer.compute_mask(inputs, previous_mask)
+
+
+def _named(operation, names: set[str]):
+    """Return the operation, under another name if its own is taken."""
+    name, count = operation.name, 1
+    while name in names:
+        name, count = f"{operation.name}_{count}", count + 1
+    names.add(name)
+    if name == operation.name:
+        return operation
+    if isinstance(operation, keras.layers.Layer):
+        return Renamed(operation, name=name)
+    copy = type(operation).__new__(type(operation))
+    copy.__dict__.update(operation.__dict__)
+    copy.name = name
+    return copy
+
+
 def deterministic(model: keras.Model) -> keras.Model:
     """Return the model, or raise a `ValueError` if it flips coins at inference."""
-    if any(flips_coins(layer) for layer in inner_layers(model)):
+    if flips_coins(model):
         raise ValueError(
             "`model` must not flip coins: probe zoo.amplify(model, 1, 'expected'), which replaces them by their mean. "
             f"Received: {describe(model)}"

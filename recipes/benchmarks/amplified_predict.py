@@ -13,7 +13,7 @@ import numpy as np
 from tabulate import tabulate
 
 import zoo
-from zoo.amplification.halves import coin_graph
+from zoo.amplification.coin_graph import coin_graph
 from zoo.layers import Amplify, MajorityVote
 from zoo.recipes.benchmarks.measure import peak_of_process, print_peak_of, seconds
 
@@ -22,9 +22,9 @@ FLIPS = 25
 
 def amplified_at_input(model):
     """The same network and weights with every layer run once per flip."""
-    prefix, suffix, _, _ = coin_graph(model)
+    graph = coin_graph(model)
     inputs = keras.Input(model.input_shape[1:])
-    logits = suffix(prefix(Amplify(FLIPS)(inputs)))
+    logits = graph.suffix(graph.prefix(Amplify(FLIPS)(inputs)))
     return keras.Model(inputs, MajorityVote(FLIPS)(logits))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import zoo
 from zoo.amplification.accuracy import flip_logits, voted, wilson
 from zoo.amplification.amplified import VOTES
-from zoo.amplification.halves import coin_graph, has_coins
+from zoo.amplification.coin_graph import coin_graph, has_coins
 from zoo.data.split import Split
 from zoo.layers.arguments import positive_int
 from zoo.recipes.reporting.results import environment
@@ -66,7 +66,7 @@ def evaluate(
 
 def _by_flips(model, split: Split, samples: list[int], votes: list[str]) -> list[dict[str, Any]]:
     """Accuracy of each vote for the first n flips of every example, from one pass."""
-    temperature = coin_graph(model).majority.temperature
+    temperature = coin_graph(model).votes[0].temperature
     labels, at = np.asarray(split.y).reshape(-1), 0
     if len(labels) != len(split.x):
         raise ValueError(f"`split` must have one label per image. Received: {len(split.x)} and {len(labels)} labels")

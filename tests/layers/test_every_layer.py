@@ -61,6 +61,14 @@ CASES = {
     ),
     "BatchNormalization, rows": Case(layers.BatchNormalization, {"scale": False}, ((6, 3),)),
     "BinaryLogits": Case(layers.BinaryLogits, {}, ((6, 1),)),
+    "CoinFlip": Case(
+        layers.CoinFlip,
+        {"layer": keras.layers.Dropout(0.25, seed=1), "rate": 0.5, "fixed": True, "seed": 3},
+        ((6, 2, 3),),
+    ),
+    "CoinFlip, training": Case(
+        layers.CoinFlip, {"layer": keras.layers.GaussianNoise(0.5, seed=1), "flip_at_inference": False}, ((6, 3),)
+    ),
     "CoinFlipDropout": Case(layers.CoinFlipDropout, {"rate": 0.25, "seed": 3}, ((6, 2, 3),)),
     "CoinFlipDropout, training": Case(
         layers.CoinFlipDropout, {"rate": 0.25, "flip_at_inference": False, "seed": 3}, ((6, 3),)
@@ -189,7 +197,7 @@ def trained(name):
 def test_everything_public_is_here():
     public = {getattr(layers, name) for name in layers.__all__}
     rest = public - {case.kind for case in CASES.values()} - set(INITIALIZERS)
-    assert rest == {layers.RandomizePruned, layers.topk_mask}  # no layer, no initializer
+    assert rest == {layers.CoinLayer, layers.RandomizePruned, layers.topk_mask}  # to derive from, or no layer
 
 
 @pytest.mark.parametrize("kind", sorted({case.kind for case in CASES.values()} | set(INITIALIZERS), key=repr))

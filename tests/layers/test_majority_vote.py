@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from zoo.layers import Amplify, MajorityVote
-from zoo.layers.majority_vote import tally
 
 RNG = np.random.default_rng(0)
 
@@ -196,7 +195,7 @@ def test_thousands_of_flips_are_counted_in_any_dtype(dtype, vote):
     flips = np.where(np.arange(9001)[:, None] % 5 < 3, [[9.0, 0.0]], [[0.0, 9.0]])
     shares = keras.ops.convert_to_numpy(MajorityVote(9001, vote, dtype=dtype)(flips)).astype("float64")
     np.testing.assert_allclose(shares, [[0.6, 0.4]], atol=0.005)
-    sums = tally(keras.ops.convert_to_tensor(flips[None], dtype=dtype), 1.0)
+    sums = MajorityVote(1).tally(keras.ops.convert_to_tensor(flips[None], dtype=dtype))
     np.testing.assert_allclose(keras.ops.convert_to_numpy(sums[0]), [[5401, 3600]])
 
 

@@ -6,13 +6,20 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from zoo.amplification.amplified import VOTES, chunk_or_default, coins_off
-from zoo.amplification.halves import coin_graph, flipping_graph
+from zoo.amplification.amplified import VOTES, coins_off
+from zoo.amplification.checks import check_examples, check_labels
+from zoo.amplification.coin_graph import flipping_graph
+from zoo.amplification.drawn import drawn
+from zoo.amplification.reseed import seeded
+from zoo.amplification.tally import Tally, hard_votes, snapshots, soft_votes
 from zoo.data.batches import Batches, fit_input
-from zoo.data.lazy_images import LazyImages, as_images
-from zoo.graph import check_one_input
+from zoo.data.lazy_images import LazyImages
+from zoo.graph import describe, inner_layers
 from zoo.layers.arguments import one_of, positive_int
-from zoo.layers.majority_vote import ballots, elect
+from zoo.layers.coins import coin_states, layer_that_draws
+from zoo.layers.majority_vote import MajorityVote
+
+OUTPUTS = ("classes", "probabilities", "logits")
 
 
 class RandomAccuracy(NamedTuple):
@@ -38,29 +45,66 @@ class RandomAccuracy(NamedTuple):
     n: int
 
 
-def flips(model: keras.Model, x, samples: int = 100, *, batch_size: int = 32, chunk: int | None = None) -> np.ndarray:
-    """Return the class of every flip, coins on.
+def flips(
+    model: keras.Model,
+    x,
+    samples: int = 100,
+    *,
+    outputs: str = "classes",
+    batch_size: int = 32,
+    chunk: int | None = None,
+    seed: int | None = None,
+) -> np.ndarray | dict[str, np.ndarray]:
+    """Return what every flip gives, coins on.
 
     Args:
         model: A coin-flipping model.
-        x: Array `(examples, ...)` or `LazyImages`.
+        x: Array `(examples, ...)` or `LazyImages`; of several inputs a structure of arrays.
         samples: Positive int, flips per example.
+        outputs: "classes": the class of each flip, of labels 0 or 1, of a regression the numbers; "probabilities": each
+            flip's softmax or sigmoid; "logits": what reaches the vote.
         batch_size: Positive int, examples per batch.
         chunk: Positive int; at most `batch_size * chunk` rows are evaluated at once. None as in `amplify`.
+        seed: None, or an int in [0, 2**32) from which the coins start; they then go on as if nothing was flipped.
 
     Returns:
-        int64 array `(examples, samples)`.
+        Array `(examples, samples)` and further axes, int64 for classes; a dict by the votes' names if there are
+        several.
 
     Raises:
-        ValueError: If an argument is outside its range, `model` has several inputs, or `x` is empty or has NaN.
+        ValueError: If an argument is outside its range, `x` is empty, of another shape than the model's inputs or has
+            NaN, or a flip is not finite.
 
     Example:
         >>> model = zoo.build("resnet20_cfnn", depth=8, input_shape=(8, 8, 1), samples=5, seed=0)
-        >>> zoo.flips(model, np.ones((2, 8, 8, 1)), samples=7).shape
+        >>> zoo.flips(model, 255 * np.ones((2, 8, 8, 1)), samples=7).shape
         (2, 7)
     """
-    check_one_input(model)
-    return np.concatenate([logits.argmax(-1) for logits in flip_logits(model, x, samples, batch_size, chunk)])
+    one_of("outputs", outputs, OUTPUTS)
+    flipping_graph(model)  # a model that does not flip is refused for that
+    parts: list[list[np.ndarray]] = []
+    with seeded(model, seed):
+        for batch in drawn(model, check_examples(model, x), samples, batch_size, chunk):
+            votes = batch.graph.votes
+            chunks = [[_shown(vote, one, outputs) for vote, one in zip(votes, c, strict=True)] for c in batch.chunks]
+            parts.append([np.concatenate(of_vote, axis=1) for of_vote in zip(*chunks, strict=True)])
+    found = [np.concatenate(of_vote) for of_vote in zip(*parts, strict=True)]
+    return found[0] if len(found) == 1 else dict(zip([vote.name for vote in votes], found, strict=True))
+
+
+def _shown(vote: MajorityVote, logits: np.ndarray, outputs: str) -> np.ndarray:
+    if outputs == "logits":
+        return logits
+    if outputs == "probabilities":
+        return soft_votes(vote, logits)
+    return chosen(vote, logits)
+
+
+def chosen(vote: MajorityVote, scores: np.ndarray) -> np.ndarray:
+    """Return the class of each row of logits; of labels 0 or 1; of numbers the numbers."""
+    if vote.kind == "classes":
+        return scores.argmax(-1)
+    return (hard_votes(vote, scores) > 0.5).astype(np.int64) if vote.kind == "labels" else scores
 
 
 def random_accuracy(
@@ -73,25 +117,29 @@ def random_accuracy(
     confidence: float = 0.95,
     batch_size: int = 32,
     chunk: int | None = None,
+    seed: int | None = None,
 ) -> RandomAccuracy | list[RandomAccuracy]:
     """Measure the empirical random accuracy: the share of examples whose vote is the label.
 
+    Memory does not grow with `samples`. Of a model that votes per pixel or per label, each vote counts as an example.
+
     Args:
         model: A coin-flipping model; with `vote="expected"` any model that gives class scores.
-        x: Array `(examples, ...)` or `LazyImages`.
-        y: Integer labels, `(examples,)` or `(examples, 1)`.
+        x: Array `(examples, ...)` or `LazyImages`; of several inputs a structure of arrays.
+        y: Class indices, one for each vote: `(examples,)` or `(examples, 1)`, `(examples, height, width)` per pixel.
         samples: Flips per example; a sequence of numbers is answered from the same flips, the first n of them each.
         vote: `"majority"`, `"mean"` or `"expected"` (coins off; `samples` is then ignored).
         confidence: In (0, 1), of the Wilson interval over examples.
         batch_size: Positive int, examples per batch.
         chunk: Positive int; at most `batch_size * chunk` rows are evaluated at once. None as in `amplify`.
+        seed: None, or an int in [0, 2**32) from which the coins start; they then go on as if nothing was flipped.
 
     Returns:
         One `RandomAccuracy`, or a list of them for a sequence of `samples`.
 
     Raises:
-        ValueError: If an argument is outside its range, `model` has several inputs, `x` has NaN, or `x` and `y` differ
-            in length.
+        ValueError: If an argument is outside its range, `model` has several outputs, `x` does not fit its inputs or
+            has NaN, `y` does not fit its classes, or its flips are not finite.
 
     Reference: Coin-Flipping Neural Networks, Definition 2.1.
 
@@ -102,76 +150,107 @@ def random_accuracy(
         >>> one.n, five.accuracy > 0.9
         (50, True)
     """
-    check_one_input(model)
     one_of("vote", vote, VOTES)
     if not 0 < confidence < 1:
         raise ValueError(f"`confidence` must be in (0, 1). Received: confidence={confidence!r}")
-    x, y = as_images(x), np.asarray(y).reshape(-1)
-    if len(x) != len(y):
-        raise ValueError(f"`y` must have one label per example. Received: {len(x)} examples and {len(y)} labels")
     wanted = list(samples) if isinstance(samples, Sequence) else [samples]
     if not wanted:
         raise ValueError(f"`samples` must be a positive int or several. Received: samples={samples!r}")
-    predicted = _predicted(model, x, wanted, vote, batch_size, chunk)
-    results = [wilson(int(np.sum(row == y)), len(y), confidence) for row in predicted]
+    wanted = [positive_int("samples", n) for n in wanted]
+    if vote != "expected":
+        flipping_graph(model)  # a model that does not flip is refused for that
+    if len(model.outputs) != 1:
+        raise ValueError(f"`model` must have one output. Received: {describe(model)} with {len(model.outputs)} outputs")
+    if any(isinstance(layer, MajorityVote) and layer.kind == "numbers" for layer in inner_layers(model)):
+        raise ValueError(
+            f"`model` must vote on classes. Received: {describe(model)}, which averages numbers; of logits make "
+            'zoo.with_coins(model, vote="majority")'
+        )
+    x = check_examples(model, x)
+    y = _labels(model, x, y)
+    with seeded(model, seed):
+        predicted = _predicted(model, x, wanted, vote, batch_size, chunk)
+    results = [wilson(int(np.sum(predicted[n] == y)), y.size, confidence) for n in wanted]
     return results[0] if isinstance(samples, int | np.integer) else results
 
 
-def _predicted(model, x, wanted: list[int], vote: str, batch_size: int, chunk: int | None) -> np.ndarray:
-    """Voted classes `(len(wanted), examples)`."""
-    for samples in wanted:
-        positive_int("samples", samples)
+def _labels(model: keras.Model, x, y) -> np.ndarray:
+    """Labels that fit the model's output and the number of examples."""
+    labels, output = _of_labels(model), model.outputs[0].shape
+    shape, classes = (output[1:], 2) if labels else (output[1:-1], output[-1])
+    if labels and output[1:] == (1,):
+        shape = ()  # one sigmoid unit
+    return check_labels(y, len(keras.tree.flatten(x)[0]), shape, classes)
+
+
+def _of_labels(model: keras.Model) -> bool:
+    """Return whether the model answers yes or no with every unit, not with one of its classes."""
+    votes = [layer for layer in model.layers if isinstance(layer, MajorityVote)]
+    if votes:
+        return votes[-1].kind == "labels"
+    return model.outputs[0].shape[-1] == 1
+
+
+def _classes(model: keras.Model, scores: np.ndarray) -> np.ndarray:
+    """Classes of a model's outputs `(examples, ...)`, in the shape of its labels."""
+    if not _of_labels(model):
+        return scores.argmax(-1)
+    found = (scores > 0.5).astype(np.int64)
+    return found[..., 0] if scores.shape[1:] == (1,) else found
+
+
+def _predicted(model, x, wanted: list[int], vote: str, batch_size: int, chunk: int | None) -> dict[int, np.ndarray]:
+    """Voted classes `(examples, ...)` for each number of flips."""
     if vote == "expected":
-        x = _check_images(x)
-        if isinstance(x, LazyImages):
-            ordered = fit_input(Batches(x, np.zeros(len(x)), batch_size, shuffle=False))
-            plain = coins_off(model).predict(ordered, verbose=0)
-        else:
-            plain = coins_off(model).predict(x, batch_size=batch_size, verbose=0)
-        return np.tile(plain.argmax(-1), (len(wanted), 1))
-    batches = flip_logits(model, x, max(wanted), batch_size, chunk)
-    temperature = coin_graph(model).majority.temperature
-    return np.concatenate([voted(logits, wanted, vote, temperature) for logits in batches], axis=1)
+        found = _classes(model, _without_coins(model, x, batch_size))
+        return dict.fromkeys(wanted, found)
+    parts: dict[int, list] = {n: [] for n in wanted}
+    for batch in drawn(model, x, max(wanted), batch_size, chunk):
+        tally = Tally(batch.graph.votes[0])
+        for n in snapshots(batch.chunks, tally, wanted):
+            parts[n].append(_classes(model, batch.outputs([tally.elected(vote)])[0]))
+    return {n: np.concatenate(of_n) for n, of_n in parts.items()}
+
+
+def _without_coins(model: keras.Model, x, batch_size: int) -> np.ndarray:
+    """Outputs with the coins off.
+
+    Raises:
+        ValueError: If coins flip all the same, or the outputs are not finite.
+    """
+    plain = coins_off(model)
+    states = coin_states(plain)
+    before = [keras.ops.convert_to_numpy(state.value) for state in states]
+    if isinstance(x, LazyImages):
+        found = plain.predict(fit_input(Batches(x, np.zeros(len(x)), batch_size, shuffle=False)), verbose=0)
+    else:
+        found = plain.predict(x, batch_size=positive_int("batch_size", batch_size), verbose=0)
+    for state, value in zip(states, before, strict=True):
+        if (keras.ops.convert_to_numpy(state.value) != value).any():
+            raise ValueError(
+                f"`model` flips coins that cannot be switched off. Received: {describe(model)}, whose layer "
+                f"{layer_that_draws(plain, state).name!r} draws random numbers at inference, too"
+            )
+    if not np.isfinite(found.max(axis=-1)).all():
+        bad = int((~np.isfinite(found.max(axis=-1))).sum())
+        raise ValueError(f"`model` must give finite numbers. Received: NaN or infinities in {bad} of {len(found)} rows")
+    return found
 
 
 def voted(logits: np.ndarray, wanted: Sequence[int], vote: str, temperature: float) -> np.ndarray:
     """Voted classes `(len(wanted), batch)` of the first n flips of `(batch, samples, classes)`, for each n."""
-    last = np.asarray(wanted) - 1
-    flips = (last[:, None] + 1).astype(logits.dtype)
-    hard, soft = (np.cumsum(_numpy(one), axis=1)[:, last] / flips for one in ballots(logits, temperature))
-    elected = elect(keras.ops.convert_to_tensor(hard), keras.ops.convert_to_tensor(soft), vote)
-    return _numpy(elected).argmax(-1).T
+    layer = MajorityVote(1, temperature=temperature)
+    tally = Tally(layer)
+    found = {n: tally.elected(vote).argmax(-1) for n in snapshots(iter([[logits]]), tally, wanted)}
+    return np.stack([found[n] for n in wanted])
 
 
 def flip_logits(
     model: keras.Model, x, samples: int, batch_size: int = 32, chunk: int | None = None
 ) -> Iterator[np.ndarray]:
     """Logits `(batch, samples, classes)` of each batch, evaluated at most `batch_size * chunk` rows at a time."""
-    x = _check_images(x)
-    graph = flipping_graph(model)
-    rows = min(positive_int("batch_size", batch_size), len(x))
-    each = -(-positive_int("samples", samples) // -(-samples // chunk_or_default(chunk, graph)))
-    for start in range(0, len(x), rows):
-        batch = x[start : start + rows]
-        padded = np.concatenate([batch, batch[:1].repeat(rows - len(batch), axis=0)])  # one shape, one compilation
-        flipped = graph.rows(keras.tree.flatten(graph.prefix.predict_on_batch(padded)), each)
-        calls = [graph.suffix.predict_on_batch(flipped) for _ in range(-(-samples // each))]
-        drawn = [logits.reshape(rows, each, -1)[: len(batch)] for logits in calls]
-        yield np.concatenate(drawn, axis=1)[:, :samples].astype("float32")
-
-
-def _check_images(x):
-    x = as_images(x)
-    if x.ndim == 0 or len(x) == 0:
-        raise ValueError(f"`x` must hold at least one example. Received: x of shape {x.shape}")
-    if np.issubdtype(x.dtype, np.floating) and not np.isfinite(x).all():
-        count = int((~np.isfinite(x)).sum())
-        raise ValueError(f"`x` must be finite. Received: x with infinities or NaN in {count} values")
-    return x
-
-
-def _numpy(tensor) -> np.ndarray:
-    return keras.ops.convert_to_numpy(tensor)
+    for batch in drawn(model, check_examples(model, x), samples, batch_size, chunk):
+        yield np.concatenate([chunk[0] for chunk in batch.chunks], axis=1)
 
 
 def wilson(correct: int, n: int, confidence: float = 0.95) -> RandomAccuracy:

@@ -1,96 +1,180 @@
 """AmplifiedModel: a model whose many flips run in chunks, for less memory than all at once."""
 
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any
+
 import keras
 from keras import ops
 
-from zoo.amplification.halves import CoinGraph, coin_graph, has_coins, with_coins
-from zoo.graph import compile_arguments
+from zoo.amplification.coin_graph import CoinGraph, coin_graph, has_coins, with_amplification
+from zoo.amplification.reseed import reseed
+from zoo.graph import compile_arguments, compiled_with, ends
+from zoo.layers import MajorityVote
 from zoo.layers.arguments import one_of, positive_int
-from zoo.layers.majority_vote import elect, tally
 
 VOTES = ("majority", "mean", "expected")
+_AT_ONCE = 25  # flips that are always evaluated at once: training does it, too
+_LAST = threading.local()  # the outputs of this thread's last vote, and how to vote softly in place of it
 
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")
 class AmplifiedModel(keras.Model):
-    """A Functional coin-flipping model that runs at most `chunk` flips of a batch at a time at inference.
+    """A Functional coin-flipping model that runs a chunk of the flips of a batch at a time at inference.
 
-    A loop inside the call counts the votes, `batch * chunk` rows at a time for any number of flips. Training folds
-    all flips into the batch, as the layers say.
+    A loop inside the call counts the votes, in the same memory for any number of flips. Training folds all flips into
+    the batch, as the layers say. The loss that `evaluate`, and `fit` on its validation data, report is that of the soft
+    vote, as in training: the logarithm of a histogram of a few flips is noise. Metrics see the vote itself, so that
+    `"accuracy"` is the majority's.
 
     Args:
         inputs: Inputs of the graph.
         outputs: Its outputs.
         name: Name of the model.
-        chunk: Positive int, flips per example evaluated at once at inference.
+        chunk: None, or a positive int: flips per example evaluated at once at inference. None is as many as make 800
+            rows of a batch, but 25 at least where the model has no more flips.
 
     Raises:
-        ValueError: If `chunk` is not a positive int.
+        ValueError: If `chunk` is neither None nor a positive int.
     """
 
-    def __init__(self, inputs, outputs, name=None, *, chunk: int = 25, **kwargs) -> None:
+    def __init__(self, inputs, outputs, name=None, *, chunk: int | None = None, **kwargs) -> None:
         super().__init__(inputs, outputs, name=name, **kwargs)
-        self.chunk = positive_int("chunk", chunk)
+        self.chunk = None if chunk is None else positive_int("chunk", chunk)
 
     def call(self, inputs, training=None, mask=None):
-        """Call the graph in training or if one chunk is enough; else count the same votes chunk by chunk."""
+        """Call the graph in training or without coins; else count the votes, if there are many chunk by chunk."""
+        votes = [layer for layer in self.layers if isinstance(layer, MajorityVote)]
+        flips = max((layer.samples for layer in votes), default=1)
+        majority = any(layer.vote == "majority" for layer in votes)
+        if training or not (majority or flips > (self.chunk or _AT_ONCE)):
+            return super().call(inputs, training=bool(training), mask=mask)
         graph = coin_graph(self)
-        if training or graph.majority.samples <= self.chunk:
-            return super().call(inputs, training=training, mask=mask)
-        return _chunked_vote(graph, inputs, self.chunk)
+        outputs = vote_on(graph, inputs, graph.samples, self.chunk)
+        given = outputs(None)
+        _LAST.value = given, lambda: outputs("mean")
+        return given
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Compute the loss, in evaluation that of the soft vote."""
+        last, _LAST.value = getattr(_LAST, "value", None), None
+        if last is not None and not training and _same(last[0], y_pred):
+            y_pred = last[1]()
+        return super().compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
 
     def get_config(self) -> dict:
         """Return the graph and `chunk`."""
         return {**super().get_config(), "chunk": self.chunk}
 
 
-def _chunked_vote(graph, inputs, chunk: int):
-    """Count the votes of `samples` flips, `chunk` at a time, in a loop that the backend does not unroll."""
-    suffix, majority = graph.suffix, graph.majority
+def _same(one, other) -> bool:
+    """Return whether two structures hold the same tensors."""
+    pairs = zip(keras.tree.flatten(one), keras.tree.flatten(other), strict=False)
+    return all(a is b for a, b in pairs)
+
+
+def vote_on(graph: CoinGraph, inputs, samples, chunk: int | None = None) -> Callable[[str | None], Any]:
+    """Flip the coins of a batch and count, a chunk of flips at a time.
+
+    Args:
+        graph: Parts of the model.
+        inputs: A batch of the model's inputs.
+        samples: Flips per example, an int; on TensorFlow also an int32 tensor.
+        chunk: Flips evaluated at once, or None for the default.
+
+    Returns:
+        A function from a vote, or None for each layer's own, to the model's outputs.
+    """
     hidden = keras.tree.flatten(graph.prefix(inputs, training=False))
-    batch, classes = ops.shape(hidden[0])[0], suffix.output.shape[-1]
+    totals = _totals(graph, hidden, samples, chunk)
+    masks, beside = _masks(graph, hidden), graph.beside(hidden)
+    # Cast before ties are broken: the lift that breaks one is chosen by the dtype.
+    shares = [
+        [ops.cast(total / ops.cast(samples, total.dtype), vote.compute_dtype) for total in pair]
+        for vote, pair in zip(graph.votes, totals, strict=True)
+    ]
+
+    def outputs(vote: str | None) -> Any:
+        elected = [layer.elect(*pair, vote) for layer, pair in zip(graph.votes, shares, strict=True)]
+        mask = [*[None] * len(beside), *masks] if masks else None
+        return graph.tail.call([*beside, *elected], training=False, mask=mask)
+
+    return outputs
+
+
+def _masks(graph: CoinGraph, hidden: list) -> list:
+    """Return Keras's mask, or None, of each vote; nothing if there is no mask."""
+    if graph.masks is None:
+        return []
+    found = dict(zip(graph.masked, keras.tree.flatten(graph.masks(graph.rows(hidden, 1))), strict=True))
+    return [found.get(index) for index in range(len(graph.votes))]
+
+
+def _totals(graph: CoinGraph, hidden: list, samples, chunk: int | None) -> list:
+    """Sums of votes and of soft votes of each `MajorityVote`, in a loop that the backend does not unroll."""
+    suffix, batch = graph.suffix, ops.shape(hidden[0])[0]
+    few = isinstance(samples, int) and samples <= _AT_ONCE
+    at_once = chunk or (samples if few else graph.flips_at_once(batch))
     # Keras lets no draw happen inside a loop: the generators' states travel through it as values instead.
     coins = [v for v in suffix.variables if not any(v is w for w in suffix.weights)]
     frozen = [(weight, weight.value) for weight in suffix.weights]
 
-    def count(flips: int):
-        def body(_, carry):
-            histogram, soft, states, hidden = carry
-            rows = graph.rows(hidden, flips)
-            with keras.StatelessScope(state_mapping=frozen + list(zip(coins, states, strict=True))) as scope:
-                logits = suffix(rows, training=False)
-            logits = ops.reshape(ops.cast(logits, majority.compute_dtype), (-1, flips, classes))
-            more_votes, more_soft = tally(logits, majority.temperature)
-            return histogram + more_votes, soft + more_soft, [scope.get_current_value(coin) for coin in coins], hidden
-
-        return body
+    def count(carry, flips):
+        totals, states, hidden = carry
+        rows = graph.rows(hidden, flips)
+        with keras.StatelessScope(state_mapping=frozen + list(zip(coins, states, strict=True))) as scope:
+            logits = keras.tree.flatten(suffix(rows, training=False))
+        more = [_tally(vote, one, (batch, flips)) for vote, one in zip(graph.votes, logits, strict=True)]
+        totals = [[a + b for a, b in zip(*pairs, strict=True)] for pairs in zip(totals, more, strict=True)]
+        return totals, [scope.get_current_value(coin) for coin in coins], hidden
 
     # `hidden` is carried, never changed: TensorFlow would compute rows of a constant before the loop and keep them.
-    empty = ops.zeros((batch, classes), dtype="float32")
-    chunks, rest = divmod(majority.samples, chunk)
-    carry = empty, empty, [ops.convert_to_tensor(coin.value) for coin in coins], hidden
-    carry = _loop(chunks, count(chunk), carry)
-    histogram, soft, states, _ = count(rest)(0, carry) if rest else carry
+    empty = [[ops.zeros((batch, *x.shape[1:]), dtype=_wide(vote)) for _ in range(2)] for vote, x in _ends(graph)]
+    carry = empty, [ops.convert_to_tensor(coin.value) for coin in coins], hidden
+    totals, states, _ = _loop(samples, at_once, count, carry)
     for coin, state in zip(coins, states, strict=True):
         coin.assign(state)
-    # Cast before ties are broken: the lift that breaks one is chosen by the dtype.
-    shares = (ops.cast(total / majority.samples, majority.compute_dtype) for total in (histogram, soft))
-    return elect(*shares, majority.vote)
+    return totals
 
 
-def _loop(times: int, body, carry):
-    """`ops.fori_loop`, one iteration at a time: TensorFlow would run ten of them at once, in ten times the memory."""
+def _ends(graph: CoinGraph):
+    return zip(graph.votes, graph.suffix.outputs, strict=True)
+
+
+def _wide(vote: MajorityVote) -> str:
+    return "float64" if vote.compute_dtype == "float64" else "float32"
+
+
+def _tally(vote: MajorityVote, logits, batch_and_flips):
+    return vote.tally(ops.reshape(ops.cast(logits, vote.compute_dtype), (*batch_and_flips, *logits.shape[1:])))
+
+
+def _loop(samples, at_once, count: Callable, carry):
+    """Count `samples` flips, `at_once` at a time; in one iteration at a time of a loop that is not unrolled."""
+    if isinstance(at_once, int) and isinstance(samples, int) and samples <= at_once:
+        return count(carry, samples)
     if keras.backend.backend() != "tensorflow":
-        return ops.fori_loop(0, times, body, carry)
+        chunks, rest = divmod(samples, at_once)
+        carry = ops.fori_loop(0, chunks, lambda _, carry: count(carry, at_once), carry)
+        return count(carry, rest) if rest else carry
     import tensorflow as tf
 
-    _, carry = tf.while_loop(
-        lambda i, _: i < times, lambda i, carry: (i + 1, body(i, carry)), (tf.constant(0), carry), parallel_iterations=1
-    )
-    return carry
+    def body(done, carry):
+        flips = tf.minimum(at_once, samples - done)
+        return done + flips, count(carry, flips)
+
+    # TensorFlow would run ten iterations at once, in ten times the memory.
+    return tf.while_loop(lambda done, _: done < samples, body, (tf.constant(0), carry), parallel_iterations=1)[1]
 
 
-def amplify(model: keras.Model, samples: int, vote: str = "majority", *, chunk: int | None = None) -> AmplifiedModel:
+# Amplified models by (samples, vote, chunk) of a model, with what they and it were compiled with.
+_AMPLIFIED: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+
+
+def amplify(
+    model: keras.Model, samples: int, vote: str = "majority", *, chunk: int | None = None, seed: int | None = None
+) -> AmplifiedModel:
     """Return the same weights under another amplification.
 
     Args:
@@ -98,14 +182,18 @@ def amplify(model: keras.Model, samples: int, vote: str = "majority", *, chunk: 
         samples: Positive int, flips per example.
         vote: `"majority"` (histogram of the flips' classes), `"mean"` (soft vote; MC dropout's mean) or
             `"expected"` (every coin replaced by its mean: ordinary inference; `samples` must be 1).
-        chunk: Positive int; inference runs at most this many flips of a batch at a time. None is 25, and 250 where a
-            generator draws weights that the batch shares, which take far less memory than rows of examples.
+        chunk: Positive int; inference runs at most this many flips of a batch at a time. None is as many as make 800
+            rows of the batch, or 250 where a generator draws weights that the batch shares. More than 25 flips are
+            never evaluated at once for less.
+        seed: None, or an int in [0, 2**32) from which the coins start, those of `model` among them: see `zoo.reseed`.
 
     Returns:
-        A Functional model, compiled like `model`.
+        A Functional model, compiled like `model`. The same call returns the same object, which keeps what is compiled,
+        as long as neither of the two models was compiled anew or trained.
 
     Raises:
-        ValueError: If an argument is outside its range or `model` has no Amplify and MajorityVote layers.
+        ValueError: If an argument is outside its range, `model` has no Amplify and MajorityVote layers, or a layer
+            cannot be switched off; the message names it.
 
     Reference: Coin-Flipping Neural Networks, Table 3 (train by 1 or n samples, test by each vote).
 
@@ -120,20 +208,28 @@ def amplify(model: keras.Model, samples: int, vote: str = "majority", *, chunk: 
     expected = one_of("vote", vote, VOTES) == "expected"
     if expected and samples != 1:
         raise ValueError(f'`samples` must be 1 where vote="expected": no coin is flipped. Received: samples={samples}')
-    graph = with_coins(model, samples, "mean" if expected else vote, flip_at_inference=not expected)
-    chunk = chunk_or_default(chunk, coin_graph(graph))
-    amplified = AmplifiedModel(graph.input, graph.output, name=model.name, chunk=chunk)
-    if model.compiled:
-        fresh = type(model.optimizer).from_config(model.optimizer.get_config())
-        amplified.compile(**{**compile_arguments(model), "optimizer": fresh})
-    return amplified
+    chunk = None if chunk is None else positive_int("chunk", chunk)
+    kept, key = _AMPLIFIED.setdefault(model, {}), (samples, vote, chunk)
+    if key not in kept or not _fresh(model, *kept[key]):
+        graph = with_amplification(model, samples, "mean" if expected else vote, flip_at_inference=not expected)
+        if not expected:
+            coin_graph(graph)  # refuses what cannot be amplified
+        amplified = AmplifiedModel(*ends(graph), name=model.name, chunk=chunk)
+        if model.compiled:
+            optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
+            amplified.compile(**{**compile_arguments(model), "optimizer": optimizer})
+        kept[key] = amplified, compiled_with(model), compiled_with(amplified)
+    if seed is not None:
+        reseed(model, seed)
+    return kept[key][0]
+
+
+def _fresh(model, amplified, compiled, own) -> bool:
+    """Return whether a kept model is as `amplify` would make it now."""
+    untrained = not amplified.compiled or not amplified.optimizer.built
+    return compiled_with(model) is compiled and compiled_with(amplified) is own and untrained
 
 
 def coins_off(model: keras.Model) -> keras.Model:
     """Return the model with every coin replaced by its mean; a model without coins is returned as it is."""
     return amplify(model, 1, "expected") if has_coins(model) else model
-
-
-def chunk_or_default(chunk: int | None, graph: CoinGraph) -> int:
-    """Return `chunk`, checked, or the graph's default for None."""
-    return graph.chunk if chunk is None else positive_int("chunk", chunk)

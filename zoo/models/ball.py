@@ -2,6 +2,7 @@
 
 import keras
 
+from zoo.amplification.amplified import AmplifiedModel
 from zoo.layers import (
     Amplify,
     BinaryLogits,
@@ -55,7 +56,7 @@ def ball_cfnn(dim=2, radius=1.0, alpha=0.75, samples=101, seed=None) -> keras.Mo
     inputs = keras.Input((positive_int("dim", dim),))
     moments = Amplify(samples)(KernelMoments(1, 0.0, 1.0, trainable=False, name="u")(inputs))
     score = NormalDraw(bias=-offset - 1, gate=alpha, seed=next(seeds), name="neuron_1")(moments)
-    return keras.Model(inputs, _vote(score, samples))
+    return AmplifiedModel(inputs, _vote(score, samples))
 
 
 @register(paper=_PAPER, section="appendix A, Fig. 6")
@@ -95,7 +96,7 @@ def tangent_cfnn(dim=2, radius=1.0, alpha=0.75, samples=101, seed=None) -> keras
     product = HyperDense(1, use_bias=False, shared=True, name="product")([inputs, direction])
     fixed = {"loc_initializer": 1.0, "scale_initializer": 0.0, "trainable": False}
     gated = StochasticDense(1, **fixed, bias=-offset - 1, gate=alpha, seed=next(seeds), name="neuron_1")(product)
-    return keras.Model(inputs, _vote(gated, samples))
+    return AmplifiedModel(inputs, _vote(gated, samples))
 
 
 def _vote(score, samples: int):

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.amplification.amplified import AmplifiedModel
 from zoo.layers import Amplify, BinaryLogits, MajorityVote, RandomInput
 from zoo.layers.arguments import one_of, positive_float, positive_int
 from zoo.layers.seeds import layer_seeds
@@ -102,7 +103,7 @@ def cone_cfnn(dim=1, function=None, lipschitz=1.0, zeta="normal", spread=1.0, sa
     neurons.set_weights([slope * np.concatenate([np.eye(dim), -np.eye(dim)], axis=1)])
     distance = keras.layers.Dense(1, name="sum", **fixed, kernel_initializer="ones")(distances)
     score = BinaryLogits()(distance * sign + height)
-    return keras.Model(inputs, MajorityVote(samples)(score))
+    return AmplifiedModel(inputs, MajorityVote(samples)(score))
 
 
 def _height(function, t):

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from zoo.amplification.amplified import AmplifiedModel
 from zoo.blocks.images import flips_of_the_paper, image_input
 from zoo.blocks.residual import conv_norm, linear, shortcut
 from zoo.layers import Amplify, CoinFlipDropout, MajorityVote
@@ -167,7 +168,7 @@ def _dropout_resnet(
     x = flip(keras.layers.GlobalAveragePooling2D()(x))
     logits = linear(classes, weight_decay, seeds, name="logits")(x)
     vote = "majority" if flip_at_inference else "mean"  # without coins the mean is the plain softmax
-    return keras.Model(inputs, MajorityVote(samples, vote)(logits))
+    return AmplifiedModel(inputs, MajorityVote(samples, vote)(logits))
 
 
 def _activate(x):

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from zoo.amplification.amplified import AmplifiedModel
 from zoo.blocks.images import class_probabilities, flips_of_the_paper, image_input
 from zoo.blocks.residual import blocks_of, features, linear
 from zoo.blocks.weights import coupled
@@ -83,7 +84,7 @@ def hypernet_cfnn(
         name="theta",
     )(drawn)
     logits = HyperDense(classes, shared=True, name="logits")([embedding, theta])
-    return keras.Model(inputs, MajorityVote(samples)(logits))
+    return AmplifiedModel(inputs, MajorityVote(samples)(logits))
 
 
 @register(paper=_PAPER, section="sections 5.1 and E, Tables 1, 2 and 4 (deterministic)", search=_SEARCH)

@@ -2,6 +2,7 @@
 
 import keras
 
+from zoo.amplification.amplified import AmplifiedModel
 from zoo.layers import Amplify, KernelMoments, MajorityVote, NormalDraw, StochasticDense
 from zoo.layers.arguments import positive_float, positive_int
 from zoo.layers.seeds import layer_seeds
@@ -50,4 +51,4 @@ def stochastic_mlp(dim=2, classes=2, hidden=(16,), scale=1.0, samples=25, seed=N
         x = StochasticDense(units, 0.0, scale, **draw, name=f"hidden_{number}")(x)
     loc = keras.initializers.GlorotUniform(next(seeds))
     logits = StochasticDense(positive_int("classes", classes), loc, scale, seed=next(seeds), name="logits")(x)
-    return keras.Model(inputs, MajorityVote(samples)(logits))
+    return AmplifiedModel(inputs, MajorityVote(samples)(logits))

@@ -1,18 +1,22 @@
 """Export a model as a SavedModel; of a coin-flipping one, the number of flips is chosen at run time."""
 
+import inspect
 import os
+import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
 
-from zoo.amplification.halves import flipping_graph, has_coins
+from zoo.amplification.amplified import vote_on
+from zoo.amplification.coin_graph import flipping_graph, has_coins, votes
 from zoo.files import atomic
-from zoo.graph import check_one_input
+from zoo.graph import ends
 from zoo.layers.coins import coin_states
-from zoo.layers.majority_vote import elect, tally
+from zoo.layers.flip_rows import graph_of
 from zoo.layers.score_masked import masked_layers
 from zoo.weights.fold import fold
 
@@ -21,9 +25,10 @@ def export(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = Fal
     """Write a SavedModel that needs neither zoo nor layers nor Keras where it is loaded.
 
     A model without coins has one endpoint, `serve(images)`, or `serve(x, condition)` and the like where it has several
-    inputs; of score-masked layers the file holds weight times mask.
-    Endpoints of a coin-flipping model; images are raw pixels in [0, 255], uint8 or float32,
-    `(batch, height, width, channels)`:
+    inputs; of score-masked layers the file holds weight times mask. A model that flips coins without a vote has
+    `reseed`, too.
+    Endpoints of a coin-flipping model that votes; images are raw pixels in [0, 255], uint8 or float32,
+    `(batch, height, width, channels)`, and several inputs or outputs are as the model has them:
 
     - `serve(images)`: the model as it is, with its own number of flips and vote, `(batch, classes)`;
     - `vote(images, samples)`: histogram of `samples` flips, an int32 scalar >= 1, ties to the soft vote;
@@ -41,7 +46,7 @@ def export(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = Fal
 
     Raises:
         FileExistsError: If `path` exists and `overwrite` is False.
-        ValueError: If the model is not Functional, votes without an `Amplify` layer, or votes and has several inputs.
+        ValueError: If the model is not Functional, or votes and cannot be amplified.
         ModuleNotFoundError: If TensorFlow is not installed.
 
     Example:
@@ -53,8 +58,7 @@ def export(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = Fal
     path = Path(path)
     if path.exists() and not overwrite:
         raise FileExistsError(f"`path` exists already; pass overwrite=True to replace it. Received: path={str(path)!r}")
-    if has_coins(model):
-        check_one_input(model)
+    if votes(model):
         flipping_graph(model)  # refuses what cannot be taken apart before anything is written
     elif masked_layers(model):
         model = fold(model)
@@ -84,43 +88,48 @@ def _write_archive(model: keras.Model, folder: Path) -> None:
 
     archive = keras.export.ExportArchive()
     archive.track(model)
-    fresh = tf.Variable(tf.constant(True), trainable=False)
-    if has_coins(model):
+    fresh, coins = tf.Variable(tf.constant(True), trainable=False), has_coins(model)
+    if coins:
         archive._tf_trackable.fresh = fresh  # Keras tracks layers only
     samples = tf.TensorSpec((), "int32", name="samples")
     for name, function, extra in _endpoints(model, fresh):
-        for dtype in ("float32", "uint8"):
-            inputs = [tf.TensorSpec((None, *x.shape[1:]), dtype, name=key) for key, x in _inputs(model).items()]
+        for inputs in _signatures(model):
             function.get_concrete_function(*inputs, *([samples] if extra else []))
         archive.add_endpoint(name, function)
-    if has_coins(model):
+    if coins:
         archive.add_endpoint("reseed", _reseed(model, fresh), [tf.TensorSpec((), "int64", name="seed")])
     archive.write_out(str(folder), verbose=False)
 
 
-def _inputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
-    """Map the endpoints' argument names to the model's inputs."""
-    return {x.name: x for x in model.inputs} if len(model.inputs) > 1 else {"images": model.inputs[0]}
+def _signatures(model: keras.Model) -> list[list]:
+    """Specifications of the inputs: float ones may also come as uint8."""
+    import tensorflow as tf
+
+    names = [x.name for x in model.inputs] if len(model.inputs) > 1 else ["images"]
+
+    def specification(x, name, pixels: bool):
+        dtype = x.dtype if not _is_float(x) else "uint8" if pixels else "float32"
+        return tf.TensorSpec((None, *x.shape[1:]), dtype, name=name)
+
+    kinds = [False, True] if any(map(_is_float, model.inputs)) else [False]
+    return [[specification(x, name, pixels) for x, name in zip(model.inputs, names, strict=True)] for pixels in kinds]
+
+
+def _is_float(x) -> bool:
+    return keras.backend.is_float_dtype(x.dtype)
 
 
 def _endpoints(model: keras.Model, fresh) -> list[tuple]:
     """(name, tf.function, whether it takes `samples`) of the endpoints that take images."""
     import tensorflow as tf
 
-    if not has_coins(model):
-
-        @tf.function
-        def serve_one(images):
-            return model(tf.cast(images, "float32"), training=False)
-
-        @tf.function
-        def serve_several(*inputs):
-            return model([tf.cast(x, "float32") for x in inputs], training=False)
-
-        return [("serve", serve_one if len(model.inputs) == 1 else serve_several, False)]
-    graph = flipping_graph(model)
-    suffix, majority = graph.suffix, graph.majority
     coins = coin_states(model)
+
+    def given(inputs):
+        """Return the arguments in the structure and the dtypes of the model's inputs."""
+        pairs = zip(inputs, model.inputs, strict=True)
+        wide = [tf.cast(x, "float32" if _is_float(want) else want.dtype) for x, want in pairs]
+        return keras.tree.pack_sequence_as(ends(graph_of(model))[0], wide)
 
     def wake() -> None:
         """Draw the coins' states from the system's entropy at the first call after loading."""
@@ -134,45 +143,47 @@ def _endpoints(model: keras.Model, fresh) -> list[tuple]:
                 coin.value.assign(tf.cast(state, coin.dtype))
             fresh.assign(False)
 
-        tf.cond(fresh, draw, lambda: None)
+        if coins:
+            tf.cond(fresh, draw, lambda: None)
 
-    def count(images, samples, vote):
+    def serve(*inputs):
+        wake()
+        return model(given(inputs), training=False)
+
+    def count(inputs, samples, vote):
         tf.debugging.assert_positive(samples, "`samples` must be a positive int")
         wake()
-        hidden = keras.tree.flatten(graph.prefix(tf.cast(images, "float32"), training=False))
-        empty = tf.zeros((tf.shape(hidden[0])[0], suffix.output.shape[-1]))
+        return vote_on(graph, given(inputs), samples)(vote)
 
-        def body(done, histogram, soft):
-            flips = tf.minimum(graph.chunk, samples - done)
-            logits = tf.cast(suffix(graph.rows(hidden, flips), training=False), "float32")
-            logits = tf.reshape(logits, (-1, flips, logits.shape[-1]))
-            more_votes, more_soft = tally(logits, majority.temperature)
-            return done + flips, histogram + more_votes, soft + more_soft
+    def vote(*inputs):
+        return count(inputs[:-1], inputs[-1], "majority")
 
-        _, histogram, soft = tf.while_loop(
-            lambda done, *_: done < samples, body, (0, empty, empty), parallel_iterations=1
-        )
-        flips = tf.cast(samples, "float32")
-        return elect(histogram / flips, soft / flips, vote)
+    def mean(*inputs):
+        return count(inputs[:-1], inputs[-1], "mean")
 
-    @tf.function
-    def serve(images):
-        wake()
-        return model(tf.cast(images, "float32"), training=False)
+    def single(*inputs):
+        return count(inputs, tf.constant(1), "mean")
 
-    @tf.function
-    def vote(images, samples):
-        return count(images, samples, "majority")
+    found = [("serve", serve, False)]
+    if votes(model):
+        graph = flipping_graph(model)
+        found += [("vote", vote, True), ("mean", mean, True), ("single", single, False)]
+    names = [x.name for x in model.inputs] if len(model.inputs) > 1 else ["images"]
+    return [(name, tf.function(_named(function, names, extra)), extra) for name, function, extra in found]
 
-    @tf.function
-    def mean(images, samples):
-        return count(images, samples, "mean")
 
-    @tf.function
-    def single(images):
-        return count(images, tf.constant(1), "mean")
+def _named(function: Callable, names: list[str], samples: bool) -> Callable:
+    """Return the function with its arguments' names, by which a SavedModel's signature calls them."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    identifiers = [re.sub(r"\W", "_", name) for name in [*names, *(["samples"] if samples else [])]]
+    signature = inspect.Signature([inspect.Parameter(name, kind) for name in identifiers])
 
-    return [("serve", serve, False), ("vote", vote, True), ("mean", mean, True), ("single", single, False)]
+    def named(*arguments, **keywords):
+        return function(*signature.bind(*arguments, **keywords).args)
+
+    named.__signature__ = signature  # pyright: ignore[reportFunctionMemberAccess]
+    named.__name__ = function.__name__
+    return named
 
 
 def _reseed(model: keras.Model, fresh):

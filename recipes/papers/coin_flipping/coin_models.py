@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 import zoo
-from zoo.amplification.halves import has_coins
+from zoo.amplification.coin_graph import has_coins
 from zoo.data.datasets import Dataset, load
 from zoo.data.split import Split
 from zoo.recipes.experiments.experiment import Row, Settings

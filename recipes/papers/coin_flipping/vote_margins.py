@@ -7,7 +7,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from zoo.amplification.amplified import coins_off
-from zoo.amplification.halves import has_coins
+from zoo.amplification.coin_graph import has_coins
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
 from zoo.recipes.papers.coin_flipping import TITLE
 from zoo.recipes.papers.coin_flipping.coin_models import (

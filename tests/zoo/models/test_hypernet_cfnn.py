@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.amplification.halves import coin_graph
+from zoo.amplification.coin_graph import coin_graph
 from zoo.blocks.residual import blocks_of
 from zoo.layers import Amplify, HyperDense, MajorityVote, RandomInput, SharedDraws
 
@@ -80,8 +80,8 @@ def test_parameters_layer_by_layer(depth):
 
 def test_defaults_are_the_papers():
     model = zoo.build("hypernet_cfnn")
-    assert coin_graph(model).majority.samples == 25
-    assert coin_graph(zoo.build("hypernet_cfnn", classes=100)).majority.samples == 125
+    assert coin_graph(model).samples == 25
+    assert coin_graph(zoo.build("hypernet_cfnn", classes=100)).samples == 125
     noise = [layer for layer in model.layers if isinstance(layer, RandomInput)]
     assert sorted((layer.units, layer.distribution) for layer in noise) == [
         (10, "categorical"), (256, "uniform"), (256, "uniform"),

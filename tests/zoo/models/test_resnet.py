@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.amplification.halves import coin_graph
+from zoo.amplification.coin_graph import coin_graph
 from zoo.layers import Amplify, BatchNormalization, CoinFlipDropout, MajorityVote
 
 pytestmark = pytest.mark.usefixtures("fast_compile")
@@ -98,7 +98,8 @@ def test_nine_coins_in_the_blocks_of_depth_20_and_one_before_the_logits(name, wh
 
 def test_outer_dropout_is_repeated_from_the_first_blocks_output_on():
     model = zoo.build("resnet20_cfnn", samples=3, seed=1, **after("outer"), **SMALL)
-    prefix, suffix, _, _ = coin_graph(model)
+    graph = coin_graph(model)
+    prefix, suffix = graph.prefix, graph.suffix
     assert (len(of(prefix, keras.layers.Conv2D)), len(of(suffix, keras.layers.Conv2D))) == (3, 6)
     classes = zoo.flips(model, X, 50)
     assert classes.shape == (6, 50)
@@ -173,7 +174,8 @@ def test_dropout_loads_the_weights_of_the_cfnn(tmp_path):
 
 def test_the_prefix_runs_once_per_example():
     model = zoo.build("resnet20_cfnn", samples=3, rate=0.0, seed=1, **SMALL)
-    prefix, suffix, majority, _ = coin_graph(model)
+    graph = coin_graph(model)
+    prefix, suffix, (majority,) = graph.prefix, graph.suffix, graph.votes
     assert (len(of(prefix, keras.layers.Conv2D)), len(of(suffix, keras.layers.Conv2D))) == (2, 7)
     hidden = prefix.predict(X, verbose=0)
     assert [h.shape for h in hidden] == [(6, 8, 8, 16)] * 2  # the branch and its shortcut

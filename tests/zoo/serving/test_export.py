@@ -194,16 +194,31 @@ def test_a_model_of_two_inputs(tmp_path):
     np.testing.assert_allclose(served.serve(tf.constant(x), tf.constant(condition)), expected, atol=1e-6)
 
 
-def test_a_coin_flipping_model_of_two_inputs_is_refused(tmp_path):
-    one, other = keras.Input((4,), name="one"), keras.Input((4,), name="other")
-    flips = CoinFlipDropout(0.5, seed=0)(Amplify(3)(keras.layers.Add()([one, other])))
-    model = keras.Model([one, other], MajorityVote(3)(flips))
-    uses = [
-        lambda: zoo.export(model, tmp_path / "model"),
-        lambda: zoo.flips(model, np.ones((2, 4)), 5),
-        lambda: zoo.random_accuracy(model, np.ones((2, 4)), [0, 1], vote="expected"),
-    ]
-    for use in uses:
-        with pytest.raises(ValueError, match=r"`model` must have one input\. Received: .* with inputs one, other"):
-            use()
-    assert not list(tmp_path.iterdir())
+def test_a_coin_flipping_model_of_two_inputs_and_two_outputs(tmp_path):
+    """Deterministic but for a sure coin: every endpoint gives the model's outputs in their structure."""
+    one, other = keras.Input((4,), name="one"), keras.Input((4,), name="other", dtype="int32")
+    added = keras.layers.Add()([one, other])
+    flips = CoinFlipDropout(0.0, seed=0)(Amplify(3)(added))
+    model = keras.Model([one, other], {"voted": MajorityVote(3)(flips), "sum": added})
+    zoo.export(model, tmp_path / "model")
+    tf = pytest.importorskip("tensorflow")
+    served = tf.saved_model.load(tmp_path / "model")
+    a, b = np.eye(4, dtype="float32")[:3] * 0.5, np.eye(4, dtype="int32")[1:4]
+    found = served.vote(tf.constant(a), tf.constant(b), tf.constant(50))
+    np.testing.assert_allclose(found["sum"], a + b)
+    np.testing.assert_allclose(found["voted"], np.eye(4)[1:4], atol=1e-5)
+    for name, array in served.serve(one=tf.constant(a), other=tf.constant(b)).items():
+        np.testing.assert_allclose(array, found[name], atol=1e-5)
+
+
+def test_coins_without_a_vote_are_flipped_anew_and_start_from_a_seed(tmp_path):
+    inputs = keras.Input((50,))
+    model = keras.Model(inputs, keras.layers.Rescaling(1.0)(CoinFlipDropout(0.5, seed=0)(inputs)))
+    zoo.export(model, tmp_path / "model")
+    tf = pytest.importorskip("tensorflow")
+    ones = tf.ones((2, 50))
+    first, second = (tf.saved_model.load(tmp_path / "model") for _ in range(2))
+    assert (first.serve(ones).numpy() != second.serve(ones).numpy()).any()
+    for served in (first, second):
+        served.reseed(tf.constant(7, tf.int64))
+    np.testing.assert_array_equal(first.serve(ones), second.serve(ones))

@@ -1,0 +1,51 @@
+"""Seeds of a model's coins, while it is in memory."""
+
+import contextlib
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+
+from zoo.layers.coins import coin_states
+from zoo.layers.seeds import optional_seed
+
+
+def reseed(model: keras.Model, seed: int) -> None:
+    """Start all coins of a model from a seed; the flips that follow are then the same each time.
+
+    The models that `zoo.amplify` makes of it share its coins.
+
+    Args:
+        model: Any Keras model.
+        seed: Int in [0, 2**32).
+
+    Raises:
+        ValueError: If `seed` is out of range.
+
+    Example:
+        >>> model = zoo.build("ball_cfnn", samples=5)
+        >>> zoo.reseed(model, 1); first = model.predict(np.ones((3, 2)), verbose=0)
+        >>> zoo.reseed(model, 1); bool((model.predict(np.ones((3, 2)), verbose=0) == first).all())
+        True
+    """
+    if optional_seed("seed", seed) is None:
+        raise ValueError("`seed` must be an int in [0, 2**32). Received: seed=None")
+    for index, state in enumerate(coin_states(model)):
+        words = np.random.SeedSequence((seed, index)).generate_state(2)
+        state.assign(words.astype(keras.backend.standardize_dtype(state.dtype)))
+
+
+@contextlib.contextmanager
+def seeded(model: keras.Model, seed: int | None) -> Iterator[None]:
+    """Flip coins from a seed inside, and go on afterwards as if nothing had been flipped; None leaves all as it is."""
+    if seed is None:
+        yield
+        return
+    states = coin_states(model)
+    before = [keras.ops.convert_to_numpy(state.value) for state in states]
+    reseed(model, seed)
+    try:
+        yield
+    finally:
+        for state, value in zip(states, before, strict=True):
+            state.assign(value)
