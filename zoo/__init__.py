@@ -17,7 +17,7 @@ if Path(sys.argv[0]).stem == "zoo":  # the command: TensorFlow reads this when i
 if not (Path(__file__).parent / "layers" / "__init__.py").is_file():
     __path__.append(str(Path(__file__).parent.parent))
 
-from zoo import data, layers, models, probes  # noqa: F401 -- importing models registers them
+from zoo import data, layers, models, probes, scores  # noqa: F401 -- importing models registers them
 from zoo.amplification import RandomAccuracy, amplify, flips, random_accuracy
 from zoo.probes.neurons import complexity
 from zoo.registry import build, card, list_models
@@ -46,6 +46,7 @@ __all__ = [
     "random_accuracy",
     "save_supermask",
     "save_weights",
+    "scores",
 ]
 
 
