@@ -97,7 +97,7 @@ def test_the_order_of_the_rows_does_not_matter_and_bounds_hold(name, drawn):
 P = [[0.9, 0.1], [0.2, 0.8]]
 BAD = {
     "above 1": ([[0.9, 0.1], [1.5, -0.5]], [0, 1], "must be in [0, 1]. Received: probabilities[1, 0]=1.5"),
-    "below 0": ([[1.1, -0.1], [0.5, 0.5]], [0, 1], "must be in [0, 1]. Received: probabilities[0, 0]=1.1"),
+    "below 0": ([[0.6, 0.6, -0.2]], [1], "`probabilities` must be in [0, 1]. Received: probabilities[0, 2]=-0.2"),
     "a sigmoid above 1": ([0.5, 1.01], [0, 1], "`probabilities` must be in [0, 1]. Received: probabilities[1]=1.01"),
     "one number": (1.5, 1, "`probabilities` must be in [0, 1]. Received: probabilities=1.5"),
     "sum below 1": ([[0.5, 0.5], [0.2, 0.2]], [0, 1], "the last axis. Received: sum of probabilities[1]=0.4"),

@@ -1,0 +1,73 @@
+"""Scores of the distributions that a vote gives, batch by batch."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.layers.majority_vote import votes
+from zoo.scores import RiskCoverage, brier, negative_log_likelihood, risk_coverage
+from zoo.scores.calibration import Reliability, in_bins, mean_gap
+
+
+class VoteScores:
+    """Scores of distributions that come batch by batch and are not kept, as a thousand classes would not fit in memory.
+
+    A model whose outputs are no distributions, or NaN, and labels that are none of its classes, have no scores.
+
+    Args:
+        floor: None, or a float in (0, 1): smaller probabilities of labels count as this one in the likelihood.
+    """
+
+    def __init__(self, floor: float | None = None) -> None:
+        self.floor = floor
+        self._sums, self._scorable = np.zeros(2), True
+        self._confidence: list[np.ndarray] = []
+        self._correct: list[np.ndarray] = []
+
+    def add(self, shares: np.ndarray, labels: np.ndarray, classes: np.ndarray) -> None:
+        """Take in distributions `(batch, classes)`, their labels `(batch,)` and the classes voted for `(batch,)`."""
+        try:
+            means = negative_log_likelihood(shares, labels, self.floor), brier(shares, labels)
+        except ValueError:
+            self._scorable = False
+            return
+        self._sums += len(labels) * np.array(means)
+        self._confidence.append(shares.max(axis=-1))
+        self._correct.append(classes == labels)
+
+    def as_row(self) -> dict[str, Any]:
+        """Return `nll` in nats and its floor, `brier`, `ece` of 15 bins and `aurc`; None is not defined or infinite."""
+        curves = self.curves()
+        if curves is None:
+            return dict.fromkeys(("nll", "nll_floor", "brier", "ece", "aurc"))
+        reliability, curve = curves
+        nll, squared = (float(total / len(curve.risk)) for total in self._sums)
+        nll = nll if np.isfinite(nll) else None  # JSON has no infinity
+        areas = {"ece": mean_gap(reliability), "aurc": float(curve.risk.mean())}
+        return {"nll": nll, "nll_floor": self.floor, "brier": squared, **areas}
+
+    def curves(self) -> tuple[Reliability, RiskCoverage] | None:
+        """Return what a reliability diagram and a risk-coverage curve show; None if there are no scores."""
+        if not self._scorable:
+            return None
+        confidence, correct = np.concatenate(self._confidence), np.concatenate(self._correct)
+        return in_bins(confidence, correct), risk_coverage(confidence, correct)
+
+
+def vote_shares(logits: np.ndarray, samples: Sequence[int], temperature: float) -> dict[str, np.ndarray]:
+    """Distributions that each vote gives by the first n flips of `(batch, flips, classes)`, for each n of `samples`.
+
+    Returns:
+        Vote -> float64 `(len(samples), batch, classes)`: of "majority" the histogram of the flips' classes, of "mean"
+        the mean softmax.
+    """
+    from scipy.special import softmax  # SciPy is slow to import and only needed here
+
+    last = np.asarray(samples) - 1
+    with np.errstate(invalid="ignore"):  # logits of a diverged model
+        soft = softmax(logits.astype("float64") / temperature, axis=-1)
+    each = {"majority": keras.ops.convert_to_numpy(votes(logits)), "mean": soft}
+    sums = {vote: np.cumsum(one, axis=1, dtype="float64")[:, last] for vote, one in each.items()}
+    return {vote: np.moveaxis(one / (last + 1)[:, None], 1, 0) for vote, one in sums.items()}
