@@ -10,7 +10,7 @@ from sklearn.metrics import log_loss
 import zoo
 from zoo import scores
 from zoo.data.split import Split
-from zoo.recipes.reporting.votes import coins_sentence, report
+from zoo.recipes.reporting.votes import coins_sentence, report, score_table
 from zoo.recipes.training.evaluate import evaluate
 
 pytestmark = pytest.mark.usefixtures("fast_compile")
@@ -117,7 +117,7 @@ def test_an_infinite_likelihood_is_none(split, gap):
     (row,) = evaluate(plain, Split(split.x, np.arange(40) // 39), [1])
     assert row["nll"] == (pytest.approx(50 / 40) if gap == 50 else None)
     assert row["brier"] == pytest.approx(2 / 40)
-    assert ("-" in report([row]).split()) == (gap != 50)
+    assert ("-" in score_table([row]).split()) == (gap != 50)
 
 
 def test_pictures_of_each_vote_at_its_most_flips(model, split, tmp_path, monkeypatch):
