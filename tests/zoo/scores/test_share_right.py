@@ -27,8 +27,8 @@ def test_the_accuracy_and_its_interval(confidence):
 
 
 def test_the_first_of_equal_classes_counts():
-    assert scores.accuracy([[0.4, 0.4, 0.2], [0.4, 0.4, 0.2]], [0, 1]).correct == 1
-    assert scores.accuracy([0.5, 0.5], [0, 1]).correct == 1
+    assert scores.accuracy([[0.4, 0.4, 0.2]] * 3, [0, 0, 1]).correct == 2
+    assert scores.accuracy([0.5, 0.5, 0.5], [0, 0, 1]).correct == 2
 
 
 def test_fields_are_those_of_random_accuracy():
