@@ -47,7 +47,8 @@ def plot_reliability(reliability: Reliability, ax: "Axes | None" = None, label: 
         edges[:-1][kept], accuracy[kept], np.diff(edges)[kept], align="edge", alpha=0.3, edgecolor="white", label=named
     )
     color = bars.patches[0].get_facecolor()[:3]
-    axes.scatter(confidence[kept], accuracy[kept], 10 + _DOT * counts[kept] / counts.sum(), [color])
+    sizes = 10 + _DOT * counts[kept] / counts.sum()
+    axes.scatter(confidence[kept], accuracy[kept], sizes, [color], clip_on=False)  # many lie at the edge
     axes.plot([0, 1], [0, 1], color="grey", linestyle="--")
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="top probability", ylabel="accuracy (area of a dot: examples)")
     axes.legend(loc="upper left")
