@@ -91,8 +91,9 @@ def test_scores_are_those_of_the_flips(model, split, seen):
     assert "NLL of majorities: a share of votes below 0.001 counts as 0.001." in report(rows)
 
 
-def test_a_number_of_flips_given_twice_counts_once(model, split):
-    assert [row["samples"] for row in evaluate(model, split, [3, 3, 1], ["majority"])] == [1, 3]
+def test_a_number_of_flips_given_twice_counts_once(model, split, seen):
+    (row,) = evaluate(model, split, [1, 1], ["majority"])
+    assert row["correct"] == (np.concatenate(seen)[:, 0].argmax(-1) == split.y).sum() > 0
 
 
 def test_what_has_no_scores_keeps_its_accuracy(model, split):
