@@ -83,7 +83,11 @@ def int_at_least(name: str, value: Any, minimum: int = 0) -> int:
 def as_numbers(name: str, value: ArrayLike) -> np.ndarray:
     """Return `value` as a float array, or raise a `ValueError` that names the argument if it holds no numbers."""
     try:
-        return np.asarray(value, dtype=float)
+        array = np.asarray(value)
+        objects = array.flat if array.dtype.kind == "O" else ()
+        if array.dtype.kind not in "biufOV" or any(isinstance(one, str | bytes) for one in objects):
+            raise ValueError  # NumPy would read the text "0.5" as a number; bfloat16 is of kind V
+        return np.asarray(array, dtype=float)
     except (TypeError, ValueError):
         raise ValueError(f"`{name}` must be a number or an array of numbers. Received: {name}={value!r}") from None
 

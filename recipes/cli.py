@@ -107,8 +107,9 @@ def evaluate(
     vote: Annotated[str, typer.Option(help="majority, mean, expected or all.")] = "all",
     seed: Annotated[int, typer.Option(help="Seed of the coins.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Append the result lines to this file.")] = None,
+    plots: Annotated[Path | None, typer.Option(help="Draw reliability.png and risk_coverage.png here.")] = None,
 ) -> None:
-    """Evaluate a trained model under every vote, with Wilson intervals."""
+    """Evaluate a trained model under every vote: accuracy with Wilson intervals, likelihood, calibration, risk."""
     from zoo.amplification.amplified import VOTES
     from zoo.data.datasets import load
     from zoo.layers.arguments import one_of
@@ -127,6 +128,7 @@ def evaluate(
         getattr(loaded, split),
         _ints("samples", samples),
         None if vote == "all" else (vote,),
+        plots=plots,
         recipe=built.recipe,
         data=chosen,
         split_name=split,
@@ -135,6 +137,8 @@ def evaluate(
     if out:
         append_results(out, rows)
     print(report(rows))
+    if plots:
+        print(f"\nDrawn: {plots / 'reliability.png'} and {plots / 'risk_coverage.png'}")
 
 
 @app.command()

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import layers, probes, theory, tuning
+from zoo import layers, probes, scores, theory, tuning
 
-NAMES = {"keras": keras, "np": np, "zoo": zoo, "layers": layers, "probes": probes, "theory": theory, "tuning": tuning}
+MODULES = {"layers": layers, "probes": probes, "scores": scores, "theory": theory, "tuning": tuning}
+NAMES = {"keras": keras, "np": np, "zoo": zoo, **MODULES}
 
 
 def public():
@@ -19,7 +20,7 @@ def public():
         "zoo.data.Batches": zoo.data.Batches,
         "zoo.data.fit_input": zoo.data.fit_input,
     }
-    for module in (zoo, layers, probes):
+    for module in (zoo, layers, probes, scores):
         for name in module.__all__:
             one = getattr(module, name)
             if callable(one):

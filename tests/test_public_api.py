@@ -8,7 +8,7 @@ import keras
 import typer
 
 import zoo
-from zoo import layers, probes, theory
+from zoo import layers, probes, scores, theory
 from zoo.recipes import cli
 from zoo.recipes.experiments import experiment
 from zoo.recipes.training import recipe
@@ -38,6 +38,10 @@ def test_layers():
 
 def test_probes():
     assert signatures(probes, probes.__all__) == FROZEN["probes"]
+
+
+def test_scores():
+    assert signatures(scores, scores.__all__) == FROZEN["scores"]
 
 
 def test_theory():

@@ -17,7 +17,7 @@ if Path(sys.argv[0]).stem == "zoo":  # the command: TensorFlow reads this when i
 if not (Path(__file__).parent / "layers" / "__init__.py").is_file():
     __path__.append(str(Path(__file__).parent.parent))
 
-from zoo import data, layers, models, probes  # noqa: F401 -- importing models registers them
+from zoo import data, layers, models, probes, scores  # noqa: F401 -- importing models registers them
 from zoo.amplification import (
     RandomAccuracy,
     Uncertainty,
@@ -57,6 +57,7 @@ __all__ = [
     "reseed",
     "save_supermask",
     "save_weights",
+    "scores",
     "uncertainty",
     "with_coins",
 ]

@@ -1,21 +1,29 @@
-"""Evaluate a model under every vote: result lines with Wilson intervals, and how far its flips differ."""
+"""Evaluate a model under every vote: result lines with Wilson intervals, how far its flips differ, and scores."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-import zoo
-from zoo.amplification.accuracy import flip_logits, voted, wilson
-from zoo.amplification.amplified import VOTES
-from zoo.amplification.coin_graph import coin_graph, has_coins
+from zoo.amplification.amplified import VOTES, coins_off
+from zoo.amplification.checks import check_examples, check_labels
+from zoo.amplification.coin_graph import has_coins
+from zoo.amplification.drawn import drawn
+from zoo.amplification.tally import Tally, snapshots
+from zoo.data.batches import Batches, fit_input
 from zoo.data.split import Split
+from zoo.graph import check_one_input
 from zoo.layers.arguments import positive_int
 from zoo.recipes.reporting.results import environment
+from zoo.recipes.reporting.votes import plot_scores
+from zoo.recipes.training.vote_scores import VoteScores
+from zoo.scores.wilson_interval import wilson
 
 _BATCH = 32  # images evaluated at once
+_FLOOR = 1e-3  # what a share of no votes is worth in a likelihood: less than one flip of the hundreds that are usual
 
 
 def evaluate(
@@ -24,6 +32,7 @@ def evaluate(
     samples: Sequence[int],
     votes: Sequence[str] | None = None,
     *,
+    plots: str | Path | None = None,
     recipe: str = "",
     data: str = "",
     split_name: str = "test",
@@ -35,11 +44,17 @@ def evaluate(
     `disagreement`, the share of examples whose first n flips are not all of one class, and `winning_share`, the mean
     share of the flips that the most frequent class has.
 
+    Lines end with scores of the distributions that the vote gives, see `zoo.scores`: `nll`, `brier`, `ece` and `aurc`,
+    confidence being the largest probability. The distribution is the histogram of votes for "majority", the mean
+    softmax for "mean" and the model's output with coins off. A histogram has zeros: in its `nll` a share below
+    `nll_floor` counts as `nll_floor`, elsewhere there is none. A score that is infinite or not defined is None.
+
     Args:
         model: A model of the zoo; one without coins has its accuracy as a single line, vote "none".
         split: Images `(n, h, w, c)` and labels `(n,)`.
         samples: Numbers of flips, each >= 1.
         votes: Of `"majority"`, `"mean"` and `"expected"`; None is all of them.
+        plots: Folder for `reliability.png` and `risk_coverage.png`, each vote at its most flips; None draws nothing.
         recipe: Name of the recipe, for the result lines.
         data: Name of the data set, likewise.
         split_name: Name of the split, likewise.
@@ -51,52 +66,70 @@ def evaluate(
     Raises:
         ValueError: If the split is empty or has NaN, or an argument is outside its range.
     """
+    if plots is not None and Path(plots).exists() and not Path(plots).is_dir():
+        raise ValueError(f"`plots` must be a folder, or new. Received: plots={str(plots)!r}")
+    check_one_input(model)
+    x = check_examples(model, split.x)
+    labels = check_labels(split.y, len(x), (), model.output_shape[-1])
     common = {"recipe": recipe, "model": model.name, "data": data, "split": split_name}
     coins, started, rows = has_coins(model), time.monotonic(), []
     chosen = list(votes or VOTES) if coins else ["expected"]
     flipping = [vote for vote in chosen if vote != "expected"]
     if flipping:
-        rows += _by_flips(model, split, sorted(positive_int("samples", n) for n in samples), flipping)
+        rows += _by_flips(model, x, labels, sorted({positive_int("samples", n) for n in samples}), flipping)
     if "expected" in chosen:
-        plain = zoo.random_accuracy(model, split.x, split.y, 1, "expected")
-        rows.append({"samples": 1, "vote": "expected" if coins else "none", **plain._asdict()})
+        row, scored = _coins_off(model, x, labels)
+        rows.append(({"samples": 1, "vote": "expected" if coins else "none", **row}, scored))
     measured = {"seed": seed, "seconds": round(time.monotonic() - started, 3), **environment()}
-    return [{**common, **row, **measured} for row in rows]
+    if plots is not None:
+        plot_scores([(row, scored.curves()) for row, scored in rows], plots)
+    return [{**common, **row, **measured, **scored.as_row()} for row, scored in rows]
 
 
-def _by_flips(model, split: Split, samples: list[int], votes: list[str]) -> list[dict[str, Any]]:
-    """Accuracy of each vote for the first n flips of every example, from one pass."""
-    temperature = coin_graph(model).votes[0].temperature
-    labels, at = np.asarray(split.y).reshape(-1), 0
-    if len(labels) != len(split.x):
-        raise ValueError(f"`split` must have one label per image. Received: {len(split.x)} and {len(labels)} labels")
-    correct = {(vote, n): 0 for vote in votes for n in samples}
-    disagreeing, winning = np.zeros(len(samples), int), np.zeros(len(samples))
-    for logits in _shown(flip_logits(model, split.x, max(samples), _BATCH), -(-len(labels) // _BATCH)):
-        truth, at = labels[at : at + len(logits)], at + len(logits)
-        for vote in votes:
-            for n, classes in zip(samples, voted(logits, samples, vote, temperature), strict=True):
+def _coins_off(model, x, labels: np.ndarray) -> tuple[dict[str, Any], VoteScores]:
+    """Accuracy with every coin at its mean, and scores of the outputs."""
+    scored = VoteScores()
+    outputs = coins_off(model).predict(fit_input(Batches(x, labels, _BATCH, shuffle=False)), verbose=0)
+    if not np.isfinite(outputs).all():
+        raise ValueError(
+            "`model` must give finite numbers. Received: NaN or infinities; its training may have diverged"
+        )
+    classes = outputs.argmax(-1)
+    scored.add(outputs, labels, classes)
+    return wilson(int((classes == labels).sum()), len(labels))._asdict(), scored
+
+
+def _by_flips(
+    model, x, labels: np.ndarray, samples: list[int], votes: list[str]
+) -> list[tuple[dict[str, Any], VoteScores]]:
+    """Accuracy and scores of each vote for the first n flips of every example, from one pass."""
+    correct, at = {(vote, n): 0 for vote in votes for n in samples}, 0
+    scored = {(vote, n): VoteScores(_FLOOR if vote == "majority" else None) for vote, n in correct}
+    disagreeing, winning = dict.fromkeys(samples, 0), dict.fromkeys(samples, 0.0)
+    batches = drawn(model, x, max(samples), _BATCH)
+    for batch in _shown(batches, -(-len(labels) // _BATCH)):
+        truth, tally = labels[at : at + batch.size], Tally(batch.graph.votes[0])
+        at += batch.size
+        for n in snapshots(batch.chunks, tally, samples):
+            shares = {"majority": tally.votes / n, "mean": tally.soft / n}
+            for vote in votes:
+                classes = tally.elected(vote).argmax(-1)
                 correct[vote, n] += int((classes == truth).sum())
-        largest = _largest_counts(logits.argmax(-1), samples, logits.shape[-1])
-        disagreeing += (largest < samples).sum(axis=0)
-        winning += (largest / samples).sum(axis=0)
-    shares = {
-        n: {"disagreement": float(differ / at), "winning_share": float(share / at)}
-        for n, differ, share in zip(samples, disagreeing, winning, strict=True)
-    }
-    return [{"samples": n, "vote": vote, **wilson(c, at)._asdict(), **shares[n]} for (vote, n), c in correct.items()]
+                scored[vote, n].add(shares[vote], truth, classes)
+            largest = shares["majority"].max(axis=-1)
+            disagreeing[n] += int((largest < 1 - 1e-9).sum())
+            winning[n] += float(largest.sum())
+    agreement = {n: {"disagreement": disagreeing[n] / at, "winning_share": winning[n] / at} for n in samples}
+    return [
+        ({"samples": n, "vote": vote, **wilson(right, at)._asdict(), **agreement[n]}, scored[vote, n])
+        for (vote, n), right in correct.items()
+    ]
 
 
-def _shown(batches: Iterator[np.ndarray], total: int) -> Iterable[np.ndarray]:
+def _shown(batches: Iterator, total: int) -> Iterable:
     """The same batches, with a progress bar where somebody looks: a hundred flips of 10,000 images take minutes."""
     from rich.console import Console
     from rich.progress import track
 
     console = Console(stderr=True)
     return track(batches, "Flipping", total, console=console, transient=True, disable=not console.is_terminal)
-
-
-def _largest_counts(classes: np.ndarray, samples: list[int], number: int) -> np.ndarray:
-    """Flips of the most frequent class among the first n of `(batch, flips)`, for each n: `(batch, len(samples))`."""
-    counts = np.cumsum(classes[:, :, None] == np.arange(number), axis=1, dtype=np.int32)
-    return counts[:, np.asarray(samples) - 1].max(axis=-1)

@@ -51,9 +51,13 @@ def test_train_evaluate_export(zoo_command, recipe_file, tmp_path):
         ("mean", 1, "tiny"),
         ("mean", 9, "tiny"),
     ]
-    code, printed, errors = zoo_command("evaluate", out, "--split", "val", "--vote", "expected")
+    code, printed, errors = zoo_command("evaluate", out, "--split", "val", "--vote", "expected", "--plots", out / "a")
     assert code == 0, errors
     assert "coins off" in printed
+    assert all(name in printed for name in ("NLL", "Brier", "ECE %", "AURC %"))
+    for picture in (out / "a/reliability.png", out / "a/risk_coverage.png"):
+        assert str(picture) in printed
+        assert picture.read_bytes().startswith(b"\x89PNG")
 
     code, printed, errors = zoo_command("export", out, tmp_path / "saved")
     assert code == 0, errors
@@ -111,6 +115,7 @@ BAD = [
     (["evaluate", "resnet20_cfnn", "--weights", "OUT/none.weights.h5"], "none.weights.h5"),
     (["evaluate", "resnet20_cfnn", "--split", "tests"], "`split` must be one of"),
     (["evaluate", "resnet20_cfnn", "--vote", "median"], "`vote` must be one of"),
+    (["evaluate", "resnet20_cfnn", "--weights", "digits", "--plots", "RECIPE"], "`plots` must be a folder, or new"),
     (["export", "nothing", "OUT"], "Unknown name"),
 ]
 

@@ -1,7 +1,6 @@
 """Amplified use of a coin-flipping model: another number of flips, another vote, and what it is worth."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -18,31 +17,9 @@ from zoo.graph import describe, inner_layers
 from zoo.layers.arguments import one_of, positive_int
 from zoo.layers.coins import coin_states, layer_that_draws
 from zoo.layers.majority_vote import MajorityVote
+from zoo.scores.wilson_interval import RandomAccuracy, wilson
 
 OUTPUTS = ("classes", "probabilities", "logits")
-
-
-class RandomAccuracy(NamedTuple):
-    """Share of examples whose vote is right, with its Wilson interval.
-
-    Attributes:
-        accuracy: In [0, 1], `correct / n`.
-        low: Lower end of the interval, in [0, 1].
-        high: Upper end, in [0, 1].
-        correct: Int, examples whose vote is their label.
-        n: Int, examples.
-
-    Example:
-        >>> found = zoo.RandomAccuracy(0.9, 0.8256, 0.9448, 90, 100)
-        >>> found.low < found.accuracy < found.high
-        True
-    """
-
-    accuracy: float
-    low: float
-    high: float
-    correct: int
-    n: int
 
 
 def flips(
@@ -235,27 +212,3 @@ def _without_coins(model: keras.Model, x, batch_size: int) -> np.ndarray:
         bad = int((~np.isfinite(found.max(axis=-1))).sum())
         raise ValueError(f"`model` must give finite numbers. Received: NaN or infinities in {bad} of {len(found)} rows")
     return found
-
-
-def voted(logits: np.ndarray, wanted: Sequence[int], vote: str, temperature: float) -> np.ndarray:
-    """Voted classes `(len(wanted), batch)` of the first n flips of `(batch, samples, classes)`, for each n."""
-    layer = MajorityVote(1, temperature=temperature)
-    tally = Tally(layer)
-    found = {n: tally.elected(vote).argmax(-1) for n in snapshots(iter([[logits]]), tally, wanted)}
-    return np.stack([found[n] for n in wanted])
-
-
-def flip_logits(
-    model: keras.Model, x, samples: int, batch_size: int = 32, chunk: int | None = None
-) -> Iterator[np.ndarray]:
-    """Logits `(batch, samples, classes)` of each batch, evaluated at most `batch_size * chunk` rows at a time."""
-    for batch in drawn(model, check_examples(model, x), samples, batch_size, chunk):
-        yield np.concatenate([chunk[0] for chunk in batch.chunks], axis=1)
-
-
-def wilson(correct: int, n: int, confidence: float = 0.95) -> RandomAccuracy:
-    """Return the accuracy of `correct` of `n` examples with its Wilson interval."""
-    from scipy.stats import binomtest  # SciPy is slow to import and only needed here
-
-    low, high = binomtest(correct, n).proportion_ci(confidence, method="wilson")
-    return RandomAccuracy(correct / n, float(low), float(high), correct, n)

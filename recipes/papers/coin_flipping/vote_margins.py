@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import binomtest
 
 from zoo.amplification.amplified import coins_off
 from zoo.amplification.coin_graph import has_coins
@@ -24,6 +23,7 @@ from zoo.recipes.papers.coin_flipping.flip_statistics import margins
 from zoo.recipes.reporting.figure import figure
 from zoo.recipes.reporting.markdown import table, write
 from zoo.recipes.reporting.rows import group_by
+from zoo.scores.wilson_interval import wilson
 
 _POINTS = 201  # of a curve that are kept
 _SETTINGS: Settings = {**SETTINGS, "splits": ["train", "test"], "flips": 100}
@@ -44,13 +44,13 @@ def _run(settings: Settings, point: Row, seed: int, loaded: dict[str, Loaded]) -
 def _curve(flips: np.ndarray, labels: np.ndarray, classes: int) -> Row:
     delta = np.sort(margins(flips, labels, classes))[::-1]
     correct, n = int((delta > 0).sum()), len(delta)
-    low, high = binomtest(correct, n).proportion_ci(0.95, method="wilson")
+    found = wilson(correct, n)
     kept = delta[np.linspace(0, n - 1, _POINTS).round().astype(int)]
     return {
         "samples": flips.shape[1],
         "accuracy": 100 * correct / n,
-        "low": float(low),
-        "high": float(high),
+        "low": found.low,
+        "high": found.high,
         "correct": correct,
         "n": n,
         "ties": float(100 * (delta == 0).mean()),

@@ -4,7 +4,7 @@ import pytest
 from experiments import cells
 
 from zoo.recipes.reporting.results import append_results, environment, read_results
-from zoo.recipes.reporting.votes import plot_accuracy, vote_table
+from zoo.recipes.reporting.votes import plot_accuracy, plot_scores, report, score_table, vote_table
 
 
 def row(vote, samples, correct, n=100):
@@ -30,6 +30,30 @@ def test_the_table_shows_every_row():
         ["mean of 25", "82.00", "72.00 - 87.00", "100"],
         ["coins off", "80.00", "70.00 - 85.00", "100"],
     ]
+
+
+@pytest.mark.backend_free
+def test_scores_have_a_table_where_lines_have_them():
+    """Lines that are older than scores are still read."""
+    assert score_table(ROWS) == ""
+    assert report(ROWS) == vote_table(ROWS)
+    measured = {"nll": 0.25, "nll_floor": None, "brier": 0.125, "ece": 0.0123, "aurc": 0.00456}
+    soft, infinite = {**ROWS[2], **measured}, {**ROWS[3], **measured, "nll": None}
+    undefined = {**ROWS[0], **dict.fromkeys(measured)}
+    table = score_table([*ROWS[:2], undefined, soft, infinite], "github")
+    assert cells(table)[1:] == [
+        ["mean of 25", "0.2500", "0.1250", "1.23", "0.46"],
+        ["coins off", "-", "0.1250", "1.23", "0.46"],
+    ]
+    assert "NLL of majorities" not in table
+    floored = {**ROWS[1], **measured, "nll_floor": 0.001}
+    assert score_table([floored, soft]).endswith("NLL of majorities: a share of votes below 0.001 counts as 0.001.")
+
+
+@pytest.mark.backend_free
+def test_pictures_of_nothing_say_so(tmp_path):
+    for path in plot_scores([(ROWS[0], None)], tmp_path / "plots"):
+        assert path.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.backend_free

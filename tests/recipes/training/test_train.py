@@ -52,7 +52,7 @@ def test_results_are_those_of_the_last_weights(recipe, whole):
         ("majority", 1), ("majority", 5), ("mean", 1), ("mean", 5), ("expected", 1),
     ]  # fmt: skip
     keys = {"recipe", "model", "data", "split", "samples", "vote", "correct", "n", "seed", "backend", "versions"}
-    keys |= {"command", "seconds", "accuracy", "low", "high", "machine"}
+    keys |= {"command", "seconds", "accuracy", "low", "high", "machine", "nll", "nll_floor", "brier", "ece", "aurc"}
     flipped = keys | {"disagreement", "winning_share"}
     assert all(set(row) == (keys if row["vote"] == "expected" else flipped) for row in rows)
     data = zoo.data.load(recipe.data)
