@@ -7,6 +7,7 @@ import tiny
 
 from zoo import registry
 from zoo.recipes.reporting.results import read_results
+from zoo.recipes.training import train as training
 from zoo.recipes.training.checkpoint import Checkpoint
 from zoo.recipes.training.recipe import Recipe
 
@@ -32,6 +33,18 @@ def masked(tmp_path_factory):
     )  # fmt: skip
     registry._MODELS.clear()
     registry._MODELS.update(before)
+
+
+@pytest.fixture(scope="session")
+def train_only():
+    """Function of a recipe and the folder of its run: train without the evaluation at the end, which takes as long."""
+
+    def run(recipe, out):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(training, "evaluate", lambda *args, **kwargs: [])
+            training.train(recipe, out, verbose=0)
+
+    return run
 
 
 @pytest.fixture(scope="session")
