@@ -17,6 +17,7 @@ def _same(rows, model, way):
     assert [row["transitions"] for row in rows] == pytest.approx(list(signs.values()), abs=1)  # of rounding
 
 
+@pytest.mark.every_backend
 def test_points_of_a_plain_model():
     rows = probe("random_mlp", options={"dim": 6, "width": 9, "depth": 2}, seed=3, points=201)
     ends = np.random.default_rng(3).standard_normal((2, 6))
