@@ -126,8 +126,8 @@ def test_help_names_the_command(zoo_command):
         (["tiny_inner_vote"], "no means. Give a part of it that flips no coins to zoo.probes"),
     ],
 )
-def test_bad_input_is_one_clear_error(zoo_command, recipe, tmp_path, arguments, message):
-    zoo.registry.register(paper="A paper", section="1")(tiny_inner_vote)
+def test_bad_input_is_one_clear_error(zoo_command, own_registry, tmp_path, arguments, message):
+    own_registry(paper="A paper", section="1")(tiny_inner_vote)
     code, printed, errors = zoo_command("probe", *arguments, "--out", tmp_path / "none.jsonl")
     assert (code, printed) == (1, "")
     assert errors.startswith("error: ")
