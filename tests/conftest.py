@@ -39,7 +39,7 @@ def empty_registry(monkeypatch):
 
 @pytest.fixture(scope="module")
 def fast_compile():
-    """For modules that compile whole ResNets: XLA's optimisations take minutes there and change no law."""
+    """For modules where XLA's optimisations take longer than they save, a third of the time; no law is theirs."""
     if keras.backend.backend() != "jax":
         yield
         return

@@ -9,6 +9,7 @@ import pytest
 import zoo
 from zoo.weights import pretrained
 
+pytestmark = pytest.mark.usefixtures("fast_compile")
 OPTIONS = {"input_shape": (8, 8, 1), "classes": 4}
 
 
