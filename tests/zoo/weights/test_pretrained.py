@@ -9,7 +9,6 @@ import pytest
 import zoo
 from zoo.weights import pretrained
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
 OPTIONS = {"input_shape": (8, 8, 1), "classes": 4}
 
 

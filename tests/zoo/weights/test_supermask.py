@@ -15,7 +15,6 @@ import zoo
 from zoo.layers import RandomizePruned, ScoreMaskedConv, ScoreMaskedDense
 from zoo.layers.score_masked import masked_layers
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
 X = np.random.default_rng(0).integers(0, 256, (32, 8, 8, 3)).astype("uint8")
 Y = np.arange(32) % 4
 SMALL = {"input_shape": (8, 8, 3), "classes": 4, "width": 0.25, "seed": 3}
