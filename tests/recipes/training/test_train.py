@@ -19,7 +19,7 @@ from zoo.recipes.training import checkpoint
 from zoo.recipes.training.checkpoint import Stopped
 from zoo.recipes.training.train import build, train
 
-pytestmark = [pytest.mark.every_backend, pytest.mark.usefixtures("fast_compile")]
+pytestmark = pytest.mark.every_backend
 _TINY = Path(tiny.__file__)
 
 
