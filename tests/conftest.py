@@ -1,6 +1,7 @@
-"""Fixtures of all tests; what needs no backend runs once, on TensorFlow."""
+"""Fixtures of all tests; what depends on no backend runs once, on TensorFlow."""
 
 import sys
+from pathlib import Path
 
 import keras
 import pytest
@@ -8,14 +9,18 @@ import pytest
 from zoo import registry
 from zoo.recipes import cli
 
+RECIPES = Path(__file__).with_name("recipes")
+
 
 def pytest_collection_modifyitems(items):
-    """Skip on other backends what does not touch them."""
-    if keras.backend.backend() != "tensorflow":
-        skip = pytest.mark.skip(reason="needs no backend: run on TensorFlow")
-        for item in items:
-            if item.get_closest_marker("backend_free"):
-                item.add_marker(skip)
+    """Skip on other backends what does not touch them, and the recipes' laws, which stand above them."""
+    if keras.backend.backend() == "tensorflow":
+        return
+    skip = pytest.mark.skip(reason="run on TensorFlow: depends on no backend")
+    for item in items:
+        above = RECIPES in item.path.parents and not item.get_closest_marker("every_backend")
+        if above or item.get_closest_marker("backend_free"):
+            item.add_marker(skip)
 
 
 @pytest.fixture
@@ -34,7 +39,7 @@ def empty_registry(monkeypatch):
 
 @pytest.fixture(scope="module")
 def fast_compile():
-    """For modules that compile whole ResNets: XLA's optimisations take minutes there and change no law."""
+    """For modules where XLA's optimisations take longer than they save, a third of the time; no law is theirs."""
     if keras.backend.backend() != "jax":
         yield
         return

@@ -1,5 +1,7 @@
 """The tiny models, registered for one test, their data, and what tests of runs share."""
 
+from contextlib import contextmanager
+
 import h5py
 import numpy as np
 import pytest
@@ -7,31 +9,51 @@ import tiny
 
 from zoo import registry
 from zoo.recipes.reporting.results import read_results
+from zoo.recipes.training import train as training
 from zoo.recipes.training.checkpoint import Checkpoint
 from zoo.recipes.training.recipe import Recipe
 
 
-@pytest.fixture
-def recipe(tmp_path, own_registry):
+@contextmanager
+def registered(builder, search=None):
+    """A registry of models that has one more, and forgets it."""
+    before = dict(registry._MODELS)
+    registry.register(paper="A paper", section="1", search=search)(builder)
+    yield
+    registry._MODELS.clear()
+    registry._MODELS.update(before)
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory):
     """A recipe of the tiny model on its own data: 63 training examples in 4 batches, 7 for validation."""
-    own_registry(paper="A paper", section="1", search={"rate": (0.1, 0.5), "samples": [1, 3]})(tiny.tiny_cfnn)
-    data = tiny.write_npz(tmp_path / "tiny.npz")
-    return Recipe("tiny", "tiny_cfnn", data, epochs=3, batch_size=16, augment="crop", samples=(1, 5), seed=4)
+    with registered(tiny.tiny_cfnn, {"rate": (0.1, 0.5), "samples": [1, 3]}):
+        data = tiny.write_npz(tmp_path_factory.mktemp("data") / "tiny.npz")
+        yield Recipe("tiny", "tiny_cfnn", data, epochs=3, batch_size=16, augment="crop", samples=(1, 5), seed=4)
 
 
 @pytest.fixture(scope="module")
 def masked(tmp_path_factory):
     """A recipe of the tiny masked model: twelve updates, a redraw after every third."""
-    before = dict(registry._MODELS)
-    registry.register(paper="A paper", section="1")(tiny.tiny_masked)
-    yield Recipe(
-        "masked", "tiny_masked", tiny.write_npz(tmp_path_factory.mktemp("data") / "data.npz"),
-        options={"weight_decay": 1e-3, "kernel_initializer": "kaiming_uniform"}, augment="crop",
-        schedule="cosine_per_epoch", warmup_epochs=1, epochs=3, batch_size=16, learning_rate=0.2,
-        randomize_period=3, randomize_rate=0.5, samples=(1,), seed=4,
-    )  # fmt: skip
-    registry._MODELS.clear()
-    registry._MODELS.update(before)
+    with registered(tiny.tiny_masked):
+        yield Recipe(
+            "masked", "tiny_masked", tiny.write_npz(tmp_path_factory.mktemp("data") / "data.npz"),
+            options={"weight_decay": 1e-3, "kernel_initializer": "kaiming_uniform"}, augment="crop",
+            schedule="cosine_per_epoch", warmup_epochs=1, epochs=3, batch_size=16, learning_rate=0.2,
+            randomize_period=3, randomize_rate=0.5, samples=(1,), seed=4,
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def train_only():
+    """Function of a recipe and the folder of its run: train without the evaluation at the end, which takes as long."""
+
+    def run(recipe, out):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(training, "evaluate", lambda *args, **kwargs: [])
+            training.train(recipe, out, verbose=0)
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -155,6 +155,7 @@ app(["--help"])
         assert command in done.stdout
 
 
+@pytest.mark.every_backend
 def test_training_needs_no_tensorflow(recipe_file, tmp_path):
     """On JAX, with data from an .npz file, augmentation included."""
     code = """

@@ -17,6 +17,7 @@ def _same(rows, model, way):
     assert [row["transitions"] for row in rows] == pytest.approx(list(signs.values()), abs=1)  # of rounding
 
 
+@pytest.mark.every_backend
 def test_points_of_a_plain_model():
     rows = probe("random_mlp", options={"dim": 6, "width": 9, "depth": 2}, seed=3, points=201)
     ends = np.random.default_rng(3).standard_normal((2, 6))
@@ -125,8 +126,8 @@ def test_help_names_the_command(zoo_command):
         (["tiny_inner_vote"], "no means. Give a part of it that flips no coins to zoo.probes"),
     ],
 )
-def test_bad_input_is_one_clear_error(zoo_command, recipe, tmp_path, arguments, message):
-    zoo.registry.register(paper="A paper", section="1")(tiny_inner_vote)
+def test_bad_input_is_one_clear_error(zoo_command, own_registry, tmp_path, arguments, message):
+    own_registry(paper="A paper", section="1")(tiny_inner_vote)
     code, printed, errors = zoo_command("probe", *arguments, "--out", tmp_path / "none.jsonl")
     assert (code, printed) == (1, "")
     assert errors.startswith("error: ")

@@ -40,7 +40,7 @@ def write_npz(path, n=70, classes=3, size=8):
 
 
 def main(data, out, resume, die_at):
-    """Train three epochs, saving after every batch; die at the given batch as `kill -9` would have it."""
+    """Train, saving after every batch, until the given batch; there, die as `kill -9` would have it."""
     import os
     import signal
 

@@ -7,6 +7,7 @@ import pytest
 from zoo.recipes.experiments import fit_epochs as module
 from zoo.recipes.experiments.fit_epochs import compiled, evaluated, fit_epochs
 
+pytestmark = pytest.mark.every_backend
 RNG = np.random.default_rng(0)
 X, Z, Y = (RNG.normal(size=(103, n)).astype("float32") for n in (3, 2, 1))
 

@@ -8,6 +8,8 @@ import pytest
 
 from zoo.recipes.training.cosine_per_epoch import CosinePerEpoch
 
+pytestmark = pytest.mark.every_backend
+
 
 def rates(schedule, steps):
     return np.array([float(schedule(step)) for step in steps])

@@ -27,13 +27,11 @@ def digits(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run(digits, tmp_path_factory):
+def run(digits, tmp_path_factory, train_only):
     """The folder of a short run of the CFNN."""
     out = tmp_path_factory.mktemp("runs") / "cfnn"
     options = {**SMALL, "samples": 2}
-    train(
-        Recipe("cfnn", "hypernet_cfnn", digits, options=options, epochs=1, batch_size=32, samples=(1,)), out, verbose=0
-    )
+    train_only(Recipe("cfnn", "hypernet_cfnn", digits, options=options, epochs=1, batch_size=32), out)
     return out
 
 

@@ -9,6 +9,8 @@ from zoo.recipes.training.linear_warmup import LinearWarmup
 from zoo.recipes.training.recipe import Recipe
 from zoo.recipes.training.train import build
 
+pytestmark = pytest.mark.every_backend
+
 
 def rates(schedule, steps):
     return np.array([float(schedule(step)) for step in steps])

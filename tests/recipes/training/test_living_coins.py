@@ -12,7 +12,6 @@ from zoo.data.split import Split
 from zoo.layers.coins import is_coin
 from zoo.recipes.training.evaluate import evaluate
 from zoo.recipes.training.recipe import find
-from zoo.recipes.training.train import train
 from zoo.recipes.training.trained import load_trained
 
 pytestmark = pytest.mark.usefixtures("fast_compile")
@@ -38,7 +37,7 @@ def test_the_table_has_every_model_with_coins():
 
 
 @pytest.mark.parametrize("name", sorted(_COINS))
-def test_flips_differ_after_training(name, tmp_path):
+def test_flips_differ_after_training(name, tmp_path, train_only):
     """On inputs of no class, where coins that live have most to decide."""
     options, recipe = _COINS[name]
     rng = np.random.default_rng(0)
@@ -51,7 +50,7 @@ def test_flips_differ_after_training(name, tmp_path):
     else:
         settings = {"epochs": _EPOCHS.get(name, 1), "samples": [1]}
         settings |= {f"options.{key}": value for key, value in options.items()}
-        train(find(recipe).replace(settings), tmp_path / "run", verbose=0)
+        train_only(find(recipe).replace(settings), tmp_path / "run")
         model = load_trained(str(tmp_path / "run"), seed=0).model
         x = rng.integers(0, 256, (1000 if name in _EPOCHS else 100, 8, 8, 1)).astype("uint8")
         if name == "resnet20_dropout":  # its coins are off at inference until somebody asks for them

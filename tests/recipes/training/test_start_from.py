@@ -5,7 +5,7 @@ import pytest
 
 import zoo
 from zoo.recipes.training.recipe import Recipe
-from zoo.recipes.training.train import build, train
+from zoo.recipes.training.train import build
 from zoo.recipes.training.trained import load_trained
 
 SMALL = {"depth": 8, "samples": 1}
@@ -22,10 +22,9 @@ def digits(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run(digits, tmp_path_factory):
+def run(digits, tmp_path_factory, train_only):
     out = tmp_path_factory.mktemp("runs") / "one_flip"
-    recipe = Recipe("one", "resnet20_dropout", digits, options={"depth": 8}, epochs=1, batch_size=32, samples=(1,))
-    train(recipe, out, verbose=0)
+    train_only(Recipe("one", "resnet20_dropout", digits, options={"depth": 8}, epochs=1, batch_size=32), out)
     return out
 
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,14 +19,22 @@ from zoo.recipes.training import checkpoint
 from zoo.recipes.training.checkpoint import Stopped
 from zoo.recipes.training.train import build, train
 
+pytestmark = pytest.mark.every_backend
 _TINY = Path(tiny.__file__)
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(recipe, tmp_path_factory):
+    """The folder of the uninterrupted run, not to be changed by a test."""
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    train(recipe, out, verbose=0)
+    return out
+
+
 @pytest.fixture
-def whole(recipe, tmp_path):
-    """The folder of the uninterrupted run."""
-    train(recipe, tmp_path / "whole", verbose=0)
-    return tmp_path / "whole"
+def whole(uninterrupted, tmp_path):
+    """A copy of the folder of the uninterrupted run."""
+    return shutil.copytree(uninterrupted, tmp_path / "whole")
 
 
 def test_a_run_writes_what_it_says(recipe, whole, contents):
@@ -96,16 +105,13 @@ def test_max_minutes_stops_and_resume_ends_the_same(recipe, whole, tmp_path, ass
 def test_kill_minus_nine_and_resume_ends_the_same(recipe, whole, tmp_path, assert_same_run):
     out = tmp_path / "killed"
 
-    def run(resume, die_at):
-        command = [sys.executable, str(_TINY), recipe.data, str(out), resume, str(die_at)]
-        return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
-
     for resume, die_at in (("fresh", 3), ("resume", 4)):
-        assert run(resume, die_at).returncode == -signal.SIGKILL
+        command = [sys.executable, str(_TINY), recipe.data, str(out), resume, str(die_at)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+        assert done.returncode == -signal.SIGKILL, done.stderr
     state = json.loads((out / "state.json").read_text())
     assert 4 * state["epoch"] + state["batch"] == 7
-    finished = run("resume", 0)
-    assert finished.returncode == 0, finished.stderr
+    train(recipe, out, resume=True, verbose=0)
     assert_same_run(whole, out)
 
 

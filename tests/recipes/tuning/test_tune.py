@@ -102,6 +102,7 @@ def lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+@pytest.mark.every_backend
 def test_the_best_trial_is_a_recipe_that_trains_as_it_did(search, data, tmp_path, capsys, monkeypatch):
     rows = search(epochs=2, seed=3, options={"samples": 2})
     printed = capsys.readouterr().out

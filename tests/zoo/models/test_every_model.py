@@ -14,6 +14,8 @@ pytestmark = pytest.mark.usefixtures("fast_compile")
 # Small enough for a test; a model takes what it has of these, or has a line of its own.
 SMALL = {"input_shape": (8, 8, 1), "depth": 8, "samples": 3, "classes": 4, "width": 0.125}
 OPTIONS: dict[str, dict] = {}
+OPTIONS["hypernet_deterministic"] = {"input_shape": (8, 8, 1), "classes": 4, "depth": 6}
+OPTIONS["hypernet_cfnn"] = {**OPTIONS["hypernet_deterministic"], "samples": 3}
 # Models of two vectors, x and a condition.
 VECTORS = {"x_size": 6, "condition_size": 5, "outputs": 4, "width": 8, "output_activation": "softmax"}
 OPTIONS["mlp_embedding"] = {**VECTORS, "embedding_dim": 7}

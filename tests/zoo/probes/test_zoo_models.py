@@ -30,8 +30,8 @@ def _model(name):
     if name == "conv6_iterand":
         return zoo.build(name, width=0.1, input_shape=(8, 8, 3), seed=0)
     keras.utils.set_random_seed(0)
-    return keras.applications.MobileNetV2(
-        (32, 32, 3), alpha=0.35, weights=None, classes=4, classifier_activation=None, name="mobilenet"
+    return keras.applications.MobileNet(
+        (32, 32, 3), alpha=0.25, weights=None, classes=4, classifier_activation=None, name="mobilenet"
     )
 
 

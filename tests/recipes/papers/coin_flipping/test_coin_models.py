@@ -7,18 +7,16 @@ import zoo
 from zoo.recipes.experiments.reproduce import reproduce
 from zoo.recipes.reporting.results import read_results
 from zoo.recipes.training import recipe as registered
-from zoo.recipes.training.train import train
 
 pytestmark = pytest.mark.usefixtures("fast_compile")
 EXPERIMENTS = ("cfnn-delta", "cfnn-flips")
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(tmp_path_factory, train_only):
     """The folder of a finished run of a coin-flipping model on digits."""
     out = tmp_path_factory.mktemp("runs") / "dropout"
-    recipe = registered.find("resnet20_cfnn_digits").replace({"depth": 8, "options.samples": 2, "samples": [2]})
-    train(recipe.replace({"epochs": 1}), out, verbose=0)
+    train_only(registered.find("resnet20_cfnn_digits").replace({"depth": 8, "options.samples": 2, "epochs": 1}), out)
     return str(out)
 
 
@@ -91,10 +89,10 @@ def test_bad_settings_are_refused(name, settings, message, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_model_must_fit_the_data_and_flip_coins(masked, tmp_path):
+def test_a_model_must_fit_the_data_and_flip_coins(masked, tmp_path, train_only):
     with pytest.raises(ValueError, match="`models` must fit the data"):
         reproduce("cfnn-delta", tmp_path / "out", budget="smoke", settings={"data": masked.data})
-    train(masked, tmp_path / "masked", verbose=0)
+    train_only(masked, tmp_path / "masked")
     given = {"budget": "smoke", "settings": {"models": [str(tmp_path / "masked")], "splits": ["test"]}}
     with pytest.raises(ValueError, match="`models` must flip coins"):
         reproduce("cfnn-flips", tmp_path / "out", **given)

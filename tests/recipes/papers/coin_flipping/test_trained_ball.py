@@ -19,6 +19,7 @@ def test_half_of_the_points_are_inside_the_ball_in_any_dimension():
         assert np.abs(x.mean(axis=0)).max() < 5 * 2 / np.sqrt(4000)
 
 
+@pytest.mark.every_backend
 def test_a_run_has_a_row_per_number_of_flips_and_goes_on_where_it_stopped(tmp_path):
     rows = reproduce("ball-trained", tmp_path, budget="smoke")
     assert [(row["method"], row["flips"]) for row in rows] == [

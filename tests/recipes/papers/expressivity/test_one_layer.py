@@ -148,6 +148,7 @@ def test_accuracy_is_that_of_the_trained_network(tmp_path, data, images, monkeyp
     assert row["final_accuracy"] == pytest.approx(right[40:].mean())
 
 
+@pytest.mark.every_backend
 def test_equal_seeds_give_equal_rows(tmp_path, data):
     def rows(folder, seed):
         given = {**data, "layers": [2], "epochs": 1}

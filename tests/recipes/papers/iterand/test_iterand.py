@@ -12,6 +12,8 @@ from zoo.recipes.training.checkpoint import Stopped
 from zoo.recipes.training.publish import publish
 from zoo.recipes.training.train import train
 
+pytestmark = pytest.mark.usefixtures("fast_compile")
+
 
 @pytest.fixture(scope="module")
 def whole(masked, tmp_path_factory):
@@ -25,6 +27,7 @@ def kernels(model):
     return [np.array(layer.kernel) for layer in model.layers if hasattr(layer, "scores")]
 
 
+@pytest.mark.every_backend
 def test_pruned_weights_are_redrawn_and_no_others(masked, whole):
     options = {"input_shape": (8, 8, 1), "classes": 3, **masked.options}
     before = zoo.build("tiny_masked", seed=4, **options)
@@ -38,6 +41,7 @@ def test_pruned_weights_are_redrawn_and_no_others(masked, whole):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("batches", [3, 8])
 def test_a_stopped_run_redraws_as_it_would_have(masked, whole, tmp_path, batches, contents, stop_after):
     stop_after(batches, lambda: signal.raise_signal(signal.SIGTERM))

@@ -206,6 +206,7 @@ def test_synthetic_examples_are_normal_and_held_out_ones_are_others(trained):
     assert found["embedding"].test[1].shape == (3000, 1)
 
 
+@pytest.mark.every_backend
 def test_the_command(zoo_command, tmp_path):
     arguments = ("reproduce", "modularity-synthetic-depth", "--budget", "smoke", "--out", tmp_path)
     more = ("--set", "type=2", "--set", "depths=[2]", "--set", 'methods=["hypernetwork"]', "--set", "learning_rate=0.1")

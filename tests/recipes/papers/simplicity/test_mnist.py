@@ -38,6 +38,7 @@ def test_a_network_learns_parity_and_its_accuracy_is_by_the_sign():
     assert [layer.units for layer in model.layers[1:]] == [layer.units for layer in fresh.layers[1:]] == [64, 64, 1]
 
 
+@pytest.mark.every_backend
 def test_three_kinds_of_strings_are_searched(tmp_path):
     rows = reproduce("simplicity-fig3", tmp_path, budget="smoke")
     assert [row["strings"] for row in rows] == ["train", "test", "random"]
