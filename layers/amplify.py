@@ -12,7 +12,7 @@ class Amplify(keras.layers.Layer):
 
     Put it right before the first random layer: the layers before it then run once per example. A network whose
     random part has several inputs (a residual branch and its shortcut) calls one `Amplify` on each of them. The
-    output has the input's dtype, whatever the layer's, and the input's mask, repeated likewise.
+    mask of the input is repeated likewise, and integers stay integers.
 
     Args:
         samples: Positive int, flips per example.
@@ -34,7 +34,7 @@ class Amplify(keras.layers.Layer):
     role = "amplify"  # see flip_rows
 
     def __init__(self, samples: int, **kwargs) -> None:
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(**kwargs)
         self.samples = positive_int("samples", samples)
         self.supports_masking = True
 
@@ -57,8 +57,9 @@ class Amplify(keras.layers.Layer):
         return self.__dict__["_of_masks"](previous_mask)
 
     def compute_output_spec(self, inputs):
-        """Return the repeated shape and the input's dtype."""
-        return keras.KerasTensor(self.compute_output_shape(inputs.shape), inputs.dtype)
+        """Return the repeated shape and the layer's dtype, or that of integers."""
+        dtype = self.compute_dtype if keras.backend.is_float_dtype(inputs.dtype) else inputs.dtype
+        return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype)
 
     def compute_output_shape(self, input_shape):
         """Return `(batch * samples, ...)`; an unknown batch stays unknown."""

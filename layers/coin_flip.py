@@ -126,6 +126,14 @@ class CoinFlip(keras.layers.Layer):
             if scope.get_current_value(variable) is not value:
                 raise ValueError(_UPDATES.format(variable.path, type(self.layer).__name__, self.layer.name))
 
+    def compute_output_shape(self, *args, **kwargs):
+        """Return the layer's output shape."""
+        return self.layer.compute_output_shape(*args, **kwargs)
+
+    def compute_output_spec(self, *args, **kwargs):
+        """Return shape and dtype of the layer's output."""
+        return keras.Operation.compute_output_spec(self, *args, **kwargs)  # by a call: the dtype is not this layer's
+
     def compute_mask(self, inputs, previous_mask):
         """Return the layer's mask."""
         return self.layer.compute_mask(inputs, previous_mask)

@@ -10,7 +10,10 @@ from zoo.layers.arguments import boolean
 from zoo.layers.seeds import derived_seed, optional_seed
 
 _SWITCH = threading.local()
-_GENERATORS = {"seed_generator": "seed_state", "inference_generator": "inference_state"}  # attribute: name in files
+_GENERATORS = {
+    "seed_generator": "seed_state",
+    "inference_generator": "inference_seed_state",
+}  # attribute: name in files
 
 
 class CoinLayer(keras.layers.Layer):

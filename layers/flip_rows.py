@@ -10,7 +10,7 @@ _THROUGH = ("Reshape", "Flatten", "Identity", "Permute")
 
 def nodes(graph) -> list:
     """List the nodes of a Functional model or function, each after those that its inputs come from."""
-    return [node for _, level in sorted(graph._nodes_by_depth.items(), reverse=True) for node in level]
+    return [node for _, level in sorted(graph_of(graph)._nodes_by_depth.items(), reverse=True) for node in level]
 
 
 def has_graph(model) -> bool:

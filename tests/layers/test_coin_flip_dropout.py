@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from zoo.layers import Amplify, CoinFlipDropout, MajorityVote
+import zoo
+from zoo.layers import Amplify, CoinFlipDropout, MajorityVote, SharedDraws
 
 ONES = np.ones((100, 100))  # one shape: JAX compiles each anew
 
@@ -105,3 +106,32 @@ def test_bad_arguments_are_refused(argument, value):
 @pytest.mark.parametrize("seed", [0, 2**32 - 1])
 def test_extreme_seeds_draw(seed):
     assert set(np.unique(flip(CoinFlipDropout(0.5, seed=seed), ONES))) == {0.0, 2.0}
+
+
+def test_noise_shape_shares_coins_along_axes():
+    x = np.ones((30, 4, 5, 6), "float32")
+    y = keras.ops.convert_to_numpy(CoinFlipDropout(0.5, seed=1, noise_shape=(None, 1, 1, None))(x))
+    assert (y == y[:, :1, :1]).all()
+    assert 0 < (y == 0).mean() < 1
+    for shape in ((1, None), (2, None), 3, (), (None, 2)):
+        with pytest.raises(ValueError, match="`noise_shape` must be a tuple of None and 1"):
+            CoinFlipDropout(0.5, noise_shape=shape)
+    with pytest.raises(ValueError, match="one length for each axis"):
+        CoinFlipDropout(0.5, noise_shape=(None, 1))(x)
+
+
+@pytest.mark.parametrize("chunk", [None, 7])
+def test_draws_give_all_examples_the_mask_of_a_flip(chunk):
+    """Equal examples then agree in every flip, and flips still differ."""
+    inputs = keras.Input((3,))
+    rows = CoinFlipDropout(0.5, seed=1)([Amplify(5)(inputs), SharedDraws(5)(inputs)])
+    model = keras.Model(inputs, MajorityVote(5)(rows))
+    x = np.array([[1.0, 2.0, 3.0]] * 4 + [[3.0, 2.0, 1.0]])
+    logits = zoo.flips(model, x, 40, outputs="logits", chunk=chunk)
+    assert (logits[:4] == logits[:1]).all()
+    np.testing.assert_array_equal(logits[4] == 0, logits[0] == 0)
+    assert len({tuple(row) for row in logits[0].tolist()}) > 4
+    many = zoo.amplify(model, 60, chunk=chunk).predict(x, verbose=0)
+    np.testing.assert_allclose(many[:4], many[[0] * 4], atol=1e-5)
+    off = zoo.amplify(model, 1, "expected").predict(x, verbose=0)
+    np.testing.assert_allclose(off, np.exp(x) / np.exp(x).sum(1, keepdims=True), rtol=1e-5)

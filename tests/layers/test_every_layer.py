@@ -74,6 +74,9 @@ CASES = {
     "CoinFlipDropout, training": Case(
         layers.CoinFlipDropout, {"rate": 0.25, "flip_at_inference": False, "seed": 3}, ((6, 3),)
     ),
+    "CoinFlipDropout, channels": Case(
+        layers.CoinFlipDropout, {"rate": 0.25, "noise_shape": (None, 1, None), "seed": 3}, ((6, 2, 3),)
+    ),
     "HyperDense": Case(layers.HyperDense, {"units": 4}, ((6, 3), (6, 16))),
     "HyperDense, shared": Case(
         layers.HyperDense, {"units": 4, "activation": "tanh", "shared": True}, ((6, 3), (2, 16)), fixed=(1,)
@@ -92,6 +95,10 @@ CASES = {
     ),
     "MajorityVote": Case(layers.MajorityVote, {"samples": 3}, ((6, 4),)),
     "MajorityVote, soft": Case(layers.MajorityVote, {"samples": 3, "vote": "mean", "temperature": 2.5}, ((6, 4),)),
+    "MajorityVote, labels": Case(
+        layers.MajorityVote, {"samples": 3, "vote": "mean", "kind": "labels", "from_logits": False}, ((6, 4, 1),)
+    ),
+    "MajorityVote, numbers": Case(layers.MajorityVote, {"samples": 3, "vote": "mean", "kind": "numbers"}, ((6,),)),
     "NormalDraw": Case(layers.NormalDraw, {"bias": 0.5, "gate": 0.75, "activation": "tanh", "seed": 3}, ((8, 6),)),
     "NormalDraw, training": Case(layers.NormalDraw, {"flip_at_inference": False, "seed": 3}, ((8, 6),)),
     "NormalizePixels": Case(
@@ -149,6 +156,8 @@ INITIALIZERS = {
     layers.SignedKaimingConstant: {},
 }
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+OWN = {name: case for name, case in CASES.items() if case.kind is not layers.CoinFlip}  # computes as what it wraps
+every_case_of_a_dtype = pytest.mark.parametrize("case", OWN.values(), ids=OWN)
 every_initializer = pytest.mark.parametrize("kind", INITIALIZERS)
 
 
@@ -167,7 +176,7 @@ def in_json(value):
     """Argument as a configuration holds it."""
     if isinstance(value, float | int):
         return value
-    if isinstance(value, keras.initializers.Initializer | keras.regularizers.Regularizer):
+    if isinstance(value, keras.initializers.Initializer | keras.regularizers.Regularizer | keras.layers.Layer):
         value = keras.saving.serialize_keras_object(value)
     return json.loads(json.dumps(value))
 
@@ -300,7 +309,7 @@ def policy(request):
     keras.config.set_dtype_policy(before)
 
 
-@every_case
+@every_case_of_a_dtype
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_rounds_the_numbers_of_float32(case, policy):
     layer, wide, x = case.layer(dtype=policy), case.layer(), case.data()
@@ -311,7 +320,7 @@ def test_mixed_precision_rounds_the_numbers_of_float32(case, policy):
     np.testing.assert_allclose(numpy(outputs), numpy(wide(x)), rtol=2**-5, atol=2**-5)
 
 
-@every_case
+@every_case_of_a_dtype
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"], indirect=True)
 def test_layers_follow_the_global_policy_but_votes_are_counted_in_float32(case, policy):
     layer, low = case.layer(), policy.removeprefix("mixed_")
@@ -322,7 +331,7 @@ def test_layers_follow_the_global_policy_but_votes_are_counted_in_float32(case, 
 
 
 @pytest.mark.skipif(JAX, reason="there Keras's own operations make float32 of float64")
-@every_case
+@every_case_of_a_dtype
 def test_float64_is_float64_throughout(case):
     x, near = case.data("float64"), 1 + 1e-11
     layer, same, wide = case.layer(dtype="float64"), case.layer(dtype="float64"), case.layer(dtype="float32")

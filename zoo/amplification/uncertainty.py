@@ -33,6 +33,11 @@ class Uncertainty(NamedTuple):
         mutual_information: `(examples, ...)`; None of numbers.
         variation_ratio: `(examples, ...)`, 1 minus the largest share of votes; None of numbers.
         quantiles: `(len(quantiles), examples, ...)`, of the numbers or probabilities of the first 1,000 flips.
+
+    Example:
+        >>> found = zoo.uncertainty(zoo.build("ball_cfnn", seed=0), np.array([[0.0, 0.0], [1.0, 0.0]]), 1001, seed=0)
+        >>> bool(found.variation_ratio[0] < found.variation_ratio[1])  # on the sphere nobody knows
+        True
     """
 
     predicted: np.ndarray

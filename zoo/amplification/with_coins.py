@@ -181,14 +181,18 @@ def _last_with_kernel(graph: keras.Model, layers: list) -> keras.layers.Layer:
 
 def _amplified(graph: keras.Model, coins: _Coins, samples: int, vote) -> tuple[Any, Any, bool]:
     """Call the graph anew: with its coins, rows repeated before the first of each path, and votes on what flips."""
-    amplify, repeated, flips = Amplify(samples, name=_free("amplify", graph)), {}, set()
+    repeated, flips, amplify = {}, set(), {}
     inputs, tensors = new_inputs(graph)
 
     def as_flips(tensor):
         if id(tensor) in flips or tensor.shape[:1] != (None,):
             return tensor
         if id(tensor) not in repeated:
-            repeated[id(tensor)] = amplify(tensor), tensor  # kept, so that its id is not given away
+            if tensor.dtype not in amplify:  # a layer casts to its dtype
+                name = "_".join(["amplify", *([tensor.dtype] if amplify else [])])
+                dtype = tensor.dtype if keras.backend.is_float_dtype(tensor.dtype) else None
+                amplify[tensor.dtype] = Amplify(samples, name=_free(name, graph), dtype=dtype)
+            repeated[id(tensor)] = amplify[tensor.dtype](tensor), tensor  # kept, so that its id is not given away
             flips.add(id(repeated[id(tensor)][0]))
         return repeated[id(tensor)][0]
 
