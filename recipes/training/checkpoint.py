@@ -52,6 +52,7 @@ class Checkpoint(keras.callbacks.Callback):
             return
         reason = self.asked_to_stop()
         if reason or time.monotonic() - self._saved_at > SAVE_EVERY_S:
+            self._check_finite(logs or {})
             metrics = [keras.ops.convert_to_numpy(v.value).tolist() for v in self.model.metrics_variables]
             self._save({**self.state, "metrics": metrics})
         if reason:
@@ -60,6 +61,7 @@ class Checkpoint(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None) -> None:
         """Save last and best weights, the history, and the state at the start of the next epoch."""
         row = {"epoch": epoch, **{key: float(value) for key, value in (logs or {}).items()}}
+        self._check_finite(row)
         self.state["history"] = [*self.state["history"], row]
         score = row.get("val_accuracy", row.get("accuracy", 0.0))
         save_weights(self.model, self.folder / "last.weights.h5")
@@ -72,6 +74,14 @@ class Checkpoint(keras.callbacks.Callback):
         self.model.stop_training = True
         if reason := self.asked_to_stop():
             raise Stopped(reason)
+
+    def _check_finite(self, logs: dict[str, Any]) -> None:
+        """Refuse to go on, and to save, where the loss is no number any more."""
+        if not np.isfinite(logs.get("loss", 0.0)):
+            raise ValueError(
+                f"The training in {str(self.folder)!r} diverged in epoch {self.state['epoch']}: its loss is "
+                f"{logs['loss']}. What was saved before is as it was; lower `learning_rate` or raise `warmup_epochs`"
+            )
 
     def _save(self, state: dict[str, Any]) -> None:
         previous = self.folder / state["weights"] if state["weights"] else None

@@ -6,11 +6,13 @@ from keras import ops
 
 from zoo.graph import uncompiled
 from zoo.layers import ScoreMaskedConv
+from zoo.layers.arguments import boolean
+from zoo.layers.fixed_mask import FixedMaskConv, FixedMaskDense
 from zoo.layers.masks import topk_mask_numpy
 from zoo.layers.score_masked import ScoreMasked, masked_layers, require_masked_layers
 
 
-def fold(model: keras.Model) -> keras.Model:
+def fold(model: keras.Model, *, trainable: bool = False) -> keras.Model:
     """Return the same function with `Conv2D` and `Dense` for the masked layers; their kernel is weight times mask.
 
     For inference and export: no mask is computed any more. The other layers are shared with `model`; the folded
@@ -18,10 +20,12 @@ def fold(model: keras.Model) -> keras.Model:
 
     Args:
         model: A Functional or Sequential model; its score-masked layers may lie in models nested in it.
+        trainable: Bool. True gives kernels that can be trained, under the mask of this moment: what is pruned stays 0.
+            The layers are then subclasses of `Conv2D` and `Dense` that keep the mask as a weight.
 
     Raises:
-        ValueError: If the model is neither, has no score-masked layer or one inside a layer that is no model, or a
-            score is NaN.
+        ValueError: If `trainable` is no bool, or the model is neither, has no score-masked layer or one inside a layer
+            that is no model, or a score is NaN.
 
     Example:
         >>> model = zoo.build("conv6_iterand", width=0.1, input_shape=(8, 8, 1), seed=0)
@@ -29,13 +33,14 @@ def fold(model: keras.Model) -> keras.Model:
         ['Conv2D', 'Conv2D']
     """
     require_masked_layers(model)
+    boolean("trainable", trainable)
     folded: dict[int, keras.layers.Layer] = {}
 
     def replace(layer):
         if isinstance(layer, keras.Model) and masked_layers(layer):
-            return fold(layer)
+            return fold(layer, trainable=trainable)
         if isinstance(layer, ScoreMasked):
-            return folded.setdefault(id(layer), _ordinary(layer))
+            return folded.setdefault(id(layer), _ordinary(layer, trainable))
         if masked_layers(layer):
             raise ValueError(f"`model` must have its masked layers in models, not inside other layers: {layer.name!r}")
         return layer
@@ -51,19 +56,21 @@ def folded_kernel(layer: ScoreMasked) -> np.ndarray:
     return np.where(mask, ops.convert_to_numpy(layer.kernel), np.float32(0))
 
 
-def _ordinary(layer: ScoreMasked) -> keras.layers.Layer:
+def _ordinary(layer: ScoreMasked, trainable: bool) -> keras.layers.Layer:
     common = {
         "activation": layer.activation,
         "use_bias": False,
         "dtype": layer.dtype_policy,
         "name": layer.name,
-        "trainable": False,
+        "trainable": trainable,
         "kernel_initializer": "zeros",
     }
     if isinstance(layer, ScoreMaskedConv):
-        ordinary = keras.layers.Conv2D(layer.filters, layer.kernel_size, layer.strides, layer.padding, **common)
+        kind = FixedMaskConv if trainable else keras.layers.Conv2D
+        ordinary = kind(layer.filters, layer.kernel_size, layer.strides, layer.padding, **common)
     else:
-        ordinary = keras.layers.Dense(layer.units, **common)
+        ordinary = (FixedMaskDense if trainable else keras.layers.Dense)(layer.units, **common)
     ordinary.build((*[None] * (layer.scores.ndim - 1), layer.scores.shape[-2]))
-    ordinary.set_weights([folded_kernel(layer)])
+    kernel = folded_kernel(layer)
+    ordinary.set_weights([kernel, kernel != 0] if trainable else [kernel])
     return ordinary

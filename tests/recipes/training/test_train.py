@@ -185,3 +185,11 @@ def test_state_is_saved_within_an_epoch(recipe, tmp_path, monkeypatch):
     )
     train(recipe.replace({"epochs": 1}), tmp_path / "run", verbose=0)
     assert seen == [(0, 1, True), (0, 2, True), (0, 3, True), (1, 0, False)]
+
+
+def test_a_diverged_training_is_an_error_and_saves_nothing(recipe, tmp_path):
+    wild = recipe.replace({"learning_rate": 1e30})
+    with pytest.raises(ValueError, match=r"diverged in epoch 0: its loss is (nan|inf).*`learning_rate`"):
+        train(wild, tmp_path / "wild", verbose=0)
+    assert not list((tmp_path / "wild").glob("*.weights.h5"))
+    assert not (tmp_path / "wild" / "results.jsonl").exists()
