@@ -22,6 +22,7 @@ import numpy as np
 from tabulate import tabulate
 
 import zoo
+from zoo.graph import inner_layers
 from zoo.recipes.benchmarks.measure import seconds
 
 layers = keras.layers
@@ -125,6 +126,15 @@ def examples(model: keras.Model, count: int):
     return given if len(given) > 1 else next(iter(given.values()))
 
 
+def settle(model: keras.Model, x) -> None:
+    """Give batch normalisation the statistics of the examples: at their initial ones random weights end in zeros."""
+    normalising = [one for one in inner_layers(model) if isinstance(one, layers.BatchNormalization)]
+    for one in normalising:
+        one.momentum = 0.0
+    if normalising:
+        model(x, training=True)
+
+
 def equal(one, other) -> bool:
     """Return whether two structures of arrays are equal in every bit."""
     return all(np.array_equal(a, b) for a, b in zip(keras.tree.flatten(one), keras.tree.flatten(other), strict=True))
@@ -135,6 +145,7 @@ def row(name: str, count: int, rounds: int) -> list[str]:
     make, options = MODELS[name]
     model = make()
     x = examples(model, count)
+    settle(model, x)
     plain = model.predict(x, verbose=0)
     coins = zoo.with_coins(model, FLIPS, seed=1, **options)
     off = equal(zoo.amplify(coins, 1, "expected").predict(x, verbose=0), plain)
@@ -175,8 +186,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     chosen = [n for n in arguments.models if "KerasHub" not in n or importlib.util.find_spec("keras_hub")]
-    rows = [row(name, arguments.examples, arguments.rounds) for name in chosen]
-    print(tabulate(rows, ["model", "off", "flips", "file", "served", "25 flips / predict"], tablefmt="github"))
+    headers = ["model", "off", "flips", "file", "served", f"{FLIPS} flips / predict"]
+    rows = []
+    for name in chosen:
+        rows.append(row(name, arguments.examples, arguments.rounds))
+        print(tabulate(rows[-1:], tablefmt="plain"), flush=True)  # the last ones take minutes
+    print(tabulate(rows, headers, tablefmt="github"))
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ CASES = {
     "MajorityVote, labels": Case(
         layers.MajorityVote, {"samples": 3, "vote": "mean", "kind": "labels", "from_logits": False}, ((6, 4, 1),)
     ),
-    "MajorityVote, numbers": Case(layers.MajorityVote, {"samples": 3, "vote": "mean", "kind": "numbers"}, ((6,),)),
+    "MajorityVote, numbers": Case(layers.MajorityVote, {"samples": 3, "vote": "mean", "kind": "numbers"}, ((6, 2),)),
     "NormalDraw": Case(layers.NormalDraw, {"bias": 0.5, "gate": 0.75, "activation": "tanh", "seed": 3}, ((8, 6),)),
     "NormalDraw, training": Case(layers.NormalDraw, {"flip_at_inference": False, "seed": 3}, ((8, 6),)),
     "NormalizePixels": Case(

@@ -123,11 +123,11 @@ def test_help_names_the_command(zoo_command):
         (["random_mlp", "--set", "widht=3"], "Did you mean 'width'"),
         (["random_mlp", "--set", "width"], "must be KEY=VALUE"),
         (["random_mlp", "--weights", "best"], "`weights` must be one of"),
-        (["tiny_inner_vote"], "no means. Give a part of it that flips no coins to zoo.probes"),
+        (["tiny_hiss"], "no means. Give a part of it that flips no coins to zoo.probes"),
     ],
 )
 def test_bad_input_is_one_clear_error(zoo_command, own_registry, tmp_path, arguments, message):
-    own_registry(paper="A paper", section="1")(tiny_inner_vote)
+    own_registry(paper="A paper", section="1")(tiny_hiss)
     code, printed, errors = zoo_command("probe", *arguments, "--out", tmp_path / "none.jsonl")
     assert (code, printed) == (1, "")
     assert errors.startswith("error: ")
@@ -136,13 +136,17 @@ def test_bad_input_is_one_clear_error(zoo_command, own_registry, tmp_path, argum
     assert not (tmp_path / "none.jsonl").exists()
 
 
-def tiny_inner_vote(seed=None):
-    """A vote over a nested model's coins, which amplification does not reach."""
+def tiny_hiss(seed=None):
+    """A model that draws numbers at inference and cannot be stopped."""
     import keras
 
-    from zoo.layers import Amplify, CoinFlipDropout, MajorityVote
+    class Hiss(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.seed_generator = keras.random.SeedGenerator(seed)
 
-    rows = keras.Input((4,))
-    inner = keras.Model(rows, keras.layers.Dense(2)(CoinFlipDropout(0.5)(Amplify(3)(rows))))
+        def call(self, inputs):
+            return inputs + keras.random.normal(keras.ops.shape(inputs), seed=self.seed_generator)
+
     inputs = keras.Input((4,))
-    return keras.Model(inputs, MajorityVote(3)(inner(inputs)))
+    return keras.Model(inputs, keras.layers.Dense(2)(Hiss()(inputs)))

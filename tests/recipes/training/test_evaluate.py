@@ -159,7 +159,7 @@ def test_a_model_without_coins_has_one_line(split):
 
 
 def test_a_label_is_missing(model, split):
-    with pytest.raises(ValueError, match="one label per image"):
+    with pytest.raises(ValueError, match="one label per example"):
         evaluate(model, Split(split.x, split.y[:-1]), [1], ["majority"])
 
 

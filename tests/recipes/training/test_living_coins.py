@@ -1,7 +1,7 @@
 """Every coin model of the registry, trained a little: its flips still differ.
 
-Trained at the recipes' rate without a warm-up, the generators of `hypernet_cfnn` die within 60 updates: no flip of the
-1,000 images differs then, with one about 5.
+Trained at the recipes' rate without a warm-up, the generators of `hypernet_cfnn` die within 60 updates: its flips are
+then equal in every bit, and with one their probabilities deviate by up to 0.026.
 """
 
 import numpy as np
@@ -55,6 +55,9 @@ def test_flips_differ_after_training(name, tmp_path, train_only):
         x = rng.integers(0, 256, (1000 if name in _EPOCHS else 100, 8, 8, 1)).astype("uint8")
         if name == "resnet20_dropout":  # its coins are off at inference until somebody asks for them
             model = zoo.amplify(model, 25)
-    row = evaluate(model, Split(x, np.zeros(len(x), int)), [50 if name in _EPOCHS else 10], ["majority"])[0]
+    if name in _EPOCHS:  # few of its flips fall on another class than the rest; dead coins have a deviation of 0
+        assert zoo.uncertainty(model, x, 50, seed=1).standard_deviation.max() > 1e-3
+        return
+    row = evaluate(model, Split(x, np.zeros(len(x), int)), [10], ["majority"])[0]
     assert row["disagreement"] > 0
     assert row["winning_share"] < 1
