@@ -42,13 +42,18 @@ class AmplifiedModel(keras.Model):
     def __init__(self, inputs, outputs, name=None, *, chunk: int | None = None, **kwargs) -> None:
         super().__init__(inputs, outputs, name=name, **kwargs)
         self.chunk = None if chunk is None else positive_int("chunk", chunk)
+        if self._counts():
+            coin_graph(self)  # now: while it predicts, JAX has taken the variables that layers are called with
+
+    def _counts(self) -> bool:
+        """Return whether inference counts votes, and does not call the graph as it is."""
+        votes = [layer for layer in self.layers if isinstance(layer, MajorityVote)]
+        many = any(layer.samples > (self.chunk or _AT_ONCE) for layer in votes)
+        return many or any(layer.vote == "majority" for layer in votes)
 
     def call(self, inputs, training=None, mask=None):
         """Call the graph in training or without coins; else count the votes, if there are many chunk by chunk."""
-        votes = [layer for layer in self.layers if isinstance(layer, MajorityVote)]
-        flips = max((layer.samples for layer in votes), default=1)
-        majority = any(layer.vote == "majority" for layer in votes)
-        if training or not (majority or flips > (self.chunk or _AT_ONCE)):
+        if training or not self._counts():
             return super().call(inputs, training=bool(training), mask=mask)
         graph = coin_graph(self)
         outputs = vote_on(graph, inputs, graph.samples, self.chunk)
