@@ -176,6 +176,12 @@ def _switchable(layer) -> keras.layers.Layer:
     for one in layer._flatten_layers():
         if isinstance(one, keras.layers.BatchNormalization) and one.trainable:
             raise ValueError(_UPDATES.format(one.name, type(one).__name__, layer.name))
+        if (getattr(one, "noise_shape", None) or (None,))[0] is not None:
+            raise ValueError(
+                f"`layer` holds {one.name!r} with noise_shape={one.noise_shape}: rows would share a coin, all flips "
+                "of an example be one. Begin it with None, or use zoo.layers.CoinFlipDropout with SharedDraws. "
+                f"Received: layer={layer.name!r}"
+            )
         if is_coin(one) and one is not layer and not hasattr(one, "flips"):
             raise ValueError(
                 f"`layer` holds {one.name!r} ({type(one).__name__}), which cannot be switched from outside: derive it "

@@ -5,7 +5,7 @@ import keras
 from zoo.layers.coins import flips_coins, random_in_training
 
 EXAMPLE, FLIP, DRAW, VOTED = "example", "flip", "draw", "voted"
-_THROUGH = ("Reshape", "Flatten", "Identity", "Permute")
+_THROUGH = ("Reshape", "Flatten", "Identity")
 
 
 def nodes(graph) -> list:
@@ -35,21 +35,26 @@ def check_flips(tensor: keras.KerasTensor) -> None:
 
 
 def last_activation(tensor: keras.KerasTensor) -> str | None:
-    """Name the activation that a symbolic tensor comes out of, through layers that only move numbers."""
+    """Name the activation that a symbolic tensor comes out of, a softmax only if it is over the last axis.
+
+    Layers that move numbers are looked through, as long as the last axis stays the last. None is any other operation,
+    whose outputs may be anything; "linear" is a layer that says so.
+    """
     operation, index = tensor._keras_history.operation, tensor._keras_history.node_index
     node = operation._inbound_nodes[index]
     if has_graph(operation):
-        return last_activation(operation.outputs[tensor._keras_history.tensor_index])
+        return last_activation(graph_of(operation).outputs[tensor._keras_history.tensor_index])
     name = type(operation).__name__
+    if name in _THROUGH and node.input_tensors and node.input_tensors[0].shape[-1] == tensor.shape[-1]:
+        return last_activation(node.input_tensors[0])
     if name in ("Softmax", "Sigmoid"):
-        return name.lower()
-    if name in _THROUGH and node.input_tensors:
-        return last_activation(node.input_tensors[0])
-    activation = getattr(operation, "activation", None)
-    linear = activation is keras.activations.linear
-    if name == "Activation" and linear:
-        return last_activation(node.input_tensors[0])
-    return getattr(activation, "__name__", None)
+        axis = getattr(operation, "axis", -1)
+        return name.lower() if axis in (-1, len(tensor.shape) - 1) else None
+    if isinstance(operation, keras.layers.TimeDistributed):
+        operation = operation.layer
+    if isinstance(operation, keras.layers.RNN) or hasattr(operation, "cell"):
+        return None  # its activation is not that of its output
+    return getattr(getattr(operation, "activation", None), "__name__", None)
 
 
 def kinds_of(graph, kinds: dict[int, str]) -> dict[int, str]:

@@ -34,6 +34,12 @@ def describe(model) -> str:
     return f"{type(model).__name__} {model.name!r}" if isinstance(model, keras.Model) else repr(model)
 
 
+def check_model(model) -> None:
+    """Raise a `ValueError` if something is no Keras model."""
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"`model` must be a Keras model. Received: {describe(model)}")
+
+
 def check_one_input(model: keras.Model) -> None:
     """Raise a `ValueError` if the model has several inputs."""
     inputs = getattr(model, "inputs", None) or []

@@ -13,7 +13,7 @@ from zoo.amplification.reseed import seeded
 from zoo.amplification.tally import Tally, hard_votes, snapshots, soft_votes
 from zoo.data.batches import Batches, fit_input
 from zoo.data.lazy_images import LazyImages
-from zoo.graph import describe, inner_layers
+from zoo.graph import check_model, describe, inner_layers
 from zoo.layers.arguments import one_of, positive_int
 from zoo.layers.coins import coin_states, layer_that_draws
 from zoo.layers.majority_vote import MajorityVote
@@ -57,6 +57,7 @@ def flips(
         >>> zoo.flips(model, 255 * np.ones((2, 8, 8, 1)), samples=7).shape
         (2, 7)
     """
+    check_model(model)
     one_of("outputs", outputs, OUTPUTS)
     flipping_graph(model)  # a model that does not flip is refused for that
     parts: list[list[np.ndarray]] = []
@@ -127,10 +128,11 @@ def random_accuracy(
         >>> one.n, five.accuracy > 0.9
         (50, True)
     """
+    check_model(model)
     one_of("vote", vote, VOTES)
     if not 0 < confidence < 1:
         raise ValueError(f"`confidence` must be in (0, 1). Received: confidence={confidence!r}")
-    wanted = list(samples) if isinstance(samples, Sequence) else [samples]
+    wanted = list(samples) if isinstance(samples, Sequence | np.ndarray) else [samples]
     if not wanted:
         raise ValueError(f"`samples` must be a positive int or several. Received: samples={samples!r}")
     wanted = [positive_int("samples", n) for n in wanted]

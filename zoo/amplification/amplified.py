@@ -10,7 +10,7 @@ from keras import ops
 
 from zoo.amplification.coin_graph import CoinGraph, coin_graph, has_coins, with_amplification
 from zoo.amplification.reseed import reseed
-from zoo.graph import compile_arguments, compiled_with, ends
+from zoo.graph import check_model, compile_arguments, compiled_with, ends
 from zoo.layers import MajorityVote
 from zoo.layers.arguments import one_of, positive_int
 
@@ -93,7 +93,7 @@ def vote_on(graph: CoinGraph, inputs, samples, chunk: int | None = None) -> Call
     """
     hidden = keras.tree.flatten(graph.prefix(inputs, training=False))
     totals = _totals(graph, hidden, samples, chunk)
-    masks, beside = _masks(graph, hidden), graph.beside(hidden)
+    masks, beside = _masks(graph, inputs), graph.beside(hidden)
     # Cast before ties are broken: the lift that breaks one is chosen by the dtype.
     shares = [
         [ops.cast(total / ops.cast(samples, total.dtype), vote.compute_dtype) for total in pair]
@@ -108,11 +108,12 @@ def vote_on(graph: CoinGraph, inputs, samples, chunk: int | None = None) -> Call
     return outputs
 
 
-def _masks(graph: CoinGraph, hidden: list) -> list:
+def _masks(graph: CoinGraph, inputs) -> list:
     """Return Keras's mask, or None, of each vote; nothing if there is no mask."""
     if graph.masks is None:
         return []
-    found = dict(zip(graph.masked, keras.tree.flatten(graph.masks(graph.rows(hidden, 1))), strict=True))
+    rows = keras.tree.flatten(graph.masks(keras.tree.flatten(inputs)))
+    found = {index: graph.votes[index].compute_mask(None, mask) for index, mask in zip(graph.masked, rows, strict=True)}
     return [found.get(index) for index in range(len(graph.votes))]
 
 
@@ -209,6 +210,7 @@ def amplify(
         >>> bool(np.allclose(votes * 10, np.round(votes * 10), atol=1e-3))
         True
     """
+    check_model(model)
     positive_int("samples", samples)
     expected = one_of("vote", vote, VOTES) == "expected"
     if expected and samples != 1:

@@ -30,10 +30,10 @@ def check_examples(model: keras.Model, x):
 
 
 def _checked(model: keras.Model, wanted: keras.KerasTensor, x, name: str):
+    if not (np.issubdtype(x.dtype, np.integer) or np.issubdtype(x.dtype, np.floating) or x.dtype == bool):
+        raise ValueError(f"`{name}` must be an array of real numbers. Received: {name} of dtype {x.dtype}")
     if x.ndim == 0 or len(x) == 0:
         raise ValueError(f"`{name}` must hold at least one example. Received: {name} of shape {x.shape}")
-    if not (np.issubdtype(x.dtype, np.number) or x.dtype == bool):
-        raise ValueError(f"`{name}` must hold numbers. Received: {name} of dtype {x.dtype}")
     shape = tuple(wanted.shape[1:])
     fits = len(shape) == x.ndim - 1 and all(n in (None, m) for n, m in zip(shape, x.shape[1:], strict=True))
     if not fits:
@@ -73,6 +73,8 @@ def check_labels(y, examples: int, shape: tuple, classes: int | None) -> np.ndar
         ValueError: If they are no such labels.
     """
     y = np.asarray(y)
+    if y.ndim == 0:
+        raise ValueError(f"`y` must have one label per example. Received: y={y!r}")
     if len(y) != examples:
         raise ValueError(f"`y` must have one label per example. Received: {examples} examples and {len(y)} labels")
     if y.shape == (*y.shape[: 1 + len(shape)], 1):

@@ -35,7 +35,7 @@ class CoinGraph(NamedTuple):
         suffix: From `rows(...)` of those tensors to a list of each vote's logits `(rows, ...)`.
         tail: From the tensors `beside` the flips and the results of the votes to the model's outputs.
         votes: The model's `MajorityVote` layers, in the order of the suffix's outputs.
-        masks: From the inputs of `suffix` to the masks of its outputs that have one, or None.
+        masks: From the model's inputs, flattened, to the masks of the votes' rows that have one, or None.
         masked: Positions among the votes of what `masks` gives.
         repeated: Number of tensors that are repeated.
         met: Number of tensors that meet drawn weights.
@@ -192,7 +192,7 @@ def _split(graph: keras.Model) -> CoinGraph:
     suffix_inputs = [tensors[id(x)] for x in given]
     call_nodes(inner, tensors, _call)
     logits = [tensors[id(node.input_tensors[0])] for node in of["vote"]]
-    masks = [mask_of(x) for x in logits]
+    masks = [mask_of(node.input_tensors[0]) for node in of["vote"]]
     masked = [index for index, mask in enumerate(masks) if mask is not None]
 
     tensors = {id(x): like(x) for x in (*beside, *voted)}
@@ -203,7 +203,7 @@ def _split(graph: keras.Model) -> CoinGraph:
         suffix=keras.Model(suffix_inputs, logits),
         tail=keras.Model(tail_inputs, new_outputs(graph, tensors)),
         votes=[node.operation for node in of["vote"]],
-        masks=keras.Function(suffix_inputs, [masks[index] for index in masked]) if masked else None,
+        masks=keras.Function(graph.inputs, [masks[index] for index in masked]) if masked else None,
         masked=masked,
         repeated=len(repeated),
         met=len(met),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
+from zoo.graph import check_model
 from zoo.layers.coins import coin_states
 from zoo.layers.seeds import optional_seed
 
@@ -28,6 +29,7 @@ def reseed(model: keras.Model, seed: int) -> None:
         >>> zoo.reseed(model, 1); bool((model.predict(np.ones((3, 2)), verbose=0) == first).all())
         True
     """
+    check_model(model)
     if optional_seed("seed", seed) is None:
         raise ValueError("`seed` must be an int in [0, 2**32). Received: seed=None")
     for index, state in enumerate(coin_states(model)):

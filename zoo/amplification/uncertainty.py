@@ -11,10 +11,11 @@ from zoo.amplification.coin_graph import flipping_graph
 from zoo.amplification.drawn import drawn
 from zoo.amplification.reseed import seeded
 from zoo.amplification.tally import Tally, soft_votes
+from zoo.graph import check_model
 from zoo.layers import MajorityVote
 from zoo.layers.arguments import probability
 
-_KEPT = 1000  # flips of which quantiles are taken
+_KEPT, _NUMBERS = 1000, 2**22  # flips of which quantiles are taken, and numbers of a batch that they may be
 
 
 class Uncertainty(NamedTuple):
@@ -32,7 +33,8 @@ class Uncertainty(NamedTuple):
         entropy: `(examples, ...)`, entropy of `mean`; None of numbers.
         mutual_information: `(examples, ...)`; None of numbers.
         variation_ratio: `(examples, ...)`, 1 minus the largest share of votes; None of numbers.
-        quantiles: `(len(quantiles), examples, ...)`, of the numbers or probabilities of the first 1,000 flips.
+        quantiles: `(len(quantiles), examples, ...)`, of the numbers or probabilities of the first 1,000 flips, or of as
+            many as are four million numbers of a batch.
 
     Example:
         >>> found = zoo.uncertainty(zoo.build("ball_cfnn", seed=0), np.array([[0.0, 0.0], [1.0, 0.0]]), 1001, seed=0)
@@ -86,7 +88,8 @@ def uncertainty(
         >>> found.votes.shape, bool((found.mutual_information <= found.entropy + 1e-6).all())
         ((5, 2), True)
     """
-    at = [probability("quantiles", q) for q in quantiles]
+    check_model(model)
+    at = [probability("quantiles", q) for q in np.atleast_1d(quantiles).tolist()]
     flipping_graph(model)  # a model that does not flip is refused for that
     parts: list[list[Uncertainty]] = []
     with seeded(model, seed):
@@ -119,7 +122,8 @@ class _Sums:
         self.squares = self.squares + ((soft - self.origin) ** 2).sum(axis=1)
         if self.vote.kind != "numbers":
             self.entropies = self.entropies + _entropy(self.vote, soft).sum(axis=1)
-        room = _KEPT - sum(part.shape[1] for part in self.kept)
+        kept = sum(part.shape[1] for part in self.kept)
+        room = min(_KEPT, max(1, _NUMBERS // soft[:, 0].size)) - kept
         if room > 0:
             self.kept.append(soft[:, :room].astype("float32"))
 

@@ -7,7 +7,16 @@ import keras
 
 from zoo.amplification.amplified import AmplifiedModel
 from zoo.amplification.coin_graph import coin_graph
-from zoo.graph import call_nodes, compile_arguments, describe, flattened, inner_layers, new_inputs, new_outputs
+from zoo.graph import (
+    call_nodes,
+    check_model,
+    compile_arguments,
+    describe,
+    flattened,
+    inner_layers,
+    new_inputs,
+    new_outputs,
+)
 from zoo.layers import Amplify, CoinFlip, CoinFlipDropout, MajorityVote
 from zoo.layers.arguments import check_known, one_of, positive_int, proper_fraction
 from zoo.layers.coins import is_coin, random_in_training
@@ -79,6 +88,7 @@ def with_coins(
         >>> bool((plain.predict(np.ones((1, 4)), verbose=0) == model.predict(np.ones((1, 4)), verbose=0)).all())
         True
     """
+    check_model(model)
     positive_int("samples", samples)
     rate = None if rate is None else proper_fraction("rate", rate)
     _check_no_flips(model)
@@ -113,7 +123,9 @@ def _check_no_flips(model: keras.Model) -> None:
 def _wanted(model: keras.Model, where) -> Callable[[keras.layers.Layer], bool] | None:
     if where is None or callable(where):
         return where
-    names = [where] if isinstance(where, str) else list(where)
+    names = [where] if isinstance(where, str) else list(where) if isinstance(where, Iterable) else [None]
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError(f"`where` must be None, names of layers or a function of a layer. Received: where={where!r}")
     known = [layer.name for layer in inner_layers(model)]
     for name in names:
         check_known("layer in `where`", name, known)
@@ -239,8 +251,15 @@ def _vote_for(tensor, vote: str | None, samples: int, name: str) -> MajorityVote
             f"`model` must give floats where it flips: end it before what makes them {tensor.dtype}. "
             f"Received: output {name.removesuffix('_vote')!r}"
         )
-    kind = {"softmax": "classes", "sigmoid": "labels"}.get(last_activation(tensor) or "")
+    activation = last_activation(tensor)
+    kind = {"softmax": "classes", "sigmoid": "labels"}.get(activation or "")
     from_logits = kind is None and vote == "majority"
+    if from_logits and activation != "linear":
+        raise ValueError(
+            f'`vote` must be None or "mean" for the output {name.removesuffix("_vote")!r}, which ends in '
+            f"{activation or 'an operation'} that may give logits or probabilities: end it in a softmax or sigmoid, or "
+            'say that it gives logits by keras.layers.Activation("linear"). Received: vote="majority"'
+        )
     if from_logits:
         kind = "labels" if tensor.shape[-1] == 1 else "classes"
     dtype = "float64" if tensor.dtype == "float64" else "float32"

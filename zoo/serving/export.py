@@ -14,7 +14,7 @@ import keras
 from zoo.amplification.amplified import vote_on
 from zoo.amplification.coin_graph import flipping_graph, has_coins, votes
 from zoo.files import atomic
-from zoo.graph import ends
+from zoo.graph import check_model, ends
 from zoo.layers.coins import coin_states
 from zoo.layers.flip_rows import graph_of
 from zoo.layers.score_masked import masked_layers
@@ -55,6 +55,7 @@ def export(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = Fal
         >>> import os; os.path.isfile("saved/saved_model.pb")
         True
     """
+    check_model(model)
     path = Path(path)
     if path.exists() and not overwrite:
         raise FileExistsError(f"`path` exists already; pass overwrite=True to replace it. Received: path={str(path)!r}")

@@ -148,7 +148,7 @@ def test_diverged_models_have_no_accuracy():
         (X, [0.5, 1, 1], "`y` must hold class indices"),
         (X, np.eye(2)[[0, 1, 1]], r"one-hot rows take y\.argmax\(-1\)"),
         (X, [0, 1], "`y` must have one label per example.*3 examples and 2 labels"),
-        (np.array([["a", "b"]]), [0], "`x` must hold numbers"),
+        (np.array([["a", "b"]]), [0], "`x` must be an array of real numbers"),
     ],
 )
 @pytest.mark.parametrize("vote", ["majority", "expected"])

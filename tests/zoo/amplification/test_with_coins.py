@@ -325,3 +325,96 @@ def test_refusals(case):
     call, message = REFUSALS[case]
     with pytest.raises(ValueError, match=re.compile(message, re.DOTALL)):
         call()
+
+
+# --- what an output is ---
+
+
+def ending(*ends, shape=(4, 5)):
+    inputs = keras.Input(shape)
+    x = layers.Dropout(0.5)(inputs)
+    for layer in ends:
+        x = layer(x)
+    return keras.Model(inputs, x)
+
+
+KINDS = {
+    "TimeDistributed softmax": ([layers.TimeDistributed(layers.Dense(3, "softmax"))], "classes"),
+    "TimeDistributed sigmoid": ([layers.TimeDistributed(layers.Dense(1, "sigmoid"))], "labels"),
+    "Softmax of the last axis": ([layers.Softmax()], "classes"),
+    "Softmax of another axis": ([layers.Softmax(axis=1)], "numbers"),
+    "a softmax that is moved": ([layers.Dense(3, "softmax"), layers.Permute((2, 1))], "numbers"),
+    "a softmax that is flattened": ([layers.Dense(3, "softmax"), layers.Flatten()], "numbers"),
+    "a softmax in another shape": ([layers.Dense(3, "softmax"), layers.Reshape((2, 2, 3))], "classes"),
+    "EinsumDense": ([layers.EinsumDense("btf,fc->btc", (None, 3), activation="softmax")], "classes"),
+    "LSTM": ([layers.LSTM(3, activation="sigmoid")], "numbers"),
+    "GRU": ([layers.GRU(3, activation="softmax")], "numbers"),
+}
+
+
+@pytest.mark.parametrize("case", KINDS)
+def test_an_output_is_what_its_last_axis_says(case):
+    ends, kind = KINDS[case]
+    model = ending(*ends)
+    coins = zoo.with_coins(model, 9, seed=1)
+    assert next(layer for layer in coins.layers if isinstance(layer, MajorityVote)).kind == kind
+    if kind == "numbers":
+        with pytest.raises(ValueError, match="may give logits or probabilities"):
+            zoo.with_coins(model, 9, vote="majority")
+    else:
+        x = RNG.normal(size=(3, 4, 5)).astype("float32")
+        plain = zoo.amplify(zoo.with_coins(model, 9, vote="majority"), 1, "expected")
+        np.testing.assert_array_equal(plain.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def test_an_operation_whose_outputs_may_be_anything_does_not_vote_as_logits():
+    inputs = keras.Input((4,))
+    halves = [layers.Dense(3, "softmax")(layers.Dropout(0.5)(inputs)) for _ in range(2)]
+    model = keras.Model(inputs, layers.Average()(halves))
+    with pytest.raises(ValueError, match=r'keras\.layers\.Activation\("linear"\)'):
+        zoo.with_coins(model, 3, vote="majority")
+    said = keras.Model(inputs, layers.Activation("linear")(layers.Add()(halves)))
+    found = zoo.with_coins(said, 3, vote="majority")
+    assert next(layer for layer in found.layers if isinstance(layer, MajorityVote)).from_logits
+
+
+def test_a_coin_that_rows_would_share_is_refused():
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, layers.Dense(2)(layers.Dropout(0.5, noise_shape=(1, 4), name="all")(inputs)))
+    with pytest.raises(ValueError, match="'all' with noise_shape"):
+        zoo.with_coins(model, 3)
+
+
+@pytest.mark.parametrize(("samples", "vote", "chunk"), [(9, "majority", None), (9, "mean", 4), (60, "majority", 7)])
+def test_padding_counts_neither_in_the_loss_nor_in_the_accuracy(samples, vote, chunk):
+    """A mask that reaches the vote through layers that only hand it on."""
+    inputs = keras.Input((6,), dtype="int32")
+    x = layers.Dropout(0.0)(layers.Embedding(9, 4, mask_zero=True)(inputs))
+    x = layers.Dropout(1e-9)(x)  # a coin that never drops: the votes are sure
+    model = keras.Model(inputs, layers.Dense(3, "softmax")(x))
+    tokens = RNG.integers(1, 9, (5, 6)) * (np.arange(6) < [[2], [3], [6], [1], [4]])
+    y = RNG.integers(0, 3, (5, 6))
+    model.compile("sgd", "sparse_categorical_crossentropy", weighted_metrics=["accuracy"])
+    truth = model.evaluate(tokens, y, verbose=0)
+    coins = zoo.amplify(zoo.with_coins(model, 3), samples, vote, chunk=chunk)
+    np.testing.assert_allclose(coins.evaluate(tokens, y, verbose=0), truth, rtol=1e-5)
+    p, real = model.predict(tokens, verbose=0), tokens > 0
+    np.testing.assert_allclose(truth[1], (p.argmax(-1) == y)[real].mean(), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda m: zoo.with_coins(m),
+        lambda m: zoo.amplify(m, 3),
+        lambda m: zoo.flips(m, np.ones((1, 4))),
+        lambda m: zoo.random_accuracy(m, np.ones((1, 4)), [0]),
+        lambda m: zoo.uncertainty(m, np.ones((1, 4))),
+        lambda m: zoo.reseed(m, 1),
+        lambda m: zoo.export(m, "nowhere"),
+    ],
+)
+def test_what_is_no_model_is_refused(use):
+    for thing in (None, "resnet", 3):
+        with pytest.raises(ValueError, match="`model` must be a Keras model"):
+            use(thing)
