@@ -14,6 +14,7 @@ from zoo.layers.coins import flips_coins
 
 pytestmark = pytest.mark.usefixtures("fast_compile")
 JAX = keras.backend.backend() == "jax"
+LAYER = keras.layers.Layer
 DTYPE = keras.backend.standardize_dtype
 SMALL, OTHER, LARGE = (layers.FanInUniform(fan_in, seed=fan_in) for fan_in in (4, 3, 1))  # equal in every dtype
 SIGNS, DECAY = layers.SignedKaimingConstant(3), keras.regularizers.L2(0.125)
@@ -34,7 +35,9 @@ class Case(NamedTuple):
     fixed: tuple = ()
 
     def layer(self, **options):
-        return self.kind(**{**self.arguments, **options})
+        """A new layer, and a new one inside: its generator would remember what other tests drew."""
+        inside = {k: v.from_config(v.get_config()) for k, v in self.arguments.items() if isinstance(v, LAYER)}
+        return self.kind(**{**self.arguments, **inside, **options})
 
     def symbolic(self):
         """Input shapes with an unknown batch."""
