@@ -139,9 +139,11 @@ class MajorityVote(keras.layers.Layer):
         """Return `(batch, ...)`; an unknown batch stays unknown."""
         rows, *rest = input_shape if len(input_shape) > (self.kind == "classes") else [None]
         classes = rest[-1] if rest else None
-        if self.kind == "classes" and not isinstance(classes, int):
+        if self.kind != "classes":
+            classes = 2
+        if not isinstance(classes, int):
             raise ValueError(f"MajorityVote takes (batch * samples, ..., classes). Received: input_shape={input_shape}")
-        if self.kind == "classes" and classes < 2:
+        if classes < 2:
             raise ValueError(
                 "MajorityVote of classes needs two at least: every flip of one class votes for it. For a single score "
                 'use zoo.layers.BinaryLogits before, or kind="labels". '

@@ -1,6 +1,7 @@
 """The graph of a Keras model: the only place that reads what Keras keeps private of it."""
 
 from collections.abc import Callable, Iterable
+from copy import copy
 
 import keras
 
@@ -170,10 +171,9 @@ def _named(operation, names: set[str]):
         return operation
     if isinstance(operation, keras.layers.Layer):
         return Renamed(operation, name=name)
-    copy = type(operation).__new__(type(operation))
-    copy.__dict__.update(operation.__dict__)
-    copy.name = name
-    return copy
+    other = copy(operation)  # an operation has no state
+    other.name = name
+    return other
 
 
 def deterministic(model: keras.Model) -> keras.Model:

@@ -180,7 +180,7 @@ def _served(model, x, path: Path) -> str:
 
 def main() -> None:
     """Check, measure and print a Markdown table."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--models", nargs="*", default=list(MODELS), choices=list(MODELS))
     parser.add_argument("--examples", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)

@@ -101,7 +101,7 @@ def vote_on(graph: CoinGraph, inputs, samples, chunk: int | None = None) -> Call
     ]
 
     def outputs(vote: str | None) -> Any:
-        elected = [layer.elect(*pair, vote) for layer, pair in zip(graph.votes, shares, strict=True)]
+        elected = [layer.elect(hard, soft, vote) for layer, (hard, soft) in zip(graph.votes, shares, strict=True)]
         mask = [*[None] * len(beside), *masks] if masks else None
         return graph.tail.call([*beside, *elected], training=False, mask=mask)
 

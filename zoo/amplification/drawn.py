@@ -71,9 +71,9 @@ def _chunks(graph, hidden, rows_and_size, samples: int, each: int) -> Iterator[l
 def _check_finite(vote, logits: np.ndarray) -> None:
     # a class may be ruled out by a logit of -inf
     largest = logits.max(axis=-1) if vote.kind == "classes" else logits
-    bad = ~np.isfinite(largest.reshape(*largest.shape[:2], -1)).all(axis=-1)
-    if bad.any():
+    bad = np.asarray(~np.isfinite(largest)).reshape(len(logits), logits.shape[1], -1).max(axis=-1)
+    if np.any(bad):
         raise ValueError(
-            f"`model` must give finite numbers. Received: NaN or infinities before {vote.name!r} in {int(bad.sum())} "
-            f"flips of {int(bad.any(axis=1).sum())} of {len(bad)} examples; its training may have diverged"
+            f"`model` must give finite numbers. Received: NaN or infinities before {vote.name!r} in {int(np.sum(bad))} "
+            f"flips of {int(np.sum(bad.max(axis=1)))} of {len(logits)} examples; its training may have diverged"
         )

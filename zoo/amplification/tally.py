@@ -18,7 +18,8 @@ class Tally:
     """
 
     def __init__(self, vote: MajorityVote) -> None:
-        self.vote, self.flips, self.votes, self.soft = vote, 0, 0.0, 0.0
+        self.vote, self.flips = vote, 0
+        self.votes = self.soft = np.zeros(())
 
     def add(self, logits: np.ndarray, soft: np.ndarray | None = None) -> None:
         """Count a chunk `(examples, flips, ...)`; `soft` is `soft_votes` of it if that is known already."""
@@ -29,8 +30,8 @@ class Tally:
     def elected(self, vote: str | None = None) -> np.ndarray:
         """Return the result of the vote, `(examples, ...)`, as the layer gives it."""
         shares, soft = self.votes / self.flips, self.soft / self.flips
-        tensors = [keras.ops.convert_to_tensor(one.astype("float32")) for one in (shares, soft)]
-        return keras.ops.convert_to_numpy(self.vote.elect(*tensors, vote))
+        hard, soft = (keras.ops.convert_to_tensor(one.astype("float32")) for one in (shares, soft))
+        return keras.ops.convert_to_numpy(self.vote.elect(hard, soft, vote))
 
 
 def snapshots(chunks: Iterator, tally: Tally, wanted: Sequence[int], position: int = 0) -> Iterator[int]:

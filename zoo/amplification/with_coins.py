@@ -23,7 +23,7 @@ from zoo.layers.coins import is_coin, random_in_training
 from zoo.layers.flip_rows import last_activation, nodes, role_of
 from zoo.layers.seeds import layer_seeds
 
-_VOTES = (None, "majority", "mean")
+_VOTES = ("majority", "mean")
 _DROPOUTS = (
     keras.layers.Dropout,
     keras.layers.SpatialDropout1D,
@@ -120,14 +120,14 @@ def _check_no_flips(model: keras.Model) -> None:
         )
 
 
-def _wanted(model: keras.Model, where) -> Callable[[keras.layers.Layer], bool] | None:
+def _wanted(model: keras.Model, where) -> Callable[[keras.layers.Layer], Any] | None:
     if where is None or callable(where):
         return where
     names = [where] if isinstance(where, str) else list(where) if isinstance(where, Iterable) else [None]
     if not all(isinstance(name, str) for name in names):
         raise ValueError(f"`where` must be None, names of layers or a function of a layer. Received: where={where!r}")
     known = [layer.name for layer in inner_layers(model)]
-    for name in names:
+    for name in map(str, names):
         check_known("layer in `where`", name, known)
     return lambda layer: layer.name in names
 
@@ -241,7 +241,8 @@ def _votes_by_name(graph: keras.Model, vote) -> dict[str, str | None]:
     given = vote if isinstance(vote, dict) else dict.fromkeys(graph.output_names, vote)
     for name, one in given.items():
         check_known("output in `vote`", name, graph.output_names)
-        one_of("vote", one, _VOTES)
+        if one is not None:
+            one_of("vote", one, _VOTES)
     return {name: given.get(name) for name in graph.output_names}
 
 

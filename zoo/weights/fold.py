@@ -1,5 +1,7 @@
 """fold: a score-masked model as the ordinary network it stands for."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -66,10 +68,11 @@ def _ordinary(layer: ScoreMasked, trainable: bool) -> keras.layers.Layer:
         "kernel_initializer": "zeros",
     }
     if isinstance(layer, ScoreMaskedConv):
-        kind = FixedMaskConv if trainable else keras.layers.Conv2D
+        kind: Any = FixedMaskConv if trainable else keras.layers.Conv2D
         ordinary = kind(layer.filters, layer.kernel_size, layer.strides, layer.padding, **common)
     else:
-        ordinary = (FixedMaskDense if trainable else keras.layers.Dense)(layer.units, **common)
+        kind: Any = FixedMaskDense if trainable else keras.layers.Dense
+        ordinary = kind(layer.units, **common)
     ordinary.build((*[None] * (layer.scores.ndim - 1), layer.scores.shape[-2]))
     kernel = folded_kernel(layer)
     ordinary.set_weights([kernel, kernel != 0] if trainable else [kernel])

@@ -85,5 +85,5 @@ def reseeded(one: Loaded, name: str, seed: int) -> keras.Model:
 def drawn_classes(model: keras.Model, split: Split, samples: int) -> np.ndarray:
     """Classes of every flip, `(examples, samples)`; `(examples, 1)` if the model has no coins."""
     if has_coins(model):
-        return zoo.flips(model, split.x, samples)
+        return np.asarray(zoo.flips(model, split.x, samples))
     return model.predict(split.x, verbose=0).argmax(-1)[:, None]
