@@ -79,6 +79,13 @@ def compile_arguments(model: keras.Model) -> dict:
     return dict(model._compile_config.config)
 
 
+def compile_like(made: keras.Model, model: keras.Model) -> None:
+    """Compile a model as another one is, if it is, with a new optimizer of the same configuration."""
+    if model.compiled:
+        optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
+        made.compile(**{**compile_arguments(model), "optimizer": optimizer})
+
+
 def call_nodes(ordered: Iterable, tensors: dict[int, keras.KerasTensor], call: Callable) -> None:
     """Call operations anew: `call(operation, node, arguments, keywords)` for each node whose inputs are all there.
 

@@ -10,7 +10,7 @@ from keras import ops
 
 from zoo.amplification.coin_graph import CoinGraph, coin_graph, has_coins, with_amplification
 from zoo.amplification.reseed import reseed
-from zoo.graph import check_model, compile_arguments, compiled_with, ends
+from zoo.graph import check_model, compile_like, compiled_with, ends
 from zoo.layers import MajorityVote
 from zoo.layers.arguments import one_of, positive_int
 
@@ -32,8 +32,8 @@ class AmplifiedModel(keras.Model):
         inputs: Inputs of the graph.
         outputs: Its outputs.
         name: Name of the model.
-        chunk: None, or a positive int: flips per example evaluated at once at inference. None is as many as make 800
-            rows of a batch, but 25 at least where the model has no more flips.
+        chunk: None, or a positive int: flips per example evaluated at once at inference. None is as in
+            `amplify`.
 
     Raises:
         ValueError: If `chunk` is neither None nor a positive int.
@@ -189,8 +189,8 @@ def amplify(
         vote: `"majority"` (histogram of the flips' classes), `"mean"` (soft vote; MC dropout's mean) or
             `"expected"` (every coin replaced by its mean: ordinary inference; `samples` must be 1).
         chunk: Positive int; inference runs at most this many flips of a batch at a time. None is as many as make 800
-            rows of the batch, or 250 where a generator draws weights that the batch shares. More than 25 flips are
-            never evaluated at once for less.
+            rows of the batch, or 250 where a generator draws weights that the batch shares; at most 25 flips are always
+            evaluated at once.
         seed: None, or an int in [0, 2**32) from which the coins start, those of `model` among them: see `zoo.reseed`.
 
     Returns:
@@ -219,12 +219,10 @@ def amplify(
     kept, key = _AMPLIFIED.setdefault(model, {}), (samples, vote, chunk)
     if key not in kept or not _fresh(model, *kept[key]):
         graph = with_amplification(model, samples, "mean" if expected else vote, flip_at_inference=not expected)
-        if not expected:
-            coin_graph(graph)  # refuses what cannot be amplified
         amplified = AmplifiedModel(*ends(graph), name=model.name, chunk=chunk)
-        if model.compiled:
-            optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
-            amplified.compile(**{**compile_arguments(model), "optimizer": optimizer})
+        if not expected:
+            coin_graph(amplified)  # refuses what cannot be amplified
+        compile_like(amplified, model)
         kept[key] = amplified, compiled_with(model), compiled_with(amplified)
     if seed is not None:
         reseed(model, seed)

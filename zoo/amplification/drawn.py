@@ -28,7 +28,7 @@ class Batch(NamedTuple):
     def outputs(self, elected: list[np.ndarray]) -> list[np.ndarray]:
         """Return the model's outputs, flattened, for the results of its votes."""
         beside = self.graph.beside(self.hidden)
-        if len(self.graph.tail.layers) == len(elected) + len(beside) and not beside:
+        if not beside and len(self.graph.tail.layers) == len(elected):  # nothing is behind the votes
             return elected
         rows = len(self.hidden[0])
         padded = [np.concatenate([one, one[:1].repeat(rows - len(one), axis=0)]) for one in elected]

@@ -10,7 +10,7 @@ from zoo.amplification.coin_graph import coin_graph
 from zoo.graph import (
     call_nodes,
     check_model,
-    compile_arguments,
+    compile_like,
     describe,
     flattened,
     inner_layers,
@@ -25,10 +25,7 @@ from zoo.layers.seeds import layer_seeds
 
 _VOTES = ("majority", "mean")
 _DROPOUTS = (
-    keras.layers.Dropout,
-    keras.layers.SpatialDropout1D,
-    keras.layers.SpatialDropout2D,
-    keras.layers.SpatialDropout3D,
+    keras.layers.Dropout,  # and its subclasses, the spatial ones
     keras.layers.GaussianDropout,
     keras.layers.AlphaDropout,
 )
@@ -70,7 +67,7 @@ def with_coins(
 
     Returns:
         A Functional model. It is compiled like `model` unless it votes on logits, where a loss `from_logits` would be
-        wrong.
+        wrong. A `train_step` that a subclass brings is not taken over.
 
     Raises:
         ValueError: If an argument is out of range, the model flips at inference already, has no graph, or a layer
@@ -100,9 +97,8 @@ def with_coins(
     inputs, outputs, on_logits = _amplified(flat, coins, samples, vote)
     made = AmplifiedModel(inputs, outputs, name=model.name)
     coin_graph(made)  # refuses what cannot be amplified
-    if model.compiled and not on_logits:
-        optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
-        made.compile(**{**compile_arguments(model), "optimizer": optimizer})
+    if not on_logits:
+        compile_like(made, model)
     return made
 
 
@@ -163,7 +159,7 @@ class _Coins:
         return random_in_training(layer) or (of_rate_0 and bool(self.rate))
 
     def of(self, operation):
-        """Return the layer in place of one, and whether its rows must be flips (None: as its inputs')."""
+        """Return the layer in place of one, and whether its rows must be flips."""
         if id(operation) not in self.random:
             return operation, False
         if id(operation) not in self.made:
@@ -184,8 +180,7 @@ class _Coins:
 
 
 def _last_with_kernel(graph: keras.Model, layers: list) -> keras.layers.Layer:
-    found = [layer for layer in layers if any(w.name in ("kernel", "embeddings") for w in layer.trainable_weights)]
-    kernels = [layer for layer in found if any(w.name == "kernel" for w in layer.weights)]
+    kernels = [layer for layer in layers if any(weight.name == "kernel" for weight in layer.weights)]
     if not kernels:
         raise ValueError(f"`model` must have a random layer or a layer with a kernel. Received: {describe(graph)}")
     return kernels[-1]
