@@ -115,6 +115,8 @@ class CoinFlip(keras.layers.Layer):
     def _own_states(self) -> Iterator[None]:
         """Give the layer's generators new states for one call; what training draws next stays as it is."""
         states = coin_states(self.layer)
+        if not states:
+            raise ValueError(f"`layer` must draw random numbers in training. Received: layer={self.layer.name!r}")
         shape = (len(states), *states[0].shape)
         fresh = keras.random.randint(shape, 0, 2**31 - 1, seed=self.inference_generator)
         own = [(state, ops.cast(fresh[index], state.dtype)) for index, state in enumerate(states)]

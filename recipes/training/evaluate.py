@@ -8,12 +8,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.amplification.amplified import VOTES, coins_off
+from zoo.amplification.amplified import VOTES
 from zoo.amplification.checks import check_examples, check_labels
 from zoo.amplification.coin_graph import has_coins
 from zoo.amplification.drawn import drawn
 from zoo.amplification.tally import Tally, snapshots
-from zoo.data.batches import Batches, fit_input
+from zoo.amplification.without_coins import without_coins
 from zoo.data.split import Split
 from zoo.graph import check_one_input
 from zoo.layers.arguments import positive_int
@@ -89,11 +89,7 @@ def evaluate(
 def _coins_off(model, x, labels: np.ndarray) -> tuple[dict[str, Any], VoteScores]:
     """Accuracy with every coin at its mean, and scores of the outputs."""
     scored = VoteScores()
-    outputs = coins_off(model).predict(fit_input(Batches(x, labels, _BATCH, shuffle=False)), verbose=0)
-    if not np.isfinite(outputs).all():
-        raise ValueError(
-            "`model` must give finite numbers. Received: NaN or infinities; its training may have diverged"
-        )
+    outputs = without_coins(model, x, _BATCH)
     classes = outputs.argmax(-1)
     scored.add(outputs, labels, classes)
     return wilson(int((classes == labels).sum()), len(labels))._asdict(), scored

@@ -97,5 +97,7 @@ def test_wrong_layers():
             CoinFlip(layer)
     with pytest.raises(ValueError, match=r"`rate` must be in \[0, 1\)"):
         CoinFlip(keras.layers.Dropout(0.5), rate=1.0)
+    with pytest.raises(ValueError, match="`layer` must draw random numbers in training"):
+        CoinFlip(keras.layers.Dense(3))(ONES)
     with pytest.raises(ValueError, match=r"must not update weights.*BatchNormalization"):
         CoinFlip(keras.layers.BatchNormalization())

@@ -5,17 +5,15 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from zoo.amplification.amplified import VOTES, coins_off
+from zoo.amplification.amplified import VOTES
 from zoo.amplification.checks import check_examples, check_labels
 from zoo.amplification.coin_graph import flipping_graph
 from zoo.amplification.drawn import drawn
 from zoo.amplification.reseed import seeded
-from zoo.amplification.tally import Tally, hard_votes, snapshots, soft_votes
-from zoo.data.batches import Batches, fit_input
-from zoo.data.lazy_images import LazyImages
+from zoo.amplification.tally import Tally, ballots, snapshots
+from zoo.amplification.without_coins import without_coins
 from zoo.graph import check_model, describe, inner_layers
-from zoo.layers.arguments import one_of, positive_int
-from zoo.layers.coins import coin_states, layer_that_draws
+from zoo.layers.arguments import float_where, one_of, positive_int
 from zoo.layers.majority_vote import MajorityVote
 from zoo.scores.wilson_interval import RandomAccuracy, wilson
 
@@ -74,7 +72,7 @@ def _shown(vote: MajorityVote, logits: np.ndarray, outputs: str) -> np.ndarray:
     if outputs == "logits":
         return logits
     if outputs == "probabilities":
-        return soft_votes(vote, logits)
+        return ballots(vote, logits)[1]
     return chosen(vote, logits)
 
 
@@ -82,7 +80,7 @@ def chosen(vote: MajorityVote, scores: np.ndarray) -> np.ndarray:
     """Return the class of each row of logits; of labels 0 or 1; of numbers the numbers."""
     if vote.kind == "classes":
         return scores.argmax(-1)
-    return (hard_votes(vote, scores) > 0.5).astype(np.int64) if vote.kind == "labels" else scores
+    return (ballots(vote, scores)[0] > 0.5).astype(np.int64) if vote.kind == "labels" else scores
 
 
 def random_accuracy(
@@ -130,8 +128,7 @@ def random_accuracy(
     """
     check_model(model)
     one_of("vote", vote, VOTES)
-    if not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must be in (0, 1). Received: confidence={confidence!r}")
+    float_where("confidence", confidence, lambda c: 0 < c < 1, "in (0, 1)")
     wanted = list(samples) if isinstance(samples, Sequence | np.ndarray) else [samples]
     if not wanted:
         raise ValueError(f"`samples` must be a positive int or several. Received: samples={samples!r}")
@@ -181,7 +178,7 @@ def _classes(model: keras.Model, scores: np.ndarray) -> np.ndarray:
 def _predicted(model, x, wanted: list[int], vote: str, batch_size: int, chunk: int | None) -> dict[int, np.ndarray]:
     """Voted classes `(examples, ...)` for each number of flips."""
     if vote == "expected":
-        found = _classes(model, _without_coins(model, x, batch_size))
+        found = _classes(model, without_coins(model, x, batch_size))
         return dict.fromkeys(wanted, found)
     parts: dict[int, list] = {n: [] for n in wanted}
     for batch in drawn(model, x, max(wanted), batch_size, chunk):
@@ -189,28 +186,3 @@ def _predicted(model, x, wanted: list[int], vote: str, batch_size: int, chunk: i
         for n in snapshots(batch.chunks, tally, wanted):
             parts[n].append(_classes(model, batch.outputs([tally.elected(vote)])[0]))
     return {n: np.concatenate(of_n) for n, of_n in parts.items()}
-
-
-def _without_coins(model: keras.Model, x, batch_size: int) -> np.ndarray:
-    """Outputs with the coins off.
-
-    Raises:
-        ValueError: If coins flip all the same, or the outputs are not finite.
-    """
-    plain = coins_off(model)
-    states = coin_states(plain)
-    before = [keras.ops.convert_to_numpy(state.value) for state in states]
-    if isinstance(x, LazyImages):
-        found = plain.predict(fit_input(Batches(x, np.zeros(len(x)), batch_size, shuffle=False)), verbose=0)
-    else:
-        found = plain.predict(x, batch_size=positive_int("batch_size", batch_size), verbose=0)
-    for state, value in zip(states, before, strict=True):
-        if (keras.ops.convert_to_numpy(state.value) != value).any():
-            raise ValueError(
-                f"`model` flips coins that cannot be switched off. Received: {describe(model)}, whose layer "
-                f"{layer_that_draws(plain, state).name!r} draws random numbers at inference, too"
-            )
-    if not np.isfinite(found.max(axis=-1)).all():
-        bad = int((~np.isfinite(found.max(axis=-1))).sum())
-        raise ValueError(f"`model` must give finite numbers. Received: NaN or infinities in {bad} of {len(found)} rows")
-    return found

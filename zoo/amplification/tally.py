@@ -1,4 +1,4 @@
-"""Votes counted on the host as the flips come, with the rules of `MajorityVote`."""
+"""Votes counted on the host as the flips come."""
 
 from collections.abc import Iterator, Sequence
 
@@ -21,11 +21,11 @@ class Tally:
         self.vote, self.flips = vote, 0
         self.votes = self.soft = np.zeros(())
 
-    def add(self, logits: np.ndarray, soft: np.ndarray | None = None) -> None:
-        """Count a chunk `(examples, flips, ...)`; `soft` is `soft_votes` of it if that is known already."""
-        self.flips += logits.shape[1]
-        self.votes = self.votes + hard_votes(self.vote, logits).sum(axis=1, dtype="float64")
-        self.soft = self.soft + (soft_votes(self.vote, logits) if soft is None else soft).sum(axis=1, dtype="float64")
+    def add(self, hard: np.ndarray, soft: np.ndarray) -> None:
+        """Count the `ballots` of a chunk, both `(examples, flips, ...)`."""
+        self.flips += hard.shape[1]
+        self.votes = self.votes + hard.sum(axis=1, dtype="float64")
+        self.soft = self.soft + soft.sum(axis=1, dtype="float64")
 
     def elected(self, vote: str | None = None) -> np.ndarray:
         """Return the result of the vote, `(examples, ...)`, as the layer gives it."""
@@ -34,36 +34,21 @@ class Tally:
         return keras.ops.convert_to_numpy(self.vote.elect(hard, soft, vote))
 
 
-def snapshots(chunks: Iterator, tally: Tally, wanted: Sequence[int], position: int = 0) -> Iterator[int]:
-    """Count chunks and stop after each wanted number of flips, in ascending order; yields the number."""
+def snapshots(chunks: Iterator, tally: Tally, wanted: Sequence[int]) -> Iterator[int]:
+    """Count the first vote's chunks, and stop at each wanted number of flips in ascending order to yield it."""
     left = sorted(set(wanted))
     for chunk in chunks:
-        logits, begin = chunk[position], 0
+        logits, begin = chunk[0], 0
         while left and left[0] - tally.flips <= logits.shape[1] - begin:
             end = begin + left[0] - tally.flips
-            tally.add(logits[:, begin:end])
+            tally.add(*ballots(tally.vote, logits[:, begin:end]))
             begin = end
             yield left.pop(0)
         if begin < logits.shape[1] and left:
-            tally.add(logits[:, begin:])
+            tally.add(*ballots(tally.vote, logits[:, begin:]))
 
 
-def hard_votes(vote: MajorityVote, logits: np.ndarray) -> np.ndarray:
-    """Give each flip's vote, shared by equals, in the shape of `logits`."""
-    if vote.kind == "numbers":
-        return logits
-    if vote.kind == "labels":
-        half = 0.0 if vote.from_logits else 0.5
-        return (logits > half) + 0.5 * (logits == half)
-    largest = logits == logits.max(axis=-1, keepdims=True)
-    return largest / largest.sum(axis=-1, keepdims=True)
-
-
-def soft_votes(vote: MajorityVote, logits: np.ndarray) -> np.ndarray:
-    """Give each flip's probabilities, or its numbers, in the shape of `logits`."""
-    if vote.kind == "numbers" or not vote.from_logits:
-        return logits
-    if vote.kind == "labels":
-        return 0.5 * (1 + np.tanh(logits / (2 * vote.temperature)))  # the sigmoid, without overflow
-    scaled = np.exp((logits - logits.max(axis=-1, keepdims=True)) / vote.temperature)
-    return scaled / scaled.sum(axis=-1, keepdims=True)
+def ballots(vote: MajorityVote, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return votes and soft votes of every flip as the layer counts them, both in the shape of `logits`."""
+    hard, soft = vote.ballots(keras.ops.convert_to_tensor(logits))
+    return keras.ops.convert_to_numpy(hard), keras.ops.convert_to_numpy(soft)

@@ -413,6 +413,7 @@ NAN = np.array([[np.nan, 1]], "float32")
         (lambda m: zoo.random_accuracy(m, X, [1] * 5, 2, "median"), "`vote` must .*vote='median'"),
         (lambda m: zoo.random_accuracy(m, X, [1] * 4, 2), "`y` must .*5 examples and 4 labels"),
         (lambda m: zoo.random_accuracy(m, X, [1] * 5, 2, confidence=1.0), "`confidence` must .*confidence=1.0"),
+        (lambda m: zoo.random_accuracy(m, X, [1] * 5, 2, confidence="95 %"), "`confidence` must .*confidence='95 %'"),
         (lambda m: zoo.random_accuracy(m, X, [1] * 5, 2, batch_size=0), "`batch_size` must .*batch_size=0"),
         (lambda m: zoo.random_accuracy(m, X, [1] * 5, 2, chunk=-1), "`chunk` must .*chunk=-1"),
         (lambda m: zoo.random_accuracy(m, NAN, [1], 2), "`x` must be finite"),

@@ -176,7 +176,7 @@ def test_accuracy_of_many_flips_needs_no_more_memory(monkeypatch):
     from zoo.amplification import tally
 
     largest = []
-    votes = tally.hard_votes
-    monkeypatch.setattr(tally, "hard_votes", lambda vote, logits: largest.append(logits.size) or votes(vote, logits))
+    ballots = tally.ballots
+    monkeypatch.setattr(tally, "ballots", lambda vote, logits: largest.append(logits.size) or ballots(vote, logits))
     zoo.random_accuracy(network(), X, [0, 1, 1], [10, 1000], chunk=50)
     assert 0 < max(largest) <= 3 * 50 * 2
