@@ -7,6 +7,7 @@ import keras
 
 from zoo.amplification.amplified import AmplifiedModel
 from zoo.amplification.coin_graph import coin_graph
+from zoo.amplification.vote_of_output import vote_of_output, votes_by_name
 from zoo.graph import (
     call_nodes,
     check_model,
@@ -17,13 +18,12 @@ from zoo.graph import (
     new_inputs,
     new_outputs,
 )
-from zoo.layers import Amplify, CoinFlip, CoinFlipDropout, MajorityVote
-from zoo.layers.arguments import check_known, one_of, positive_int, proper_fraction
+from zoo.layers import Amplify, CoinFlip, CoinFlipDropout
+from zoo.layers.arguments import check_known, positive_int, proper_fraction
 from zoo.layers.coins import is_coin, random_in_training
-from zoo.layers.flip_rows import last_activation, nodes, role_of
+from zoo.layers.flip_rows import nodes, role_of
 from zoo.layers.seeds import layer_seeds
 
-_VOTES = ("majority", "mean")
 _DROPOUTS = (
     keras.layers.Dropout,  # and its subclasses, the spatial ones
     keras.layers.GaussianDropout,
@@ -220,48 +220,16 @@ def _amplified(graph: keras.Model, coins: _Coins, samples: int, vote) -> tuple[A
 
     call_nodes(nodes(graph), tensors, call)
     names = dict(zip(map(id, graph.outputs), graph.output_names, strict=True))
-    chosen = _votes_by_name(graph, vote)
+    chosen = votes_by_name(graph, vote)
     on_logits = False
     for output in graph.outputs:
         tensor = tensors[id(output)]
         if id(tensor) in flips:
             name = names[id(output)]
-            layer = _vote_for(tensor, chosen[name], samples, _free(f"{name}_vote", graph))
+            layer = vote_of_output(tensor, chosen[name], samples, _free(f"{name}_vote", graph))
             on_logits |= layer.from_logits and layer.kind != "numbers"
             tensors[id(output)] = layer(tensor)
     return inputs, new_outputs(graph, tensors), on_logits
-
-
-def _votes_by_name(graph: keras.Model, vote) -> dict[str, str | None]:
-    given = vote if isinstance(vote, dict) else dict.fromkeys(graph.output_names, vote)
-    for name, one in given.items():
-        check_known("output in `vote`", name, graph.output_names)
-        if one is not None:
-            one_of("vote", one, _VOTES)
-    return {name: given.get(name) for name in graph.output_names}
-
-
-def _vote_for(tensor, vote: str | None, samples: int, name: str) -> MajorityVote:
-    if not keras.backend.is_float_dtype(tensor.dtype):
-        raise ValueError(
-            f"`model` must give floats where it flips: end it before what makes them {tensor.dtype}. "
-            f"Received: output {name.removesuffix('_vote')!r}"
-        )
-    activation = last_activation(tensor)
-    kind = {"softmax": "classes", "sigmoid": "labels"}.get(activation or "")
-    from_logits = kind is None and vote == "majority"
-    if from_logits and activation != "linear":
-        raise ValueError(
-            f'`vote` must be None or "mean" for the output {name.removesuffix("_vote")!r}, which ends in '
-            f"{activation or 'an operation'} that may give logits or probabilities: end it in a softmax or sigmoid, or "
-            'say that it gives logits by keras.layers.Activation("linear"). Received: vote="majority"'
-        )
-    if from_logits:
-        kind = "labels" if tensor.shape[-1] == 1 else "classes"
-    dtype = "float64" if tensor.dtype == "float64" else "float32"
-    if kind is None:
-        return MajorityVote(samples, "mean", kind="numbers", from_logits=False, name=name, dtype=dtype)
-    return MajorityVote(samples, vote or "majority", kind=kind, from_logits=from_logits, name=name, dtype=dtype)
 
 
 def _free(name: str, graph: keras.Model) -> str:
