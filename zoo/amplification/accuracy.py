@@ -10,7 +10,7 @@ from zoo.amplification.checks import check_examples, check_labels
 from zoo.amplification.coin_graph import flipping_graph
 from zoo.amplification.drawn import drawn
 from zoo.amplification.reseed import seeded
-from zoo.amplification.tally import Tally, ballots, snapshots
+from zoo.amplification.tally import Tally, hard_votes, snapshots, soft_votes
 from zoo.amplification.without_coins import without_coins
 from zoo.graph import check_model, describe, inner_layers
 from zoo.layers.arguments import float_where, one_of, positive_int
@@ -72,7 +72,7 @@ def _shown(vote: MajorityVote, logits: np.ndarray, outputs: str) -> np.ndarray:
     if outputs == "logits":
         return logits
     if outputs == "probabilities":
-        return ballots(vote, logits)[1]
+        return soft_votes(vote, logits)
     return chosen(vote, logits)
 
 
@@ -80,7 +80,7 @@ def chosen(vote: MajorityVote, scores: np.ndarray) -> np.ndarray:
     """Return the class of each row of logits; of labels 0 or 1; of numbers the numbers."""
     if vote.kind == "classes":
         return scores.argmax(-1)
-    return (ballots(vote, scores)[0] > 0.5).astype(np.int64) if vote.kind == "labels" else scores
+    return (hard_votes(vote, scores) > 0.5).astype(np.int64) if vote.kind == "labels" else scores
 
 
 def random_accuracy(

@@ -175,6 +175,8 @@ def _split(graph: keras.Model) -> CoinGraph:
     kinds = kinds_of(graph, dict.fromkeys(map(id, graph.inputs), EXAMPLE))
     of = {role: [node for node in ordered if role_of(node.operation) == role] for role in ("amplify", "draws", "vote")}
     _check_parts(graph, of, kinds)
+    places = {id(x): index for index, x in enumerate(graph.outputs)}
+    of["vote"].sort(key=lambda node: places.get(id(node.outputs[0]), len(places)))  # as the model names its outputs
     flipped = [node for node in ordered if kinds[id(node.outputs[0])] in (FLIP, DRAW)]
     inner = [node for node in flipped if node not in of["amplify"] and node not in of["draws"]]
     behind = [n for n in ordered if kinds[id(n.outputs[0])] == VOTED and n not in of["vote"]]

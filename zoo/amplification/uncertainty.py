@@ -10,7 +10,7 @@ from zoo.amplification.checks import check_examples
 from zoo.amplification.coin_graph import flipping_graph
 from zoo.amplification.drawn import drawn
 from zoo.amplification.reseed import seeded
-from zoo.amplification.tally import Tally, ballots
+from zoo.amplification.tally import Tally, soft_votes
 from zoo.graph import check_model
 from zoo.layers import MajorityVote
 from zoo.layers.arguments import probability
@@ -114,10 +114,10 @@ class _Sums:
 
     def add(self, logits: np.ndarray) -> None:
         """Count a chunk `(examples, flips, ...)`."""
-        hard, soft = (one.astype("float64") for one in ballots(self.vote, logits))
+        soft = soft_votes(self.vote, logits).astype("float64")
         if self.origin is None:
             self.origin = soft[:, :1]
-        self.tally.add(hard, soft)
+        self.tally.add(logits, soft)
         self.offsets = self.offsets + (soft - self.origin).sum(axis=1)
         self.squares = self.squares + ((soft - self.origin) ** 2).sum(axis=1)
         if self.vote.kind != "numbers":

@@ -45,9 +45,10 @@ def with_coins(
 
     Every dropout and noise layer, recurrent and attention dropout, every layer of your own that draws in training flips
     at inference, in the model's graph, in models inside at any depth, and inside other layers. The rows are repeated as
-    late as possible, right before the first coin of each path, so that what is before runs once per example. Batch
-    normalisation keeps its statistics of inference. `zoo.amplify` changes flips and vote afterwards, and
-    `zoo.amplify(..., 1, "expected")` gives the outputs of `model` itself again.
+    late as possible, right before the first coin of each path, so that what is before runs once per example. Layers
+    behind it must treat every row alone: one that compares the examples of a batch would see their flips as further
+    examples. Batch normalisation keeps its statistics of inference. `zoo.amplify` changes flips and vote afterwards,
+    and `zoo.amplify(..., 1, "expected")` gives the outputs of `model` itself again.
 
     An output that ends in a softmax votes on classes, one that ends in a sigmoid on each unit, yes or no. Every other
     output is a number, of which the mean is taken. Logits do not tell that they are some: for them say

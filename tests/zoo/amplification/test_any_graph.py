@@ -373,3 +373,13 @@ def test_an_amplified_model_does_not_keep_the_model_alive():
     del model
     gc.collect()
     assert seen() is None
+
+
+def test_several_votes_come_in_the_order_of_the_outputs():
+    inputs = keras.Input((2,))
+    x = coin()(Amplify(3)(inputs))
+    first, second = MajorityVote(3, name="first")(identity()(x)), MajorityVote(3, name="second")(identity()(x))
+    for outputs in ([first, second], [second, first]):
+        model = keras.Model(inputs, outputs)
+        names = [name.removesuffix("_vote") for name in model.output_names]
+        assert list(zoo.flips(model, X, 5)) == list(zoo.uncertainty(model, X, 5)) == names

@@ -176,7 +176,26 @@ def test_accuracy_of_many_flips_needs_no_more_memory(monkeypatch):
     from zoo.amplification import tally
 
     largest = []
-    ballots = tally.ballots
-    monkeypatch.setattr(tally, "ballots", lambda vote, logits: largest.append(logits.size) or ballots(vote, logits))
+    soft_votes = tally.soft_votes
+    monkeypatch.setattr(
+        tally, "soft_votes", lambda vote, logits: largest.append(logits.size) or soft_votes(vote, logits)
+    )
     zoo.random_accuracy(network(), X, [0, 1, 1], [10, 1000], chunk=50)
     assert 0 < max(largest) <= 3 * 50 * 2
+
+
+@pytest.mark.parametrize("logits", [(4, 50, 3), (2, 20, 5, 4)], ids=["classes", "pixels"])
+@pytest.mark.parametrize("steps", [None, 2], ids=["distinct", "tied"])
+def test_counting_votes_is_summing_ballots(logits, steps):
+    from zoo.amplification.tally import Tally, hard_votes
+
+    values = np.random.default_rng(0).normal(size=logits)
+    values = values if steps is None else np.round(values * steps)
+    tally = Tally(MajorityVote(1))
+    tally.add(values[:, :7])
+    tally.add(values[:, 7:])
+    largest = values == values.max(axis=-1, keepdims=True)
+    by_definition = (largest / largest.sum(axis=-1, keepdims=True)).sum(axis=1)
+    np.testing.assert_allclose(tally.votes, by_definition, atol=1e-6)
+    np.testing.assert_allclose(hard_votes(tally.vote, values).sum(axis=1), by_definition, atol=1e-5)
+    assert (largest.sum(axis=-1) > 1).any() == (steps is not None)
