@@ -19,11 +19,14 @@ if not (Path(__file__).parent / "layers" / "__init__.py").is_file():
 
 from zoo import data, layers, models, probes, scores  # noqa: F401 -- importing models registers them
 from zoo.amplification import (
+    AdaptiveVote,
     RandomAccuracy,
     Uncertainty,
+    adaptive_vote,
     amplify,
     flips,
     random_accuracy,
+    required_samples,
     reseed,
     uncertainty,
     with_coins,
@@ -38,8 +41,10 @@ from zoo.weights.supermask import load_supermask, save_supermask
 _ON_DEMAND = ("theory", "tuning")  # they import SciPy and keras-tuner
 
 __all__ = [
+    "AdaptiveVote",
     "RandomAccuracy",
     "Uncertainty",
+    "adaptive_vote",
     "amplify",
     "build",
     "card",
@@ -54,6 +59,7 @@ __all__ = [
     "load_supermask",
     "probes",
     "random_accuracy",
+    "required_samples",
     "reseed",
     "save_supermask",
     "save_weights",

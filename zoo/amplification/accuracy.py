@@ -13,7 +13,7 @@ from zoo.amplification.reseed import seeded
 from zoo.amplification.tally import Tally, hard_votes, snapshots, soft_votes
 from zoo.amplification.without_coins import without_coins
 from zoo.graph import check_model, describe, inner_layers
-from zoo.layers.arguments import float_where, one_of, positive_int
+from zoo.layers.arguments import float_where, int_at_least, one_of, positive_int
 from zoo.layers.majority_vote import MajorityVote
 from zoo.scores.wilson_interval import RandomAccuracy, wilson
 
@@ -29,6 +29,7 @@ def flips(
     batch_size: int = 32,
     chunk: int | None = None,
     seed: int | None = None,
+    start: int = 0,
 ) -> np.ndarray | dict[str, np.ndarray]:
     """Return what every flip gives, coins on.
 
@@ -40,7 +41,11 @@ def flips(
             flip's softmax or sigmoid; "logits": what reaches the vote.
         batch_size: Positive int, examples per batch.
         chunk: Positive int; at most `batch_size * chunk` rows are evaluated at once. None as in `amplify`.
-        seed: None, or an int in [0, 2**32) from which the coins start; they then go on as if nothing was flipped.
+        seed: None, or an int in [0, 2**32) from which the coins start; they then go on as if nothing was flipped. Flip
+            number n of an example is then the same in whatever call asks for it, as long as `batch_size` is, and
+            `chunk` where it is below its default.
+        start: Int >= 0, number of the first flip: several processes, or a second one after a crash, can share the
+            flips of a seed. It is 0 without a seed.
 
     Returns:
         Array `(examples, samples)` and further axes, int64 for classes; a dict by the votes' names if there are
@@ -58,9 +63,11 @@ def flips(
     check_model(model)
     one_of("outputs", outputs, OUTPUTS)
     flipping_graph(model)  # a model that does not flip is refused for that
+    if int_at_least("start", start) and seed is None:
+        raise ValueError(f"`start` must be 0 where there is no `seed`. Received: start={start}")
     parts: list[list[np.ndarray]] = []
     with seeded(model, seed):
-        for batch in drawn(model, check_examples(model, x), samples, batch_size, chunk):
+        for batch in drawn(model, check_examples(model, x), samples, batch_size, chunk, seed=seed, start=start):
             votes = batch.graph.votes
             chunks = [[_shown(vote, one, outputs) for vote, one in zip(votes, c, strict=True)] for c in batch.chunks]
             parts.append([np.concatenate(of_vote, axis=1) for of_vote in zip(*chunks, strict=True)])
@@ -145,7 +152,7 @@ def random_accuracy(
     x = check_examples(model, x)
     y = _labels(model, x, y)
     with seeded(model, seed):
-        predicted = _predicted(model, x, wanted, vote, batch_size, chunk)
+        predicted = _predicted(model, x, wanted, vote, batch_size, chunk, seed)
     results = [wilson(int(np.sum(predicted[n] == y)), y.size, confidence) for n in wanted]
     return results[0] if isinstance(samples, int | np.integer) else results
 
@@ -175,13 +182,13 @@ def _classes(model: keras.Model, scores: np.ndarray) -> np.ndarray:
     return found[..., 0] if scores.shape[1:] == (1,) else found
 
 
-def _predicted(model, x, wanted: list[int], vote: str, batch_size: int, chunk: int | None) -> dict[int, np.ndarray]:
+def _predicted(model, x, wanted: list[int], vote: str, batch_size: int, chunk, seed) -> dict[int, np.ndarray]:
     """Voted classes `(examples, ...)` for each number of flips."""
     if vote == "expected":
         found = _classes(model, without_coins(model, x, batch_size))
         return dict.fromkeys(wanted, found)
     parts: dict[int, list] = {n: [] for n in wanted}
-    for batch in drawn(model, x, max(wanted), batch_size, chunk):
+    for batch in drawn(model, x, max(wanted), batch_size, chunk, seed=seed):
         tally = Tally(batch.graph.votes[0])
         for n in snapshots(batch.chunks, tally, wanted):
             parts[n].append(_classes(model, batch.outputs([tally.elected(vote)])[0]))

@@ -32,8 +32,13 @@ def reseed(model: keras.Model, seed: int) -> None:
     check_model(model)
     if optional_seed("seed", seed) is None:
         raise ValueError("`seed` must be an int in [0, 2**32). Received: seed=None")
-    for index, state in enumerate(coin_states(model)):
-        words = np.random.SeedSequence((seed, index)).generate_state(2)
+    start_coins(coin_states(model), seed)
+
+
+def start_coins(states: list[keras.Variable], *key: int) -> None:
+    """Start coins from a key of ints in [0, 2**32)."""
+    for index, state in enumerate(states):
+        words = np.random.SeedSequence((*key, index)).generate_state(2)
         state.assign(words.astype(keras.backend.standardize_dtype(state.dtype)))
 
 

@@ -93,7 +93,7 @@ def uncertainty(
     flipping_graph(model)  # a model that does not flip is refused for that
     parts: list[list[Uncertainty]] = []
     with seeded(model, seed):
-        for batch in drawn(model, check_examples(model, x), samples, batch_size, chunk):
+        for batch in drawn(model, check_examples(model, x), samples, batch_size, chunk, seed=seed):
             votes = batch.graph.votes
             sums = [_Sums(vote) for vote in votes]
             for chunks in batch.chunks:

@@ -1,0 +1,49 @@
+"""required_samples, against exact probabilities."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+import zoo
+
+pytestmark = pytest.mark.backend_free
+
+
+def wrong(p, flips):
+    """Exact probability that the first of three classes does not have the most votes."""
+    total = 0.0
+    for a, b in itertools.product(range(flips + 1), repeat=2):
+        c = flips - a - b
+        if c >= 0 and a <= max(b, c):
+            total += math.comb(flips, a) * math.comb(flips - a, b) * p[0] ** a * p[1] ** b * p[2] ** c
+    return total
+
+
+@pytest.mark.parametrize("votes", [(20, 0, 0), (14, 5, 1), (8, 1, 1)])
+@pytest.mark.parametrize("error", [0.1, 0.01])
+def test_so_many_flips_are_enough_and_not_many_times_too_many(votes, error):
+    p = (np.array(votes) + 0.5) / (sum(votes) + 1.5)
+    needed = int(zoo.required_samples(votes, error))
+    assert wrong(p, needed) <= error
+    exact = next(n for n in itertools.count(1) if wrong(p, n) <= error)
+    assert needed <= 3 * exact + 3
+
+
+def test_shapes_and_ties():
+    found = zoo.required_samples(np.ones((2, 5, 4)))
+    assert found.shape == (2, 5)
+    assert np.isinf(found).all()
+
+
+@pytest.mark.parametrize("votes", [[], [1], [[-1, 2]], [[0, 0]], [[0.5, 0.4]], [[np.nan, 1]], "abc"], ids=str)
+def test_bad_votes_are_named(votes):
+    with pytest.raises(ValueError, match="`votes`"):
+        zoo.required_samples(votes)
+
+
+@pytest.mark.parametrize("error", [0, 1, None])
+def test_bad_errors_are_named(error):
+    with pytest.raises(ValueError, match="`error`"):
+        zoo.required_samples([[3, 1]], error)

@@ -1,0 +1,280 @@
+"""adaptive_vote: as many flips as each example needs, with a bound on the probability of a wrong class."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from zoo.amplification.amplified import coins_off
+from zoo.amplification.checks import check_examples
+from zoo.amplification.coin_graph import CoinGraph, coin_graph, flipping_graph
+from zoo.amplification.evidence import PRIOR, class_weights, lead_above, log_evidence, log_wealth
+from zoo.amplification.pool import Pool
+from zoo.amplification.reseed import seeded
+from zoo.amplification.tally import hard_votes, soft_votes
+from zoo.graph import check_model, describe
+from zoo.layers import MajorityVote
+from zoo.layers.arguments import float_where, one_of, positive_int, proper_fraction
+
+CERTIFIED, TIED, SETTLED, UNDECIDED = STATUSES = ("certified", "tied", "settled", "undecided")
+_OPEN = ""
+
+
+class AdaptiveVote(NamedTuple):
+    """What `adaptive_vote` found. Of a model that votes per pixel or per label, `...` are the pixels or labels.
+
+    Attributes:
+        classes: `(examples, ...)` int64, class of the vote; of labels 0 or 1.
+        samples: `(examples,)` int64, flips of each example.
+        status: `(examples, ...)` text. "certified": the class is the mode of the model's own distribution, a claim that
+            is wrong with a probability of at most `error`. "tied": no class leads by `margin` or more, wrong with at
+            most `error`. "settled": the rest of `max_samples` flips cannot change their vote. "undecided": none of
+            these after `max_samples` flips.
+        counts: `(examples, ..., classes)` float64, votes of each class, or sums of soft votes; of labels those for yes.
+        lead_low: `(examples, ...)`, bound of the class's probability minus that of the best other class. The lead is
+            below it with a probability of at most `error`, at whatever moment the flips ended.
+        lead_high: `(examples, ...)`, bound that the lead is above with a probability of at most `error`.
+
+    Example:
+        >>> found = zoo.adaptive_vote(zoo.build("ball_cfnn", seed=0), np.array([[0.1, 0.0]]), seed=0)
+        >>> found.classes.tolist(), found.status.tolist(), bool(found.lead_low[0] > 0)
+        ([0], ['certified'], True)
+    """
+
+    classes: np.ndarray
+    samples: np.ndarray
+    status: np.ndarray
+    counts: np.ndarray
+    lead_low: np.ndarray
+    lead_high: np.ndarray
+
+
+def adaptive_vote(
+    model: keras.Model,
+    x,
+    error: float = 0.01,
+    max_samples: int = 1000,
+    margin: float = 0.0,
+    *,
+    vote: str = "majority",
+    batch_size: int = 32,
+    chunk: int | None = None,
+    seed: int | None = None,
+    verbose: int = 0,
+) -> AdaptiveVote:
+    """Flip the coins of each example until its class is certain, and of no example longer.
+
+    After every few flips the evidence for the leading class is looked at; `zoo.amplification.evidence` says why looking
+    often does not make the claim weaker. Decided examples leave at once and waiting ones take their places, so that
+    every call to the model is full. What is before the coins runs once per example.
+
+    Args:
+        model: A coin-flipping model with one vote on classes or labels.
+        x: Array `(examples, ...)` or `LazyImages`; of several inputs a structure of arrays.
+        error: In (0, 1), the largest probability that a certified class is wrong, for each example.
+        max_samples: Positive int, most flips of an example.
+        margin: In [0, 1), a lead that makes no difference: where no class leads by as much, the example is "tied".
+        vote: "majority" (the class that most flips choose) or "mean" (the largest mean of soft votes).
+        batch_size: Positive int, examples of which the part before the coins is computed at once.
+        chunk: Positive int; at most `batch_size * chunk` rows are evaluated at once. None as in `amplify`.
+        seed: None, or an int in [0, 2**32) from which the coins start; they then go on as if nothing was flipped.
+        verbose: 1 shows a progress bar.
+
+    Returns:
+        An `AdaptiveVote`.
+
+    Raises:
+        ValueError: If an argument is out of range, `model` does not flip, votes on numbers or has several votes, `x`
+            does not fit its inputs or has NaN, or a flip is not finite.
+
+    Example:
+        >>> model = zoo.build("resnet20_cfnn", weights="digits", seed=0)
+        >>> found = zoo.adaptive_vote(model, zoo.data.load("digits").test.x[:20], seed=0)
+        >>> bool((found.samples[found.status == "certified"] < 1000).all()), found.counts.shape
+        (True, (20, 10))
+    """
+    check_model(model)
+    float_where("error", error, lambda e: 0 < e < 1, "in (0, 1)")
+    positive_int("max_samples", max_samples)
+    proper_fraction("margin", margin)
+    one_of("vote", vote, ("majority", "mean"))
+    positive_int("batch_size", batch_size)
+    graph = flipping_graph(model)
+    _check_vote(model, graph.votes)
+    x = check_examples(model, x)
+    count = len(keras.tree.flatten(x)[0])
+    rows = min(batch_size, count)
+    rows = rows * (graph.flips_at_once(rows) if chunk is None else positive_int("chunk", chunk))
+    election = _Election(graph.votes[0], vote, count, graph.suffix.outputs[0].shape[1:], (error, max_samples, margin))
+    with seeded(model, seed):
+        without_coins = _without_coins(model, graph)
+        first = election.least(PRIOR if without_coins else 1 / election.classes)
+        pool = Pool(graph, x, batch_size=batch_size, rows=rows, first=first)
+        _run(election, pool, without_coins, keras.utils.Progbar(count, verbose=verbose))
+    return election.result()
+
+
+def _check_vote(model: keras.Model, votes: list[MajorityVote]) -> None:
+    if len(votes) != 1:
+        raise ValueError(f"`model` must have one vote. Received: {describe(model)} with {len(votes)} votes")
+    if votes[0].kind == "numbers":
+        raise ValueError(
+            f"`model` must vote on classes or labels. Received: {describe(model)}, which averages numbers; of logits "
+            'make zoo.with_coins(model, vote="majority")'
+        )
+
+
+def _run(election: "_Election", pool: Pool, without_coins: Callable | None, bar: keras.utils.Progbar) -> None:
+    """Flip until every example is decided."""
+    decided = 0
+    while True:
+        for indices, hidden in pool.fill():
+            if without_coins is not None:
+                election.guess(indices, without_coins(hidden)[: len(indices)])
+        if not len(pool.members):
+            return
+        had = election.samples[pool.members]
+        examples, logits = pool.flip(had, election.most - had)
+        done = election.add(examples, logits)
+        pool.drop(done)
+        decided += len(done)
+        bar.update(decided)
+
+
+def _without_coins(model: keras.Model, graph: CoinGraph) -> Callable[[list], np.ndarray] | None:
+    """Return a function from a batch's outputs of the prefix to the votes with coins off, `(batch, ...)`.
+
+    None where a generator draws weights: their mean would be a pass of its own, and shared draws cost less.
+    """
+    if graph.branches:
+        return None
+    off = coin_graph(coins_off(model))
+
+    def votes(hidden: list) -> np.ndarray:
+        rows = [keras.ops.convert_to_numpy(one) for one in off.rows(hidden, 1)]
+        (logits,) = keras.tree.flatten(off.suffix.predict_on_batch(rows))
+        return hard_votes(off.votes[0], np.asarray(logits))
+
+    return votes
+
+
+class _Election:
+    """Votes, soft votes and state of every example; labels are votes on two classes for each of them."""
+
+    def __init__(self, layer: MajorityVote, vote: str, count: int, shape: tuple, limits: tuple) -> None:
+        self.layer, self.vote = layer, vote
+        self.error, self.most, self.margin = limits
+        self.between = shape if layer.kind == "labels" else shape[:-1]
+        self.classes = 2 if layer.kind == "labels" else shape[-1]
+        units = int(np.prod(self.between))
+        self.samples = np.zeros(count, int)
+        self.hard = np.zeros((count, units, self.classes))
+        self.soft = np.zeros((count, units, self.classes))
+        self.weights = np.full((count, units, self.classes), 1 / self.classes, "float32")
+        self.status = np.full((count, units), _OPEN, dtype=f"<U{max(map(len, STATUSES))}")
+        self.chosen = np.zeros((count, units), int)
+        self.history: dict[int, list[np.ndarray]] = {}  # soft votes of the open examples, for vote="mean"
+
+    def least(self, weight: float) -> int:
+        """Return the number of unanimous flips that certify a class of that weight, or `most` if it is less."""
+        flips = np.arange(1, min(self.most, 10_000) + 1)
+        enough = np.asarray(log_evidence(flips, 0 * flips)) >= -np.log(weight * self.error)
+        return int(flips[enough.argmax()]) if enough.any() else len(flips)
+
+    def guess(self, indices: np.ndarray, votes: np.ndarray) -> None:
+        """Fix the classes' weights by the votes with coins off `(examples, ...)`, before the first flip."""
+        leading = self._by_class(votes[:, None])[:, 0].argmax(-1)
+        self.weights[indices] = keras.ops.convert_to_numpy(class_weights(leading, self.classes))
+
+    def add(self, examples: np.ndarray, logits: np.ndarray) -> np.ndarray:
+        """Count flips `(places, flips, ...)` and return the examples that are decided now."""
+        hard = self._by_class(hard_votes(self.layer, logits))
+        soft = self._by_class(soft_votes(self.layer, logits))
+        hard, soft = (one.astype("float64") for one in (hard, soft))
+        touched, firsts, which = np.unique(examples, return_index=True, return_inverse=True)
+        # An example's places are neighbours; the last of them may hold more flips than it may have.
+        place = np.arange(len(examples)) - firsts[which]
+        room = (self.most - self.samples[examples]) - place * logits.shape[1]
+        counted = np.arange(logits.shape[1]) < room[:, None]
+        hard, soft = (one * counted[..., None, None] for one in (hard, soft))
+        self.samples[touched] += np.add.reduceat(counted.sum(axis=1), firsts)
+        self.hard[touched] += np.add.reduceat(hard.sum(axis=1), firsts)
+        self.soft[touched] += np.add.reduceat(soft.sum(axis=1), firsts)
+        if self.vote == "mean":
+            for index, example in enumerate(touched):
+                self.history.setdefault(int(example), []).append(soft[which == index][counted[which == index]])
+        self._decide(touched)
+        done = touched[(self.status[touched] != _OPEN).all(axis=1)]
+        for example in done:
+            self.history.pop(int(example), None)
+        return done
+
+    def result(self) -> AdaptiveVote:
+        """Return classes, states and bounds of all examples."""
+        low, high = self._bounds()
+        counts = self.hard if self.vote == "majority" else self.soft
+        shape = (len(self.samples), *self.between)
+        labels = self.layer.kind == "labels"
+        counts = counts[..., 1].reshape(shape) if labels else counts.reshape(*shape, self.classes)
+        found = (self.chosen, self.status, low, high)
+        chosen, status, low, high = (one.reshape(shape) for one in found)
+        return AdaptiveVote(chosen, self.samples, status, counts, low, high)
+
+    def _by_class(self, values: np.ndarray) -> np.ndarray:
+        """Values of each class `(a, b, units, classes)` from votes `(a, b, ...)`."""
+        if self.layer.kind == "labels":
+            values = values.reshape(*values.shape[:2], -1)
+            return np.stack([1 - values, values], axis=-1)
+        return values.reshape(*values.shape[:2], -1, self.classes)
+
+    def _leaders(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Class with the most votes of each unit of these examples, its votes, and those of the next one."""
+        counts = (self.hard if self.vote == "majority" else self.soft)[rows]
+        leader = np.where(counts >= counts.max(axis=-1, keepdims=True) - 1e-6, self.soft[rows], -1.0).argmax(axis=-1)
+        ahead = np.take_along_axis(counts, leader[..., None], axis=-1)[..., 0]
+        others = np.where(np.arange(self.classes) == leader[..., None], -1.0, counts)
+        return leader, ahead, others.max(axis=-1)
+
+    def _asked(self, rows: np.ndarray, leader: np.ndarray) -> np.ndarray:
+        """Logarithm of the evidence that certifies each unit's leader."""
+        weights = np.take_along_axis(self.weights[rows], leader[..., None], axis=-1)[..., 0]
+        return -np.log(self.error * weights)
+
+    def _decide(self, rows: np.ndarray) -> None:
+        """Give a state to the units of these examples that have one now; a state stays."""
+        leader, ahead, behind = self._leaders(rows)
+        flips = np.broadcast_to(self.samples[rows, None], ahead.shape)
+        left = self.most - flips
+        states = np.where(left == 0, UNDECIDED, np.where(ahead - behind > left, SETTLED, _OPEN))
+        if self.margin:
+            less = [log_evidence(a, b, flips, -self.margin) for a, b in ((ahead, behind), (behind, ahead))]
+            less = np.minimum(*map(keras.ops.convert_to_numpy, less))
+            states = np.where(less >= np.log((self.classes - 1) / self.error), TIED, states)
+        evidence = self._evidence(rows, leader, ahead, behind)
+        states = np.where(evidence >= self._asked(rows, leader), CERTIFIED, states)
+        undecided = self.status[rows] == _OPEN
+        self.status[rows] = np.where(undecided, states, self.status[rows])
+        self.chosen[rows] = np.where(undecided, leader, self.chosen[rows])
+
+    def _evidence(self, rows, leader, ahead, behind) -> np.ndarray:
+        """Logarithm of the evidence for each unit's leader, against the rival where it is least."""
+        found = np.array(log_evidence(ahead, behind))
+        if self.vote == "mean":
+            for index, example in enumerate(rows):
+                soft = np.moveaxis(np.concatenate(self.history[int(example)]), 0, -1)  # (units, classes, flips)
+                leading = np.take_along_axis(soft, leader[index][:, None, None], axis=1)
+                wealth = log_wealth(leading - soft)  # against itself: 1
+                np.put_along_axis(wealth, leader[index][:, None], np.inf, axis=1)
+                found[index] = wealth.min(axis=1)
+        return found
+
+    def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Bounds of the lead of the class of each unit."""
+        everybody = np.arange(len(self.samples))
+        _, ahead, behind = self._leaders(everybody)
+        flips = np.broadcast_to(self.samples[:, None], ahead.shape)
+        asked = self._asked(everybody, self.chosen)
+        low = lead_above(ahead, behind, flips, asked)
+        high = -lead_above(behind, ahead, flips, asked + np.log(self.classes - 1))
+        return np.where(self.status == CERTIFIED, np.maximum(low, 0), low), high

@@ -1,0 +1,105 @@
+"""Evidence that one class has more votes than another in the long run, at whatever moment somebody looks.
+
+Let X be the vote of one flip for class k minus its vote for class j, in [-1, 1], and m a margin. If the mean of X is
+at most m, then 1 + s (X - m) has a mean of at most 1 for every s in [0, 1 / (1 + m)] and is never negative. The product
+of these factors over independent flips is then a supermartingale that starts at 1, and so is a mean of such products
+over several s. Ville's inequality says that it ever reaches c with probability 1 / c at most. Nothing is said of when
+one looks, so that one may look after every flip and stop.
+
+The products need no list of flips. With a the sum of votes for k, b that for j and z = n - a - b,
+
+    (1 + s (1 - m))^a (1 - s (1 + m))^b (1 - s m)^z
+
+is the product if all votes are whole, and at most the product if flips share a vote (a weighted geometric mean is at
+most the arithmetic one), so that the bound still holds. The strengths are s = cos(phi) / (1 + m) at the midpoints phi
+of 128 equal parts of a right angle. At m = 0 this is the mixture of Krichevsky and Trofimov, on the side where k leads,
+by the midpoint rule: 2^(a + b) B(a + 1/2, b + 1/2) / B(1/2, 1/2) 2 P[Beta(a + 1/2, b + 1/2) > 1/2].
+
+**Several classes.** Class k is certified when its evidence at m = 0 against each rival reaches 1 / (w_k error), with
+weights w that are fixed before the flips and sum to 1. If class c is the mode, another class k is certified with a
+probability of at most w_k error, because that needs evidence against c; the sum over all k is at most `error`. If
+several classes are the mode, certifying any of them is right. `class_weights` gives 0.9 to the class that coins off
+predict, which costs no flip, and shares 0.1 among the others. If that guess is wrong, more flips are needed; the bound
+holds all the same.
+
+**The lead** of class k, its probability minus that of its best rival, is above every m for which the evidence against
+each rival reaches 1 / (w_k error): with j the best rival, evidence against the true lead is needed to be wrong. It is
+below every m for which some rival's evidence that it is less reaches (K - 1) / (w_k error), a sum over the rivals. No
+class leads by a margin if the two classes in front are each found to lead the other by less, at (K - 1) / error: to be
+wrong, the mode and one of its K - 1 rivals must be.
+
+Reference: Ville, Étude critique de la notion de collectif (1939); Krichevsky and Trofimov, The performance of universal
+encoding (1981); for the two classes with the most votes Jain et al., PAC mode estimation using PPR martingale
+confidence sequences (2022), whose statistic is the uniform mixture with equal weights.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+_PARTS = 128  # strengths down to 0.006: leads of a half of that are found by a million flips
+STRENGTHS = np.cos((np.arange(_PARTS) + 0.5) * np.pi / (2 * _PARTS))
+PRIOR = 0.9  # weight of the class that coins off predict
+_HALVINGS = 24  # of an interval of length 2: a lead to 1e-7
+
+
+def class_weights(guess, classes: int):
+    """Return each class's weight `(..., classes)`, large for the guessed one; they sum to 1.
+
+    Args:
+        guess: Class indices `(...)`, fixed before any flip.
+        classes: Number of classes, >= 2.
+    """
+    guessed = ops.one_hot(guess, classes, dtype="float32")
+    return PRIOR * guessed + (1 - PRIOR) / (classes - 1) * (1 - guessed)
+
+
+def log_evidence(ahead, behind, flips=None, margin=0.0):
+    """Return the logarithm of the evidence against a lead of at most `margin`, of the shape of `ahead`.
+
+    Args:
+        ahead: Sums of votes of the leading class.
+        behind: Sums of votes of its rival.
+        flips: Flips in all; needed with a margin only.
+        margin: Number or array in (-1, 1).
+    """
+    ahead, behind = (ops.expand_dims(ops.cast(one, "float32"), -1) for one in (ahead, behind))
+    strengths = ops.convert_to_tensor(STRENGTHS, "float32")
+    if flips is None:
+        # log1p of the strengths made on the host, in 64 bits
+        wins, losses = (ops.convert_to_tensor(np.log1p(sign * STRENGTHS), "float32") for sign in (1, -1))
+        logs = ahead * wins + behind * losses
+    else:
+        margin = ops.expand_dims(ops.cast(margin, "float32"), -1)
+        neither = ops.expand_dims(ops.cast(flips, "float32"), -1) - ahead - behind
+        strengths = strengths / (1 + margin)
+        logs = ahead * ops.log1p(strengths * (1 - margin)) + behind * ops.log1p(-strengths * (1 + margin))
+        logs = logs + neither * ops.log1p(-strengths * margin)
+    return ops.logsumexp(logs, axis=-1) - np.log(_PARTS)
+
+
+def log_wealth(differences: np.ndarray) -> np.ndarray:
+    """Return the logarithm of the evidence from every flip's difference `(..., flips)`, shape `(...)`.
+
+    Stronger than `log_evidence` of the sums where flips differ by fractions, as soft votes do.
+    """
+    logs = np.log1p(differences[..., None, :] * STRENGTHS[:, None]).sum(axis=-1)
+    top = logs.max(axis=-1, keepdims=True)
+    return top[..., 0] + np.log(np.exp(logs - top).mean(axis=-1))
+
+
+def lead_above(ahead: np.ndarray, behind: np.ndarray, flips: np.ndarray, log_threshold: np.ndarray) -> np.ndarray:
+    """Return the largest lead that the evidence refutes, in [-1, 1): the true lead is above it.
+
+    Args:
+        ahead: Sums of votes of the leading class `(...)`.
+        behind: Sums of votes of its rival.
+        flips: Flips in all.
+        log_threshold: Logarithm of the evidence that is asked for.
+    """
+    low, high = np.full(np.shape(ahead), -1.0), np.ones(np.shape(ahead))
+    for _ in range(_HALVINGS):  # the evidence falls with the margin
+        middle = (low + high) / 2
+        found = keras.ops.convert_to_numpy(log_evidence(ahead, behind, flips, middle))
+        low, high = np.where(found >= log_threshold, middle, low), np.where(found >= log_threshold, high, middle)
+    return low
