@@ -59,8 +59,18 @@ class CoinLayer(keras.layers.Layer):
         return self.seed_generator if training else self.inference_generator
 
     def with_flip_at_inference(self, flip_at_inference: bool) -> "CoinLayer":
-        """Return a copy with the given `flip_at_inference` that draws from this layer's random generators."""
-        copy = type(self).from_config({**self.get_config(), "flip_at_inference": flip_at_inference})
+        """Return a copy with the given `flip_at_inference` that draws from this layer's random generators.
+
+        Raises:
+            ValueError: If the layer cannot be made of its own configuration.
+        """
+        try:
+            copy = type(self).from_config({**self.get_config(), "flip_at_inference": flip_at_inference})
+        except TypeError as error:
+            raise ValueError(
+                f"{self.name!r} cannot be copied with its coins on or off: `get_config` of {type(self).__name__} must "
+                f"return all arguments of its constructor. {str(error).splitlines()[-1]}"
+            ) from error
         for attribute in _GENERATORS:
             share(self, copy, attribute)
         return copy

@@ -383,3 +383,15 @@ def test_several_votes_come_in_the_order_of_the_outputs():
         model = keras.Model(inputs, outputs)
         names = [name.removesuffix("_vote") for name in model.output_names]
         assert list(zoo.flips(model, X, 5)) == list(zoo.uncertainty(model, X, 5)) == names
+
+
+def test_a_layer_without_its_configuration_is_named():
+    class Forgetful(CoinLayer):
+        def __init__(self, size, **kwargs):
+            super().__init__(**kwargs)
+
+        def call(self, inputs, training=None):
+            return inputs * keras.random.uniform((), seed=self.generator(training)) if self.flips(training) else inputs
+
+    with pytest.raises(ValueError, match=r"`get_config` of Forgetful must return all.*'size'"):
+        zoo.amplify(behind(Forgetful(3)), 1, "expected")
