@@ -13,13 +13,13 @@ RECIPES = Path(__file__).with_name("recipes")
 
 
 def pytest_collection_modifyitems(items):
-    """Skip on other backends what does not touch them, and the recipes' laws, which stand above them."""
+    """Skip on other backends what does not touch them or is tested there otherwise, and the recipes' laws."""
     if keras.backend.backend() == "tensorflow":
         return
-    skip = pytest.mark.skip(reason="run on TensorFlow: depends on no backend")
+    skip = pytest.mark.skip(reason="runs on TensorFlow")
     for item in items:
         above = RECIPES in item.path.parents and not item.get_closest_marker("every_backend")
-        if above or item.get_closest_marker("backend_free"):
+        if above or any(map(item.get_closest_marker, ("backend_free", "on_tensorflow"))):
             item.add_marker(skip)
 
 

@@ -32,6 +32,7 @@ def public():
 
 
 PUBLIC = public()
+pytestmark = pytest.mark.on_tensorflow
 
 
 @pytest.mark.parametrize("name", PUBLIC)

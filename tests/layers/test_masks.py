@@ -57,6 +57,7 @@ def small(rng, size):
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 12, 64] if JAX else range(1, 65))  # JAX compiles for each
+@pytest.mark.on_tensorflow
 def test_every_small_size(size, brute):
     rng = np.random.default_rng(size)
     sparsities = [0.0, 0.29, 1 - 1 / size, math.nextafter(1, 0), rng.random(), *(rng.integers(size, size=2) / size)]

@@ -209,6 +209,7 @@ def test_data_by_name(register):
     np.testing.assert_array_equal(hypermodel.data.val.y, zoo.data.load("digits").val.y)
 
 
+@pytest.mark.on_tensorflow
 def test_any_tuner_of_keras_tuner_searches(register, tmp_path):
     register({"units": [2, 3]})
     data = dataset()

@@ -9,7 +9,7 @@ import numpy as np
 from zoo.amplification.amplified import coins_off
 from zoo.amplification.checks import check_examples
 from zoo.amplification.coin_graph import CoinGraph, coin_graph, flipping_graph
-from zoo.amplification.evidence import PRIOR, class_weights, lead_above, log_evidence, log_wealth
+from zoo.amplification.evidence import PRIOR, class_weights, lead_above, leaders, log_evidence, log_wealth
 from zoo.amplification.pool import Pool
 from zoo.amplification.reseed import seeded
 from zoo.amplification.tally import hard_votes, soft_votes
@@ -230,11 +230,8 @@ class _Election:
 
     def _leaders(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Class with the most votes of each unit of these examples, its votes, and those of the next one."""
-        counts = (self.hard if self.vote == "majority" else self.soft)[rows]
-        leader = np.where(counts >= counts.max(axis=-1, keepdims=True) - 1e-6, self.soft[rows], -1.0).argmax(axis=-1)
-        ahead = np.take_along_axis(counts, leader[..., None], axis=-1)[..., 0]
-        others = np.where(np.arange(self.classes) == leader[..., None], -1.0, counts)
-        return leader, ahead, others.max(axis=-1)
+        counts = self.hard if self.vote == "majority" else self.soft
+        return tuple(map(keras.ops.convert_to_numpy, leaders(counts[rows], self.soft[rows])))
 
     def _asked(self, rows: np.ndarray, leader: np.ndarray) -> np.ndarray:
         """Logarithm of the evidence that certifies each unit's leader."""

@@ -119,21 +119,17 @@ def _masks(graph: CoinGraph, inputs) -> list:
 
 def _totals(graph: CoinGraph, hidden: list, samples, chunk: int | None) -> list:
     """Sums of votes and of soft votes of each `MajorityVote`, in a loop that the backend does not unroll."""
-    suffix, batch = graph.suffix, ops.shape(hidden[0])[0]
+    batch = ops.shape(hidden[0])[0]
     few = isinstance(samples, int) and samples <= _AT_ONCE
     at_once = chunk or (samples if few else graph.flips_at_once(batch))
-    # Keras lets no draw happen inside a loop: the generators' states travel through it as values instead.
-    coins = [v for v in suffix.variables if not any(v is w for w in suffix.weights)]
-    frozen = [(weight, weight.value) for weight in suffix.weights]
+    coins, flip = stateless_flips(graph)
 
     def count(carry, flips):
         totals, states, hidden = carry
-        rows = graph.rows(hidden, flips)
-        with keras.StatelessScope(state_mapping=frozen + list(zip(coins, states, strict=True))) as scope:
-            logits = keras.tree.flatten(suffix(rows, training=False))
+        logits, states = flip(states, hidden, flips)
         more = [_tally(vote, one, (batch, flips)) for vote, one in zip(graph.votes, logits, strict=True)]
         totals = [[a + b for a, b in zip(*pairs, strict=True)] for pairs in zip(totals, more, strict=True)]
-        return totals, [scope.get_current_value(coin) for coin in coins], hidden
+        return totals, states, hidden
 
     # `hidden` is carried, never changed: TensorFlow would compute rows of a constant before the loop and keep them.
     empty = [[ops.zeros((batch, *x.shape[1:]), dtype=_wide(vote)) for _ in range(2)] for vote, x in _ends(graph)]
@@ -142,6 +138,25 @@ def _totals(graph: CoinGraph, hidden: list, samples, chunk: int | None) -> list:
     for coin, state in zip(coins, states, strict=True):
         coin.assign(state)
     return totals
+
+
+def stateless_flips(graph: CoinGraph) -> tuple[list[keras.Variable], Callable]:
+    """Return the coins' states, and a function of their values, hidden tensors and a number of flips.
+
+    It returns each vote's logits `(rows, ...)` and the states' next values. Keras lets no draw happen inside a loop:
+    the generators' states travel through it as values instead.
+    """
+    suffix = graph.suffix
+    coins = [v for v in suffix.variables if not any(v is w for w in suffix.weights)]
+    frozen = [(weight, weight.value) for weight in suffix.weights]
+
+    def flip(states: list, hidden: list, flips):
+        rows = graph.rows(hidden, flips)
+        with keras.StatelessScope(state_mapping=frozen + list(zip(coins, states, strict=True))) as scope:
+            logits = keras.tree.flatten(suffix(rows, training=False))
+        return logits, [scope.get_current_value(coin) for coin in coins]
+
+    return coins, flip
 
 
 def _ends(graph: CoinGraph):

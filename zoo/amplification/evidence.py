@@ -40,6 +40,7 @@ from keras import ops
 _PARTS = 128  # strengths down to 0.006: leads of a half of that are found by a million flips
 STRENGTHS = np.cos((np.arange(_PARTS) + 0.5) * np.pi / (2 * _PARTS))
 PRIOR = 0.9  # weight of the class that coins off predict
+_ROUNDING = 1e-5  # of sums of shared votes
 _HALVINGS = 24  # of an interval of length 2: a lead to 1e-7
 
 
@@ -52,6 +53,19 @@ def class_weights(guess, classes: int):
     """
     guessed = ops.one_hot(guess, classes, dtype="float32")
     return PRIOR * guessed + (1 - PRIOR) / (classes - 1) * (1 - guessed)
+
+
+def leaders(counts, soft):
+    """Return the class with the most votes, its votes and those of the next one, each of shape `(...)`.
+
+    Args:
+        counts: Sums of votes `(..., classes)`.
+        soft: Sums of soft votes, which decide a tie.
+    """
+    most = ops.max(counts, axis=-1, keepdims=True)
+    leader = ops.argmax(ops.where(counts >= most - _ROUNDING, soft, -1.0), axis=-1)
+    others = ops.where(ops.one_hot(leader, counts.shape[-1], dtype="bool"), -1.0, counts)
+    return leader, most[..., 0], ops.max(others, axis=-1)
 
 
 def log_evidence(ahead, behind, flips=None, margin=0.0):

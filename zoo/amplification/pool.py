@@ -9,7 +9,7 @@ from zoo.amplification.coin_graph import CoinGraph
 from zoo.amplification.drawn import check_finite, hidden_of
 
 _AT_LEAST = 3  # flips of a place in a call; an example may have several places
-_SHARE = 8  # an example gets an eighth more flips than it has: calls stay few, and flips that are not needed
+_SHARE = 16  # an example gets a sixteenth more flips than it has: calls stay few, and so do flips that are not needed
 _SIZES = (16, 4, 1)  # calls of a sixteenth, of a quarter and of all the rows: three compilations, not one a call
 
 

@@ -176,7 +176,7 @@ def unary():
         ({"batch_size": 0}, "`batch_size`"),
         ({"seed": -1}, "`seed`"),
     ],
-    ids=str,
+    ids=map(str, range(14)),
 )
 def test_bad_input_is_named(options, message):
     arguments = {"model": gumbel_model(3), "x": logs(0.5, 0.3, 0.2), **options}

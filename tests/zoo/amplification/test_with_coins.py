@@ -5,6 +5,7 @@ import re
 import keras
 import numpy as np
 import pytest
+from few_on_jax import few_on_jax
 
 import zoo
 from zoo.layers import CoinFlip, CoinFlipDropout, MajorityVote
@@ -114,7 +115,7 @@ def flat(outputs):
     return keras.tree.flatten(outputs)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", few_on_jax(MODELS, "text", "several", "nested"))
 def test_a_model_of_anybody(name, tmp_path):
     model = MODELS[name]()
     x = examples(model)
@@ -145,7 +146,7 @@ def test_a_model_of_anybody(name, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("name", ["text", "attention", "unet", "several"])
+@pytest.mark.parametrize("name", few_on_jax(["text", "attention", "unet", "several"], "text"))
 def test_the_mean_of_the_flips_is_that_of_keras_in_training_mode(name):
     """Keras's own call with `training=True`, thousands of times by rows: the law of a flip is the same."""
     model = MODELS[name]()

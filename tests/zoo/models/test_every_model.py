@@ -24,6 +24,9 @@ OPTIONS["mlp_hypernetwork"] = VECTORS
 DEEP = ("resnet18_", "resnet34", "resnet50", "resnet101")
 SLOW = [name for name in zoo.list_models() if "edge_popup" in name or name.startswith(DEEP)]
 
+# The same parts as in a model that JAX runs.
+TWINS = ("conv6", "hypernet_deterministic", "mlp_embedding", "resnet20_dropout", "tangent_cfnn")
+
 X = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1)).astype("uint8")
 Y = np.arange(8) % 4
 OPTIONS["stochastic_mlp"] = {"dim": 6, "classes": 4, "hidden": (5, 3), "samples": 3}
@@ -53,7 +56,10 @@ def small(name, seed=1):
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in zoo.list_models()],
+    params=[
+        pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW) + [pytest.mark.on_tensorflow] * (name in TWINS))
+        for name in zoo.list_models()
+    ],
 )
 def name(request):
     return request.param

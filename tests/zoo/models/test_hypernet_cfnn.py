@@ -187,6 +187,7 @@ def test_rows_and_draws_do_not_mix():
         MajorityVote(4)(HyperDense(2, shared=True)([Amplify(2)(inputs), theta]))
 
 
+@pytest.mark.on_tensorflow
 def test_export_draws_as_many_as_asked_for(tmp_path):
     tf = pytest.importorskip("tensorflow")
     inputs = keras.Input((1, 1, 1))

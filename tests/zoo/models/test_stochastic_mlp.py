@@ -33,6 +33,7 @@ def test_every_neuron_is_behind_data_and_coins(hidden, classes):
     assert zoo.complexity(zoo.build("stochastic_mlp", dim=9, hidden=hidden, classes=classes)) == (neurons, neurons)
 
 
+@pytest.mark.on_tensorflow
 def test_a_trained_majority_knows_the_disc_better_than_one_flip():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(3000, 2)).astype("float32")

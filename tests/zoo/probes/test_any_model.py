@@ -5,6 +5,7 @@ import itertools
 import keras
 import numpy as np
 import pytest
+from few_on_jax import few_on_jax
 
 import zoo
 from zoo.layers import CoinFlipDropout, ScoreMaskedDense
@@ -89,7 +90,10 @@ def _masked():
     return _model(ScoreMaskedDense(12, activation="relu", seed=0, name="masked"), DENSE(1))
 
 
-@pytest.mark.parametrize("build", [_lora, _nested, _twice, _normalised, _recurrent, _in_a_list, _masked])
+BUILDERS = [_lora, _nested, _twice, _normalised, _recurrent, _in_a_list, _masked]
+
+
+@pytest.mark.parametrize("build", few_on_jax(BUILDERS, _twice, _recurrent))
 def test_flips_are_those_of_the_whole_model(build):
     model = build()
     flat = keras.Model(model.inputs[0], model.outputs[0])

@@ -67,6 +67,7 @@ def test_the_pieces_change_nothing():
 @pytest.mark.parametrize(
     ("sigma_w", "depth", "width", "networks"), [(2.0, 8, 64, None), (4.0, 6, 64, None), (4.0, 3, 12, 3)]
 )
+@pytest.mark.on_tensorflow
 def test_the_counts_of_hidden_layers_are_those_of_a_million_points(sigma_w, depth, width, networks):
     model = zoo.build("random_mlp", dim=3, width=width, depth=depth, sigma_w=sigma_w, networks=networks, seed=5)
     several = networks is not None

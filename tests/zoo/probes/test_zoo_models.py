@@ -5,6 +5,7 @@ import functools
 import keras
 import numpy as np
 import pytest
+from few_on_jax import few_on_jax
 from keras import ops
 
 import zoo
@@ -73,7 +74,7 @@ def _layers(model, kinds):
     return [layer.name for layer in model.layers if type(layer).__name__ in kinds]
 
 
-@pytest.mark.parametrize("name", ["resnet20_cfnn", "conv6_iterand", "mobilenet"])
+@pytest.mark.parametrize("name", few_on_jax(["resnet20_cfnn", "conv6_iterand", "mobilenet"], "resnet20_cfnn"))
 def test_lengths_and_sign_changes_are_those_of_the_layers_outputs(name, outputs):
     model = _model(name)
     way = _trajectory(model)
@@ -170,7 +171,7 @@ def _margin(name):
     return signed, x
 
 
-@pytest.mark.parametrize("name", ["resnet20_cfnn", "conv6_iterand"])
+@pytest.mark.parametrize("name", few_on_jax(["resnet20_cfnn", "conv6_iterand"], "conv6_iterand"))
 def test_bits_that_change_the_sign_of_a_margin(name):
     model, x = _margin(name)
     y = _whole_strings(model, x)

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from few_on_jax import few_on_jax
 
 import zoo
 from zoo.layers import ScoreMaskedConv, ScoreMaskedDense
@@ -17,7 +18,7 @@ def masked():
     return keras.Model(inputs, ScoreMaskedDense(3, sparsity=0.7, seed=2)(x))
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("optimizer", few_on_jax(["sgd", "adam", "adamw"], "adam"))
 def test_pruned_weights_stay_0_and_kept_ones_are_trained(optimizer, tmp_path):
     model = masked()
     tuned = zoo.fold(model, trainable=True)

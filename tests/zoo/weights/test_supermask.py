@@ -126,6 +126,7 @@ def test_batch_normalisation_is_stored(tmp_path):
     np.testing.assert_array_equal(predictions(zoo.load_supermask(tmp_path / "a")), predictions(model))
 
 
+@pytest.mark.on_tensorflow
 def test_the_other_backend_predicts_the_same(model, saved):
     other = "jax" if keras.backend.backend() == "tensorflow" else "tensorflow"
     pytest.importorskip(other)
