@@ -8,8 +8,8 @@ import numpy as np
 from zoo.amplification.coin_graph import CoinGraph
 from zoo.amplification.drawn import check_finite, hidden_of
 
-_AT_LEAST = 3  # flips of a place in a call; an example may have several places
-_SHARE = 16  # an example gets a sixteenth more flips than it has: calls stay few, and so do flips that are not needed
+AT_LEAST = 3  # flips of a place in a call; an example may have several places
+SHARE = 16  # an example gets a sixteenth more flips than it has: calls stay few, and so do flips that are not needed
 _SIZES = (16, 4, 1)  # calls of a sixteenth, of a quarter and of all the rows: three compilations, not one a call
 
 
@@ -30,7 +30,7 @@ class Pool:
     def __init__(self, graph: CoinGraph, x, *, batch_size: int, rows: int, first: int) -> None:
         self.graph, self.first = graph, first
         self.rows, self.shared = max(rows, first), graph.branches > 0  # draws that all examples of a call share
-        self.flips = first if self.shared else min(first, _AT_LEAST)
+        self.flips = first if self.shared else min(first, AT_LEAST)
         self.members = np.zeros(0, int)
         self._hidden: list[np.ndarray] = []
         self._batches: Iterator | None = hidden_of(graph, x, batch_size)
@@ -72,7 +72,7 @@ class Pool:
             `(places, flips, ...)`.
         """
         flips = self._flips_of_all(had) if self.shared else self.flips
-        wanted = np.clip(had // _SHARE, self.first - had, left)
+        wanted = np.clip(had // SHARE, self.first - had, left)
         counts = np.ones(len(had), int) if self.shared else -(-np.maximum(wanted, 1) // flips)
         order = np.repeat(np.arange(len(had)), counts)[: max(1, self.rows // flips)]
         logits = self._call(order, flips)

@@ -1,0 +1,119 @@
+"""adaptive_vote as a loop in TensorFlow's graph: what a SavedModel serves."""
+
+from collections.abc import Callable
+
+import keras
+from keras import ops
+
+from zoo.amplification.adaptive import CERTIFIED, SETTLED, UNDECIDED
+from zoo.amplification.amplified import coins_off, stateless_flips
+from zoo.amplification.coin_graph import CoinGraph, coin_graph, flipping_graph
+from zoo.amplification.evidence import class_weights, leaders, log_evidence
+from zoo.amplification.pool import AT_LEAST, SHARE
+from zoo.layers import MajorityVote
+
+_STATUSES = ("", CERTIFIED, SETTLED, UNDECIDED)  # by their numbers in the loop
+
+
+def can_adapt(model: keras.Model) -> bool:
+    """Return whether a model that votes has one vote, on classes or labels."""
+    votes = flipping_graph(model).votes
+    return len(votes) == 1 and votes[0].kind != "numbers"
+
+
+def adaptive(model: keras.Model) -> Callable[..., dict]:
+    """Return a function of inputs, `error` and `max_samples`, scalar tensors, to what `zoo.adaptive_vote` finds.
+
+    It gives `classes`, `samples`, `status` and `counts`. Decided examples flip no more. The function is to be traced.
+    """
+    import tensorflow as tf
+
+    graph = flipping_graph(model)
+    (vote,) = graph.votes
+    shape = graph.suffix.outputs[0].shape[1:]
+    units, classes = (shape, 2) if vote.kind == "labels" else (shape[:-1], shape[-1])
+    weights_of = _weights(model, graph, units, classes)
+
+    def run(inputs, error, max_samples) -> dict:
+        hidden = keras.tree.flatten(graph.prefix(inputs, training=False))
+        batch = ops.shape(hidden[0])[0]
+        weights = weights_of(hidden, batch)
+        coins, flip = stateless_flips(graph)
+
+        def go_on(state: dict):
+            return tf.reduce_any(state["status"] == 0)
+
+        def round_(state: dict) -> tuple[dict]:
+            unsettled = tf.reshape(state["status"], (batch, -1)) == 0
+            rows = tf.where(tf.reduce_any(unsettled, axis=1))
+            open_ = tf.size(rows)
+            more = tf.minimum(tf.maximum(AT_LEAST, state["flips"] // SHARE), graph.flips_at_once(open_))
+            more = tf.minimum(more, max_samples - state["flips"])
+            (logits,), coins = flip(state["coins"], [tf.gather(one, rows[:, 0]) for one in hidden], more)
+            of_flips = ops.reshape(ops.cast(logits, "float32"), (open_, more, *shape))
+            hard, soft = (ops.sum(_by_class(vote, one), axis=1) for one in vote.ballots(of_flips))
+            state = {
+                **state,
+                "coins": coins,
+                "flips": state["flips"] + more,
+                "samples": tf.tensor_scatter_nd_add(state["samples"], rows, tf.fill([open_], more)),
+                "votes": tf.tensor_scatter_nd_add(state["votes"], rows, hard),
+                "soft": tf.tensor_scatter_nd_add(state["soft"], rows, soft),
+            }
+            return (_decided(state, weights, error, max_samples - state["flips"]),)
+
+        start = {
+            "coins": [ops.convert_to_tensor(coin.value) for coin in coins],
+            "flips": tf.constant(0),
+            "samples": ops.zeros((batch,), "int32"),
+            "votes": ops.zeros((batch, *units, classes)),
+            "soft": ops.zeros((batch, *units, classes)),
+            "status": ops.zeros((batch, *units), "int32"),
+            "classes": ops.zeros((batch, *units), "int64"),
+        }
+        (ended,) = tf.while_loop(go_on, round_, (start,), parallel_iterations=1)
+        for coin, state in zip(coins, ended["coins"], strict=True):
+            coin.assign(state)
+        return {
+            "classes": ended["classes"],
+            "samples": ended["samples"],
+            "status": tf.gather(tf.constant(_STATUSES), ended["status"]),
+            "counts": ended["votes"][..., 1] if vote.kind == "labels" else ended["votes"],
+        }
+
+    return run
+
+
+def _decided(state: dict, weights, error, left) -> dict:
+    """Give a status and a class to the units that have one now."""
+    leader, ahead, behind = leaders(state["votes"], state["soft"])
+    weight = ops.take_along_axis(weights, ops.expand_dims(leader, -1), axis=-1)[..., 0]
+    certain = log_evidence(ahead, behind) >= -ops.log(error * weight)
+    settled = ahead - behind > ops.cast(left, "float32")
+    late = ops.where(ops.equal(left, 0), 3, ops.where(settled, 2, 0))
+    found = ops.cast(ops.where(certain, 1, late), "int32")
+    new = ops.equal(state["status"], 0)
+    return {
+        **state,
+        "status": ops.where(new, found, state["status"]),
+        "classes": ops.where(new, ops.cast(leader, "int64"), state["classes"]),
+    }
+
+
+def _by_class(vote: MajorityVote, values):
+    """Votes of each class on the last axis."""
+    return ops.stack([1 - values, values], axis=-1) if vote.kind == "labels" else values
+
+
+def _weights(model: keras.Model, graph: CoinGraph, units: tuple, classes: int) -> Callable:
+    """Return a function of the prefix's outputs and the batch to the classes' weights, as `adaptive_vote` has them."""
+    if graph.branches:
+        return lambda hidden, batch: ops.full((batch, *units, classes), 1 / classes)
+    off = coin_graph(coins_off(model))
+
+    def weights(hidden: list, batch):
+        (logits,) = keras.tree.flatten(off.suffix(off.rows(hidden, 1), training=False))
+        hard, _ = off.votes[0].ballots(logits)
+        return class_weights(ops.argmax(_by_class(off.votes[0], hard), axis=-1), classes)
+
+    return weights
