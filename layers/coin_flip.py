@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from zoo.layers.arguments import boolean, proper_fraction
+from zoo.layers.coin_generator import CoinGenerator
 from zoo.layers.coins import coin_states, coins_switched, is_coin, share
 from zoo.layers.seeds import optional_seed
 
@@ -67,7 +68,7 @@ class CoinFlip(keras.layers.Layer):
         self.rate = None if rate is None else proper_fraction("rate", rate)
         self.fixed = boolean("fixed", fixed)
         self.seed = optional_seed("seed", seed)
-        self.inference_generator = keras.random.SeedGenerator(self.seed)
+        self.inference_generator = CoinGenerator(self.seed)
         self.supports_masking = layer.supports_masking
         self._take_signature()
         if layer.built:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import keras
 
 from zoo.layers.arguments import boolean
+from zoo.layers.coin_generator import CoinGenerator
 from zoo.layers.seeds import derived_seed, optional_seed
 
 _SWITCH = threading.local()
@@ -46,8 +47,8 @@ class CoinLayer(keras.layers.Layer):
         super().__init__(**kwargs)
         self.flip_at_inference = boolean("flip_at_inference", flip_at_inference)
         self.seed = optional_seed("seed", seed)
-        self.seed_generator = keras.random.SeedGenerator(self.seed)
-        self.inference_generator = keras.random.SeedGenerator(derived_seed(self.seed))
+        self.seed_generator = CoinGenerator(self.seed)
+        self.inference_generator = CoinGenerator(derived_seed(self.seed))
 
     def flips(self, training: bool | None) -> bool:
         """Return whether this call flips coins."""

@@ -1,7 +1,8 @@
 """The graph of a Keras model: the only place that reads what Keras keeps private of it."""
 
 from collections.abc import Callable, Iterable
-from copy import copy
+from copy import copy, deepcopy
+from typing import Any
 
 import keras
 
@@ -23,6 +24,23 @@ def uncompiled(model: keras.Model) -> keras.Model:
             f"`call`. Received: {describe(model)}"
         )
     return keras.Model(*ends(graph_of(model)), name=model.name)
+
+
+def planned(config: dict) -> Any:
+    """Return the object of a serialized model without memory for its variables, to look at their shapes.
+
+    Raises:
+        Exception: Whatever Keras raises for a config that it cannot build.
+    """
+    from keras.src.backend.common import global_state
+
+    waiting = "uninitialized_variables"  # those that Keras would give memory at its next occasion
+    before = list(global_state.get_global_attribute(waiting) or [])
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            return keras.saving.deserialize_keras_object(deepcopy(config), safe_mode=True)
+    finally:
+        global_state.set_global_attribute(waiting, before)
 
 
 def ends(graph: keras.Model) -> tuple:

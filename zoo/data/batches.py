@@ -1,5 +1,7 @@
 """Batches of images in an order that can be resumed in mid-epoch, and the CIFAR augmentation."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -9,6 +11,7 @@ from zoo.data.augmentation import crop_and_flip, resized_crop_and_flip
 from zoo.data.lazy_images import LazyImages, as_images
 from zoo.layers.arguments import int_at_least
 
+_COLLECTING: list[list[Exception]] = []  # what reading batches raises, for every `plain_errors` that is open
 _AUGMENT = (None, "crop", "crop_flip", "resized_crop_flip")
 
 
@@ -129,8 +132,34 @@ def fit_input(batches: Batches) -> Any:
 
     x, y = batches[0]
 
+    def batch(index):
+        try:
+            return batches[int(index)]
+        except Exception as error:
+            for collected in _COLLECTING:
+                collected.append(error)
+            raise
+
     def read(index):
-        images, labels = tf.numpy_function(lambda i: batches[int(i)], [index], [x.dtype, y.dtype], stateful=False)
+        images, labels = tf.numpy_function(batch, [index], [x.dtype, y.dtype], stateful=False)
         return tf.ensure_shape(images, (None, *x.shape[1:])), tf.ensure_shape(labels, (None, *y.shape[1:]))
 
     return tf.data.Dataset.range(len(batches)).map(read).prefetch(2)
+
+
+@contextlib.contextmanager
+def plain_errors() -> Iterator[None]:
+    """Raise what reading a batch of `fit_input` raises inside, a damaged image's `ValueError`, as it is.
+
+    Keras raises TensorFlow's error of it otherwise, of some dozen lines, among them this one.
+    """
+    collected: list[Exception] = []
+    _COLLECTING.append(collected)
+    try:
+        yield
+    except Exception:
+        if collected:
+            raise collected[0] from None
+        raise
+    finally:
+        _COLLECTING[:] = [one for one in _COLLECTING if one is not collected]

@@ -2,6 +2,7 @@
 
 import numbers
 import os
+import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from zoo.data.lazy_images import LazyImages
 from zoo.data.npz import read_npz
 from zoo.data.split import Split
 from zoo.data.tfds import read_tfds
-from zoo.layers.arguments import check_known, int_at_least
+from zoo.layers.arguments import check_known, int_at_least, one_of
 
 _NAMES = ("digits", "cifar10", "cifar100", "fashion_mnist", "imagenet2012", "mnist")
 
@@ -44,6 +45,7 @@ def load(
     seed: int = 0,
     download: bool = False,
     image_size: int = 224,
+    damaged: str = "refuse",
 ) -> Dataset:
     """Load a data set and hold out a part of its training examples for validation.
 
@@ -61,14 +63,16 @@ def load(
             it.
         download: Whether a set that is not prepared in `data_dir` may be downloaded. A prepared set is read offline.
         image_size: Int >= 1, height and width of the images of "imagenet2012" and of a folder.
+        damaged: "refuse", an image of these that cannot be read is an error when it is read; or "skip", every image is
+            decoded once, here, and a warning says how many are left out.
 
     Returns:
         `Dataset(train, val, test)`, each with `x` `(n, h, w, c)` in [0, 255] and `y` `(n,)` int64, in stored order.
         Of "imagenet2012" and of a folder, x is `LazyImages` and what they call validation is the test split.
 
     Raises:
-        ValueError: If `name` is unknown, `validation` or `seed` is out of range, or the stored data are damaged or
-            not as described above.
+        ValueError: If `name` is unknown, another argument is out of range, the stored data are damaged or not as
+            described above, or an .npz file would take more than half of the machine's memory.
         FileNotFoundError: If the .npz file or a part of the folder does not exist, or the set is not prepared in
             `data_dir`.
         ModuleNotFoundError: If the set needs tensorflow or tensorflow_datasets and it is not installed.
@@ -80,7 +84,10 @@ def load(
     """
     _check_validation(validation)
     int_at_least("seed", seed)
+    one_of("damaged", damaged, ("refuse", "skip"))
     train, val, test = _read(name, data_dir, download, int_at_least("image_size", image_size, minimum=1))
+    if damaged == "skip":
+        train, test = _undamaged(train, "training"), _undamaged(test, "test")
     if val is None:
         train, val = _hold_out(train, validation, int(seed))
     return Dataset(train, val, test)
@@ -122,6 +129,25 @@ def _hold_out(train: Split, validation: Any, seed: int) -> tuple[Split, Split]:
 
 def _take(split: Split, rows: np.ndarray) -> Split:
     return Split(split.x.take(rows) if isinstance(split.x, LazyImages) else split.x[rows], split.y[rows])
+
+
+def _undamaged(split: Split, part: str) -> Split:
+    """Leave out the images that cannot be read, and warn of them; arrays are as they are."""
+    if not isinstance(split.x, LazyImages):
+        return split
+    images, rows = split.x.undamaged()
+    if len(rows) == len(split.y):
+        return split
+    if not len(rows):
+        raise ValueError(f"`name` must have an undamaged {part} image. Received: {len(split.y)} damaged ones")
+    lost = np.setdiff1d(np.arange(len(split.y)), rows)
+    names = ", ".join(repr(split.x.files[file]) for file in split.x.where[lost[:3], 0])
+    warnings.warn(
+        f"{len(lost)} of {len(split.y)} {part} images cannot be read and are left out: {names}"
+        f"{', ...' if len(lost) > 3 else ''}",
+        stacklevel=3,
+    )
+    return Split(images, split.y[rows])
 
 
 def _read_digits() -> tuple[Split, None, Split]:

@@ -16,7 +16,8 @@ def read_image_folder(root: Path, size: int) -> tuple[Split, None, Split]:
     """Train, None and `val` as the test split; only names are read, images when they are asked for.
 
     Labels are the sorted names of the class folders, 0 to C-1. Files in order of their names; those with other endings
-    than .jpg, .jpeg or .png (in any case) and all names that begin with a dot are left out.
+    than .jpg, .jpeg or .png (in any case) and all names that begin with a dot are left out. What is no regular file is
+    refused when it is read.
 
     Raises:
         FileNotFoundError: If `root` has no folder `train` or `val`.

@@ -3,6 +3,7 @@
 import functools
 import io
 import os
+import stat
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,6 +14,10 @@ from zoo.data.augmentation import DRAWS, mirrored, random_windows
 from zoo.layers.arguments import int_at_least
 
 _RESIZED = 256 / 224  # shorter side of an image before its centre is cut out, over the size of what is cut
+_FORMATS = ("JPEG", "PNG")  # whatever a file is called; Pillow would start Ghostscript for PostScript
+_PIXELS = 2**26  # of an image as stored, and as scaled before its centre is cut out: 256 MiB in Pillow
+_BYTES = 4 * _PIXELS  # of a file's part that is one image
+_ASPECT = 16  # a scaled image may always be this long
 
 
 class LazyImages:
@@ -75,7 +80,8 @@ class LazyImages:
             `(b, size, size, 3)` uint8.
 
         Raises:
-            ValueError: If an image is damaged or has more than 8 bits per channel.
+            ValueError: If an image is damaged, neither JPEG nor PNG or not in a regular file, has more than 8 bits per
+                channel, or 2**26 pixels or more, as stored or scaled.
             OSError: If a file cannot be read.
         """
         draws = [None] * len(rows) if rng is None else rng.random((len(rows), 1, DRAWS))
@@ -84,20 +90,40 @@ class LazyImages:
             images[row] = image
         return images
 
+    def undamaged(self) -> tuple["LazyImages", np.ndarray]:
+        """Decode every image once and leave out those that cannot be read.
+
+        Returns:
+            The others, still on disk, and their rows, `(n,)` ints.
+        """
+        good = np.array(list(_threads().map(self._is_good, self.where)), bool)
+        return self.take(good), np.flatnonzero(good)
+
+    def _is_good(self, where: np.ndarray) -> bool:
+        try:
+            self._read_one(where, None)
+        except (ValueError, OSError):
+            return False
+        return True
+
     def _read_one(self, where: np.ndarray, draws: np.ndarray | None) -> np.ndarray:
         index, first, count = (int(n) for n in where)
         file = self.files[index]
-        with open(file, "rb") as opened:
-            opened.seek(first)
-            encoded = opened.read(count)
-        try:
-            image = _decode(encoded)
-        except Exception as error:  # Pillow raises half a dozen kinds for damaged files
-            raise ValueError(
-                f"{file!r} must hold an undamaged image of 8 bits per channel from byte {first} on. "
-                f"Received: {type(error).__name__}: {error}"
-            ) from error
-        return np.asarray(_centre(image, self.size) if draws is None else _window(image, self.size, draws))
+        with open(file, "rb", opener=_open_without_waiting) as opened:
+            try:
+                if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+                    raise ValueError("no regular file")
+                opened.seek(first)
+                encoded = opened.read(min(count, _BYTES + 1) if count >= 0 else _BYTES + 1)
+                image = _decode(encoded)
+                cut = _centre(image, self.size) if draws is None else _window(image, self.size, draws)
+            except Exception as error:  # Pillow raises half a dozen kinds for damaged files
+                kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
+                raise ValueError(
+                    f"{file!r} must hold an undamaged image of 8 bits per channel (JPEG or PNG, fewer than {_PIXELS:,} "
+                    f"pixels) from byte {first} on. Received: {kind}{error}"
+                ) from error
+        return np.asarray(cut)
 
 
 def as_images(x: Any) -> Any:
@@ -110,10 +136,23 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="decode")
 
 
-def _decode(encoded: bytes):
-    from PIL import Image  # only who has images in files needs Pillow
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open a file; a FIFO, which would wait for who writes to it, at once."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
-    with Image.open(io.BytesIO(encoded)) as image:
+
+def _decode(encoded: bytes):
+    from PIL import Image, UnidentifiedImageError  # only who has images in files needs Pillow
+
+    if len(encoded) > _BYTES:
+        raise ValueError(f"more than {_BYTES:,} bytes")
+    try:
+        opened = Image.open(io.BytesIO(encoded), formats=_FORMATS)  # reads the header only
+    except UnidentifiedImageError:
+        raise ValueError(f"{len(encoded)} bytes that begin with {encoded[:8]!r}") from None
+    with opened as image:
+        if image.width * image.height >= _PIXELS:
+            raise ValueError(f"{image.width}x{image.height} pixels")
         if image.mode[0] in "IF":  # converting these to RGB would clip them
             raise ValueError(f"pixels of mode {image.mode!r}")
         return image.convert("RGB")
@@ -125,6 +164,8 @@ def _centre(image, size: int):
     width, height = image.size
     short = round(size * _RESIZED)
     wide, tall = (short, short * height // width) if width <= height else (short * width // height, short)
+    if wide * tall >= max(_PIXELS, _ASPECT * short**2):
+        raise ValueError(f"{width}x{height} pixels, which are {wide}x{tall} when the shorter side is scaled")
     left, top = round((wide - size) / 2), round((tall - size) / 2)
     return image.resize((wide, tall), Resampling.BILINEAR).crop((left, top, left + size, top + size))
 

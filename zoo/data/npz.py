@@ -1,5 +1,8 @@
 """Images and labels from a local .npz file, checked before they are believed."""
 
+import math
+import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +11,8 @@ import numpy as np
 from zoo.data.split import Split
 
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+_FLOOR, _EXPANSION = 2**30, 100  # arrays above a GiB may be this many times the file: no images compress so well
 
 
 def read_npz(path: Path) -> tuple[Split, Split | None, Split]:
@@ -15,7 +20,8 @@ def read_npz(path: Path) -> tuple[Split, Split | None, Split]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is damaged, or an array is missing or not as described.
+        ValueError: If it is damaged, an array is missing or not as described, or all of them take more than half of
+            the machine's memory, or more than 1 GiB and 100 times the file.
     """
     if not path.is_file():
         raise FileNotFoundError(f"`name` must be the path of an existing .npz file. Received: name={str(path)!r}")
@@ -34,12 +40,13 @@ def read_npz(path: Path) -> tuple[Split, Split | None, Split]:
 def _npz_arrays(path: Path) -> dict[str, np.ndarray]:
     arrays, found, reading = {}, [], "the archive"
     try:
-        # Opened here because np.load leaves open what it fails to read.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            found = list(archive.files)
-            for reading in found:
-                if reading in (*_KEYS, "x_val", "y_val"):
-                    arrays[reading] = np.asarray(archive[reading])
+        with zipfile.ZipFile(path) as archive:
+            entries = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            found = list(entries)
+            chosen = [key for key in found if key in (*_KEYS, "x_val", "y_val")]
+            _check_memory(sum(entries[key].file_size for key in chosen), path)
+            for reading in chosen:
+                arrays[reading] = _read_array(archive, entries[reading])
     except Exception as error:  # zipfile, zlib and NumPy raise a dozen kinds for damaged files
         raise _refusal(reading, path, "readable as .npz without pickle", f"{type(error).__name__}: {error}") from error
     wanted = (*_KEYS, "x_val", "y_val") if {"x_val", "y_val"} & set(found) else _KEYS
@@ -47,6 +54,39 @@ def _npz_arrays(path: Path) -> dict[str, np.ndarray]:
         if key not in arrays:
             raise _refusal(key, path, f"present, beside {', '.join(k for k in wanted if k != key)}", f"keys {found}")
     return arrays
+
+
+def _check_memory(size: int, path: Path) -> None:
+    """Refuse what unpacks to more than fits, going by the archive's directory: no entry gives more than it says."""
+    limit = _memory() // 2
+    if size > limit:
+        raise ValueError(f"arrays of {size:,} bytes; half of this machine's memory is {limit:,}")
+    stored = path.stat().st_size
+    if size > _FLOOR and size > _EXPANSION * stored:
+        raise ValueError(f"arrays of {size:,} bytes in a file of {stored:,}")
+
+
+def _memory() -> int:
+    """Bytes of the machine's memory, or what no file exceeds where the system does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return 2**63
+
+
+def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
+    """Read an array after its header has been compared with the directory, so that no other size is allocated."""
+    with archive.open(entry) as file:
+        version = np.lib.format.read_magic(file)
+        if version not in _HEADERS:
+            raise ValueError(f"format {version} of .npy")
+        shape, _, dtype = _HEADERS[version](file)
+        if dtype.hasobject or min(shape, default=0) < 0:
+            raise ValueError(f"{dtype} of shape {shape}")
+        if file.tell() + math.prod(shape) * dtype.itemsize != entry.file_size:
+            raise ValueError(f"{dtype} of shape {shape} in {entry.file_size:,} bytes")
+    with archive.open(entry) as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def _npz_split(arrays: dict[str, np.ndarray], part: str, path: Path) -> Split:

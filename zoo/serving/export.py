@@ -13,12 +13,14 @@ import keras
 
 from zoo.amplification.amplified import vote_on
 from zoo.amplification.coin_graph import flipping_graph, has_coins, votes
-from zoo.files import atomic
 from zoo.graph import check_model, ends
 from zoo.layers.coins import coin_states
 from zoo.layers.flip_rows import graph_of
 from zoo.layers.score_masked import masked_layers
+from zoo.serving.saved_model_folder import check_replaceable, replacement
 from zoo.weights.fold import fold
+
+_UNWRITABLE = 74  # exit code of the process that writes for other backends: EX_IOERR of <sysexits.h>
 
 
 def export(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = False) -> None:
@@ -42,11 +44,13 @@ def export(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = Fal
     Args:
         model: A Functional or Sequential model.
         path: Folder to write; it appears whole or not at all.
-        overwrite: Whether an existing folder may be replaced.
+        overwrite: Whether a SavedModel at `path` may be replaced; it stays until the new one is whole. Nothing else is
+            ever replaced: no folder in which anything else lies, no file, no link.
 
     Raises:
-        FileExistsError: If `path` exists and `overwrite` is False.
-        ValueError: If the model is not Functional, or votes and cannot be amplified.
+        FileExistsError: If `path` exists and `overwrite` is False, or it is no SavedModel or holds something else.
+        OSError: If it cannot be written: a full disk, a folder that is read-only.
+        ValueError: If the model is not Functional, or votes and cannot be amplified, or `path` does not end in a name.
         ModuleNotFoundError: If TensorFlow is not installed.
 
     Example:
@@ -57,14 +61,21 @@ def export(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = Fal
     """
     check_model(model)
     path = Path(path)
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"`path` exists already; pass overwrite=True to replace it. Received: path={str(path)!r}")
+    check_replaceable(path, overwrite)
     if votes(model):
         flipping_graph(model)  # refuses what cannot be taken apart before anything is written
     elif masked_layers(model):
         model = fold(model)
-    with atomic(path) as part:
-        _write(model, part)
+    try:
+        with replacement(path) as part:
+            _write(model, part)
+    except FileExistsError:
+        raise
+    except OSError as error:  # the name in it is that of a part, if any
+        reason = error.strerror or str(error)
+        raise OSError(
+            f"`path` must be where a SavedModel can be written: {reason}. Received: path={str(path)!r}"
+        ) from error
 
 
 def _write(model: keras.Model, folder: Path) -> None:
@@ -79,6 +90,8 @@ def _write(model: keras.Model, folder: Path) -> None:
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
         command = [sys.executable, "-m", "zoo.serving.export", str(saved), str(folder)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode == _UNWRITABLE:
+        raise OSError(done.stderr.strip().splitlines()[-1])
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise RuntimeError(f"The TensorFlow process that writes the SavedModel failed: {last}")
@@ -99,7 +112,11 @@ def _write_archive(model: keras.Model, folder: Path) -> None:
         archive.add_endpoint(name, function)
     if coins:
         archive.add_endpoint("reseed", _reseed(model, fresh), [tf.TensorSpec((), "int64", name="seed")])
-    archive.write_out(str(folder), verbose=False)
+    try:
+        archive.write_out(str(folder), verbose=False)
+    except tf.errors.OpError as error:  # what TensorFlow makes of a full disk and the like
+        reason = error.message.splitlines()[0].rpartition("; ")[2]  # after the op, the device and the part's name
+        raise OSError(re.sub(r" \[Op:\w+\]$", "", reason)) from error
 
 
 def _signatures(model: keras.Model) -> list[list]:
@@ -201,5 +218,14 @@ def _reseed(model: keras.Model, fresh):
     return reseed
 
 
+def main() -> None:
+    """Write the SavedModel of a `.keras` file: the TensorFlow process of the other backends."""
+    try:
+        _write_archive(keras.saving.load_model(sys.argv[1]), Path(sys.argv[2]))
+    except OSError as error:
+        print(error, file=sys.stderr)
+        sys.exit(_UNWRITABLE)
+
+
 if __name__ == "__main__":
-    _write_archive(keras.saving.load_model(sys.argv[1]), Path(sys.argv[2]))
+    main()

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from zoo.data import npz as module
 from zoo.data.datasets import load
 from zoo.data.split import Split
 
@@ -277,7 +278,11 @@ def test_npz_that_is_something_else(tmp_path):
         load(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("x_train", "text")
-    with pytest.raises(ValueError, match=r"`y_train` in .* must be present"):
+    with pytest.raises(ValueError, match=r"`x_train` in .* must be readable"):
+        load(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("readme", "text")
+    with pytest.raises(ValueError, match=r"`x_train` in .* must be present"):
         load(path)
 
 
@@ -289,6 +294,28 @@ def test_npz_with_a_forged_shape(tmp_path):
         archive.writestr("x_train.npy", forged)
     with pytest.raises(ValueError, match=r"`x_train` in .* must be readable"):
         load(path)
+
+
+def test_npz_that_unpacks_to_more_than_fits_is_refused_by_its_directory(tmp_path, monkeypatch):
+    """Nothing of it is read: the entry would not even unpack."""
+    path = npz(tmp_path, x_train=None)
+    forged(path, 300, 2**33)
+    with pytest.raises(
+        ValueError, match=r"`the archive` in .* Received: ValueError: arrays of 8,589,9\d\d,\d{3} bytes"
+    ):
+        load(path)
+    monkeypatch.setattr(module, "_memory", lambda: 2**12)
+    good = npz(tmp_path, x_train=np.zeros((20, 16, 16), np.uint8), x_test=np.zeros((5, 16, 16), np.uint8))
+    with pytest.raises(ValueError, match=r"arrays of \d,\d{3} bytes; half of this machine's memory is 2,048"):
+        load(good)
+
+
+def forged(path, stored, size):
+    """Add an entry whose zip header says that it unpacks to `size` bytes."""
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("x_train.npy", bytes(stored))
+        archive.filelist[-1].file_size = size
+    assert zipfile.ZipFile(path).getinfo("x_train.npy").file_size == size
 
 
 def test_npz_that_is_truncated_or_damaged(tmp_path):

@@ -2,9 +2,11 @@
 
 import io
 import os
+import struct
 import subprocess
 import sys
 import warnings
+import zlib
 from pathlib import Path
 
 import keras
@@ -15,8 +17,9 @@ from pictures import CLASSES, PER_CLASS, SIZES, ramp, write_pictures
 from PIL import Image
 
 import zoo
+from zoo.data import batches
 from zoo.data.augmentation import random_windows
-from zoo.data.batches import Batches, fit_input
+from zoo.data.batches import Batches, fit_input, plain_errors
 from zoo.data.datasets import load
 from zoo.data.lazy_images import LazyImages
 
@@ -407,3 +410,109 @@ def test_an_imagenet_that_is_not_prepared(tmp_path):
         FileNotFoundError, match="`data_dir` must hold 'imagenet2012' as tensorflow_datasets prepares it"
     ):
         load("imagenet2012", tmp_path)
+
+
+# Files that are not what they seem
+
+
+@pytest.mark.parametrize("form", ["EPS", "BMP", "GIF", "TIFF", "WEBP", "PPM", "ICO", "PDF"])
+def test_what_is_neither_jpeg_nor_png_is_never_decoded(tmp_path, form, monkeypatch):
+    """Whatever the name says: PostScript would be run by an interpreter."""
+    Image.fromarray(ramp(9, 9)).save(tmp_path / "a.jpg", form)
+    monkeypatch.setattr(subprocess, "Popen", None)
+    with pytest.raises(ValueError, match=r"a\.jpg' must hold an undamaged image of 8 bits per channel \(JPEG or PNG, "):
+        one(tmp_path / "a.jpg", 8)[0]
+
+
+def claimed(width, height):
+    """The bytes of a PNG that says it has this size, and has no pixels."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    end = b"IEND"
+    chunks = [struct.pack(">I", len(x) - 4) + x + struct.pack(">I", zlib.crc32(x)) for x in (header, b"IDAT", end)]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "said"),
+    [(2**13, 2**13, "8192x8192 pixels"), (2**31 - 1, 2, "pixels"), (100_000, 100_000, "pixels")],
+)
+def test_too_many_pixels_are_refused_by_the_header(tmp_path, width, height, said):
+    (tmp_path / "a.png").write_bytes(claimed(width, height))
+    with pytest.raises(ValueError, match=rf"fewer than 67,108,864 pixels\) from byte 0 on\. Received: .*{said}"):
+        one(tmp_path / "a.png", 8)[0]
+
+
+@pytest.mark.parametrize("size", [(1, 60_000), (60_000, 1)])
+def test_a_long_image_is_not_scaled_up(tmp_path, size):
+    """A file of some hundred bytes would need 15 GB at 224 pixels."""
+    Image.new("RGB", size).save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match=r"which are (256x15360000|15360000x256) when the shorter side is scaled"):
+        one(tmp_path / "a.png", 224)[0]
+    assert one(tmp_path / "a.png", 8)[0].shape == (8, 8, 3)
+    assert one(tmp_path / "a.png", 224).read(np.arange(1), np.random.default_rng(0)).shape == (1, 224, 224, 3)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no FIFO")
+def test_a_fifo_or_a_device_does_not_wait(small):
+    os.mkfifo(small / "val" / "b" / "1.png")
+    (small / "val" / "b" / "2.png").symlink_to("/dev/zero")
+    test = load(small).test
+    for row in (2, 3):
+        with pytest.raises(ValueError, match=r"val/b/\d\.png' must hold .* Received: no regular file"):
+            test.x[row]
+
+
+# Damaged images
+
+
+@pytest.fixture
+def broken(small):
+    """The small folder with two images more to train on, both damaged, one to test on, and one that is gone."""
+    whole = jpeg(ramp(90, 90))
+    (small / "train" / "a" / "1.jpg").write_bytes(whole[:-400])
+    (small / "train" / "b" / "00.jpg").write_bytes(b"hello")
+    (small / "train" / "b" / "3.jpg").write_bytes(whole)
+    (small / "val" / "b" / "1.jpg").symlink_to("nowhere")
+    return small
+
+
+def test_damaged_images_are_skipped_and_counted_where_asked(broken):
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        data = load(broken, damaged="skip", validation=0, image_size=16)
+    train, test = (str(one.message) for one in warned)
+    assert train.startswith("2 of 5 training images cannot be read and are left out: ")
+    assert "train/a/1.jpg" in train
+    assert "train/b/00.jpg" in train
+    assert test.startswith("1 of 3 test images")
+    assert [Path(data.train.x.files[i]).name for i in data.train.x.where[:, 0]] == ["0.png", "0.png", "3.jpg"]
+    assert data.train.y.tolist() == [0, 1, 1]
+    assert data.test.y.tolist() == [0, 1]
+    assert data.train.x[:].shape == (3, 16, 16, 3)
+
+
+def test_an_undamaged_folder_is_the_same_with_skip(folder):
+    one, other = (load(folder, damaged=damaged) for damaged in ("skip", "refuse"))
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_array_equal(a.x.where, b.x.where)
+        np.testing.assert_array_equal(a.y, b.y)
+    with pytest.raises(ValueError, match=r"`damaged` must be one of 'refuse', 'skip'. Received: damaged='no'"):
+        load(folder, damaged="no")
+
+
+def test_nothing_but_damaged_images(small):
+    for name in "ab":
+        (small / "val" / name / "0.png").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"`name` must have an undamaged test image. Received: 2 damaged ones"):
+        load(small, damaged="skip")
+
+
+def test_a_damaged_image_in_training_is_one_line(broken):
+    data = load(broken, validation=0, image_size=8)
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match=r"^'.*train/a/1\.jpg' must hold an undamaged [^\n]*$"), plain_errors():
+        model.fit(fit_input(Batches(*data.train, 1, shuffle=False)), shuffle=False, verbose=0)
+    with pytest.raises(ZeroDivisionError), plain_errors():
+        _ = 1 / 0
+    assert not batches._COLLECTING

@@ -128,6 +128,29 @@ def test_an_existing_folder_is_kept_unless_overwritten(folder):
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
+def test_overwriting_keeps_a_folder_of_the_user_s(tmp_path):
+    (tmp_path / "thesis.tex").write_text("mine")
+    for path, error in ((tmp_path, FileExistsError), (tmp_path / "..", ValueError)):
+        with pytest.raises(error, match=r"`path` must"):
+            zoo.export(coin_model(), path, overwrite=True)
+    assert (tmp_path / "thesis.tex").read_text() == "mine"
+
+
+def test_a_full_disk_is_one_line_and_leaves_the_old_export(folder):
+    """Files of more than 4 KiB cannot be written, as where a disk is full."""
+    resource = pytest.importorskip("resource")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"^`path` must be where a SavedModel can be written: .*path='.*model'$"):
+            zoo.export(coin_model(), folder, overwrite=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
 def test_a_vote_without_flips_is_refused_and_nothing_is_written(tmp_path):
     inputs = keras.Input((4,))
     with pytest.raises(ValueError, match="Amplify"):

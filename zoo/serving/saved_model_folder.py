@@ -1,0 +1,129 @@
+"""The folder of a SavedModel: whether it may be replaced, and its replacement in one step."""
+
+import ctypes
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_FOLDERS = ("variables", "assets")
+_FILES = ("saved_model.pb", "fingerprint.pb")
+_VARIABLES = re.compile(r"variables\.(index|data-\d{5}-of-\d{5})")
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of <fcntl.h> and <linux/fs.h>
+
+
+def check_replaceable(path: Path, overwrite: bool) -> None:
+    """Refuse a path at which a SavedModel must not be written.
+
+    Replaced are an empty folder and a SavedModel as `export` writes it, that is a folder of `saved_model.pb`,
+    `fingerprint.pb`, `variables` and `assets` in which nothing else lies.
+
+    Raises:
+        ValueError: If `path` does not end in a name, as "." and "..".
+        FileExistsError: If something is there and `overwrite` is False, or it is something else.
+    """
+    if path.name in ("", ".."):
+        raise ValueError(f"`path` must end in the name of a folder to write. Received: path={str(path)!r}")
+    if not os.path.lexists(path):
+        return
+    if not overwrite:
+        raise FileExistsError(f"`path` exists already; pass overwrite=True to replace it. Received: path={str(path)!r}")
+    if path.is_symlink():
+        found = f"a link to {os.readlink(path)!r}"
+    elif not path.is_dir():
+        found = "no folder"
+    else:
+        strangers = _strangers(path)
+        found = f"holding {', '.join(map(repr, strangers[:3]))}" if strangers else ""
+    if found:
+        raise FileExistsError(
+            f"`path` must be a SavedModel and nothing else where overwrite=True replaces it; this one is {found}. "
+            f"Received: path={str(path)!r}"
+        )
+
+
+@contextmanager
+def replacement(path: Path) -> Iterator[Path]:
+    """Yield the path of a folder to write; at the end it becomes `path`, or vanishes if writing fails.
+
+    What is at `path` stays there until the new folder is whole and on the disk.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{uuid.uuid4().hex[:8]}.{path.name}")
+    try:
+        yield part
+        _flush(part)
+        check_replaceable(path, overwrite=True)  # something else may have come there since
+        _swap(part, path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _strangers(path: Path) -> list[str]:
+    """Names of what is no part of a SavedModel, or of everything if there is no SavedModel."""
+    graph = path / "saved_model.pb"
+    listed = graph.read_bytes() if graph.is_file() and not graph.is_symlink() else b""
+
+    def belongs(folder: str, entry: os.DirEntry) -> bool:
+        if not folder and entry.name in _FOLDERS:
+            return entry.is_dir(follow_symlinks=False)
+        if not entry.is_file(follow_symlinks=False):
+            return False
+        if folder == "assets":  # the graph lists them: field 2 of an AssetFileDef
+            name = os.fsencode(entry.name)
+            return len(name) < 128 and bytes([0x12, len(name)]) + name in listed
+        return entry.name in _FILES if not folder else bool(_VARIABLES.fullmatch(entry.name))
+
+    found, strangers = [], []
+    for folder in ("", *_FOLDERS):
+        if folder and (folder not in found or strangers):
+            continue
+        with os.scandir(path / folder) as entries:
+            for entry in entries:
+                name = os.path.join(folder, entry.name)
+                found.append(name)
+                if not belongs(folder, entry):
+                    strangers.append(name)
+    return sorted(strangers or ([] if listed else found))
+
+
+def _flush(folder: Path) -> None:
+    """Have the system write a folder to the disk: a rename may get there before what was written earlier."""
+    if os.name != "posix":
+        return  # elsewhere a folder cannot be opened
+    for inner, _, files in os.walk(folder):
+        for name in (*files, "."):
+            descriptor = os.open(os.path.join(inner, name), os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def _swap(part: Path, path: Path) -> None:
+    if not os.path.lexists(path):
+        os.rename(part, path)
+        return
+    if _exchange(part, path):
+        return
+    aside = part.with_name(f"{part.name}.old")  # in two steps: no other call replaces a folder that holds something
+    try:
+        os.rename(path, aside)
+        os.rename(part, path)
+    finally:
+        if os.path.lexists(path):
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            os.rename(aside, path)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two folders so that neither name is ever free; False where the system cannot."""
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):  # no such function, or not even a C library to look in
+        return False
+    return renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0
