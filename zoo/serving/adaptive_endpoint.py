@@ -21,7 +21,7 @@ def can_adapt(model: keras.Model) -> bool:
     return len(votes) == 1 and votes[0].kind != "numbers"
 
 
-def adaptive(model: keras.Model) -> Callable[..., dict]:
+def until_decided(model: keras.Model) -> Callable[..., dict]:
     """Return a function of inputs, `error` and `max_samples`, scalar tensors, to what `zoo.adaptive_vote` finds.
 
     It gives `classes`, `samples`, `status` and `counts`. Decided examples flip no more. The function is to be traced.

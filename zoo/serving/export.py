@@ -17,6 +17,7 @@ from zoo.graph import check_model, ends
 from zoo.layers.coins import coin_states
 from zoo.layers.flip_rows import graph_of
 from zoo.layers.score_masked import masked_layers
+from zoo.serving.adaptive_endpoint import can_adapt, until_decided
 from zoo.serving.saved_model_folder import check_replaceable, replacement
 from zoo.weights.fold import fold
 
@@ -36,6 +37,8 @@ def export(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = Fal
     - `vote(images, samples)`: histogram of `samples` flips, an int32 scalar >= 1, ties to the soft vote;
     - `mean(images, samples)`: the soft vote of `samples` flips;
     - `single(images)`: class probabilities of one flip;
+    - `adaptive(images, error, max_samples)`, of one vote on classes or labels: as many flips as each example needs, a
+      dict of `classes`, `samples`, `status` and `counts` as in `zoo.adaptive_vote`; a float32 and an int32 scalar;
     - `reseed(seed)`: start all coins from an int64 scalar; returns it.
 
     A fresh load flips coins of its own from the system's entropy; after `reseed(seed)` the flips that follow are the
@@ -105,10 +108,10 @@ def _write_archive(model: keras.Model, folder: Path) -> None:
     fresh, coins = tf.Variable(tf.constant(True), trainable=False), has_coins(model)
     if coins:
         archive._tf_trackable.fresh = fresh  # Keras tracks layers only
-    samples = tf.TensorSpec((), "int32", name="samples")
     for name, function, extra in _endpoints(model, fresh):
+        numbers = [tf.TensorSpec((), dtype, name=argument) for argument, dtype in extra.items()]
         for inputs in _signatures(model):
-            function.get_concrete_function(*inputs, *([samples] if extra else []))
+            function.get_concrete_function(*inputs, *numbers)
         archive.add_endpoint(name, function)
     if coins:
         archive.add_endpoint("reseed", _reseed(model, fresh), [tf.TensorSpec((), "int64", name="seed")])
@@ -138,7 +141,7 @@ def _is_float(x) -> bool:
 
 
 def _endpoints(model: keras.Model, fresh) -> list[tuple]:
-    """(name, tf.function, whether it takes `samples`) of the endpoints that take images."""
+    """(name, tf.function, dtypes of the arguments behind the inputs) of the endpoints that take images."""
     import tensorflow as tf
 
     coins = coin_states(model)
@@ -168,8 +171,12 @@ def _endpoints(model: keras.Model, fresh) -> list[tuple]:
         wake()
         return model(given(inputs), training=False)
 
+    def check_batch(inputs):
+        tf.debugging.assert_positive(tf.shape(inputs[0])[0], "the batch must hold one example at least")
+
     def count(inputs, samples, vote):
         tf.debugging.assert_positive(samples, "`samples` must be a positive int")
+        check_batch(inputs)
         wake()
         return vote_on(graph, given(inputs), samples)(vote)
 
@@ -182,18 +189,31 @@ def _endpoints(model: keras.Model, fresh) -> list[tuple]:
     def single(*inputs):
         return count(inputs, tf.constant(1), "mean")
 
-    found = [("serve", serve, False)]
+    def adaptive(*inputs):
+        *inputs, error, max_samples = inputs
+        inside = tf.logical_and(error > 0, error < 1)
+        tf.debugging.Assert(inside, ["`error` must be in (0, 1). Received:", error])
+        tf.debugging.assert_positive(max_samples, "`max_samples` must be a positive int")
+        check_batch(inputs)
+        wake()
+        return decide(given(inputs), error, max_samples)
+
+    found: list[tuple] = [("serve", serve, {})]
     if votes(model):
         graph = flipping_graph(model)
-        found += [("vote", vote, True), ("mean", mean, True), ("single", single, False)]
+        flips = {"samples": "int32"}
+        found += [("vote", vote, flips), ("mean", mean, flips), ("single", single, {})]
+        if can_adapt(model):
+            decide = until_decided(model)
+            found.append(("adaptive", adaptive, {"error": "float32", "max_samples": "int32"}))
     names = [x.name for x in model.inputs] if len(model.inputs) > 1 else ["images"]
-    return [(name, tf.function(_named(function, names, extra)), extra) for name, function, extra in found]
+    return [(name, tf.function(_named(function, [*names, *extra])), extra) for name, function, extra in found]
 
 
-def _named(function: Callable, names: list[str], samples: bool) -> Callable:
+def _named(function: Callable, names: list[str]) -> Callable:
     """Return the function with its arguments' names, by which a SavedModel's signature calls them."""
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    identifiers = [re.sub(r"\W", "_", name) for name in [*names, *(["samples"] if samples else [])]]
+    identifiers = [re.sub(r"\W", "_", name) for name in names]
     signature = inspect.Signature([inspect.Parameter(name, kind) for name in identifiers])
 
     def named(*arguments, **keywords):

@@ -14,6 +14,7 @@ from zoo.layers import Amplify, CoinFlipDropout, MajorityVote
 # A process of its own loads the model twice over; what it saw comes back as JSON.
 _CLIENT = """
 import json, sys
+from concurrent.futures import ThreadPoolExecutor
 import numpy as np, tensorflow as tf
 served = tf.saved_model.load(sys.argv[1])
 x = tf.constant(np.arange(8, dtype="uint8").reshape(2, 4))
@@ -33,10 +34,31 @@ out["single"] = [served.single(x).numpy().tolist() for _ in range(50)]
 out["serve"] = served.serve(floats).numpy().tolist()
 out["signatures"] = sorted(served.signatures)
 out["signature"] = served.signatures["vote"](images=floats, samples=tf.constant(9))["output_0"].shape.as_list()
-try:
-    served.vote(x, tf.constant(0))
-except tf.errors.InvalidArgumentError as error:
-    out["zero"] = str(error)
+
+
+def refusal(endpoint, *arguments):
+    try:
+        endpoint(*arguments)
+    except tf.errors.InvalidArgumentError as error:
+        return str(error)
+
+
+def adaptive(*_):
+    found = served.adaptive(x, tf.constant(0.001), tf.constant(2000))
+    return {name: value.numpy().tolist() for name, value in found.items() if name != "status"} | {
+        "status": [status.decode() for status in found["status"].numpy()]
+    }
+
+
+out["refused"] = {
+    "samples": refusal(served.vote, x, tf.constant(0)),
+    "example": refusal(served.vote, x[:0], tf.constant(3)),
+    "error": refusal(served.adaptive, x, tf.constant(1.0), tf.constant(3)),
+    "max_samples": refusal(served.adaptive, x, tf.constant(0.1), tf.constant(0)),
+    "one example": refusal(served.adaptive, x[:0], tf.constant(0.1), tf.constant(3)),
+}
+with ThreadPoolExecutor(8) as pool:
+    out["adaptive"] = list(pool.map(adaptive, range(64)))
 out["ours"] = sorted({"zoo", "layers", "recipes"} & set(sys.modules))
 print(json.dumps(out))
 """
@@ -81,7 +103,7 @@ def seen(folder):
 
 def test_nothing_of_ours_is_needed(seen):
     assert seen[0]["ours"] == []
-    assert seen[0]["signatures"] == sorted(["serve", "vote", "mean", "single", "reseed", "serving_default"])
+    assert seen[0]["signatures"] == sorted(["serve", "vote", "mean", "single", "adaptive", "reseed", "serving_default"])
     assert seen[0]["signature"] == [2, 2]
 
 
@@ -115,8 +137,23 @@ def test_fresh_loads_flip_their_own_coins_unless_reseeded(seen):
     assert one["first"] != one["other"] == other["other"]
 
 
-def test_samples_below_one_are_refused(seen):
-    assert "`samples` must be a positive int" in seen[0]["zero"]
+@pytest.mark.parametrize("name", ["samples", "example", "one example", "error", "max_samples"])
+def test_bad_arguments_are_refused(seen, name):
+    assert name in seen[0]["refused"][name]
+
+
+def test_adaptive_votes_in_eight_threads_are_each_a_vote(seen):
+    """Kept in three flips of four: class 1, certified in 64 calls of two examples."""
+    calls = seen[0]["adaptive"]
+    assert len(calls) == 64
+    for call in calls:
+        assert call["classes"] == [1, 1]
+        assert call["status"] == ["certified", "certified"]
+        np.testing.assert_allclose(np.sum(call["counts"], axis=1), call["samples"])
+    samples = np.concatenate([call["samples"] for call in calls])
+    assert samples.min() >= 12  # eleven flips of one class are no thousand to one
+    flips = np.sum([call["counts"] for call in calls], axis=(0, 1))
+    assert flips[1] / flips.sum() == pytest.approx(0.75, abs=0.03)  # Wald's identity: stopping does not bend it
 
 
 def test_an_existing_folder_is_kept_unless_overwritten(folder):
@@ -171,6 +208,7 @@ def test_an_amplified_model_serves_in_chunks(tmp_path):
 
 _SERVE = """
 import json, sys
+from concurrent.futures import ThreadPoolExecutor
 import numpy as np, tensorflow as tf
 served = tf.saved_model.load(sys.argv[1])
 x = np.load(sys.argv[2])
