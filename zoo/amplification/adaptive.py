@@ -179,19 +179,21 @@ class _Election:
     def least(self, weight: float) -> int:
         """Return the number of unanimous flips that certify a class of that weight, or `most` if it is less."""
         flips = np.arange(1, min(self.most, 10_000) + 1)
-        enough = np.asarray(log_evidence(flips, 0 * flips)) >= -np.log(weight * self.error)
+        enough = log_evidence(flips, 0 * flips) >= -np.log(weight * self.error)
         return int(flips[enough.argmax()]) if enough.any() else len(flips)
 
     def guess(self, indices: np.ndarray, votes: np.ndarray) -> None:
         """Fix the classes' weights by the votes with coins off `(examples, ...)`, before the first flip."""
         leading = self._by_class(votes[:, None])[:, 0].argmax(-1)
-        self.weights[indices] = keras.ops.convert_to_numpy(class_weights(leading, self.classes))
+        self.weights[indices] = class_weights(leading, self.classes)
 
     def add(self, examples: np.ndarray, logits: np.ndarray) -> np.ndarray:
-        """Count flips `(places, flips, ...)` and return the examples that are decided now."""
-        hard = self._by_class(hard_votes(self.layer, logits))
-        soft = self._by_class(soft_votes(self.layer, logits))
-        hard, soft = (one.astype("float64") for one in (hard, soft))
+        """Count flips `(places, flips, ...)` and return the examples that are decided now.
+
+        There may be more places than examples: the rest fills the call.
+        """
+        both = (self._by_class(of_layer(self.layer, logits)) for of_layer in (hard_votes, soft_votes))
+        hard, soft = (one[: len(examples)].astype("float64") for one in both)
         touched, firsts, which = np.unique(examples, return_index=True, return_inverse=True)
         # An example's places are neighbours; the last of them may hold more flips than it may have.
         place = np.arange(len(examples)) - firsts[which]
@@ -231,7 +233,7 @@ class _Election:
     def _leaders(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Class with the most votes of each unit of these examples, its votes, and those of the next one."""
         counts = self.hard if self.vote == "majority" else self.soft
-        return tuple(map(keras.ops.convert_to_numpy, leaders(counts[rows], self.soft[rows])))
+        return leaders(counts[rows], self.soft[rows])
 
     def _asked(self, rows: np.ndarray, leader: np.ndarray) -> np.ndarray:
         """Logarithm of the evidence that certifies each unit's leader."""
@@ -246,8 +248,7 @@ class _Election:
         states = np.where(left == 0, UNDECIDED, np.where(ahead - behind > left, SETTLED, _OPEN))
         if self.margin:
             less = [log_evidence(a, b, flips, -self.margin) for a, b in ((ahead, behind), (behind, ahead))]
-            less = np.minimum(*map(keras.ops.convert_to_numpy, less))
-            states = np.where(less >= np.log((self.classes - 1) / self.error), TIED, states)
+            states = np.where(np.minimum(*less) >= np.log((self.classes - 1) / self.error), TIED, states)
         evidence = self._evidence(rows, leader, ahead, behind)
         states = np.where(evidence >= self._asked(rows, leader), CERTIFIED, states)
         undecided = self.status[rows] == _OPEN
@@ -256,7 +257,7 @@ class _Election:
 
     def _evidence(self, rows, leader, ahead, behind) -> np.ndarray:
         """Logarithm of the evidence for each unit's leader, against the rival where it is least."""
-        found = np.array(log_evidence(ahead, behind))
+        found = log_evidence(ahead, behind)
         if self.vote == "mean":
             for index, example in enumerate(rows):
                 soft = np.moveaxis(np.concatenate(self.history[int(example)]), 0, -1)  # (units, classes, flips)

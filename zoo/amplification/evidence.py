@@ -33,9 +33,9 @@ encoding (1981); for the two classes with the most votes Jain et al., PAC mode e
 confidence sequences (2022), whose statistic is the uniform mixture with equal weights.
 """
 
-import keras
+from typing import Any
+
 import numpy as np
-from keras import ops
 
 _PARTS = 128  # strengths down to 0.006: leads of a half of that are found by a million flips
 STRENGTHS = np.cos((np.arange(_PARTS) + 0.5) * np.pi / (2 * _PARTS))
@@ -44,31 +44,33 @@ _ROUNDING = 1e-5  # of sums of shared votes
 _HALVINGS = 24  # of an interval of length 2: a lead to 1e-7
 
 
-def class_weights(guess, classes: int):
+def class_weights(guess: np.ndarray, classes: int, xp: Any = np) -> Any:
     """Return each class's weight `(..., classes)`, large for the guessed one; they sum to 1.
 
     Args:
         guess: Class indices `(...)`, fixed before any flip.
         classes: Number of classes, >= 2.
+        xp: `numpy`, or `keras.ops` for tensors; eagerly JAX would compile every operation for every number of examples.
     """
-    guessed = ops.one_hot(guess, classes, dtype="float32")
-    return PRIOR * guessed + (1 - PRIOR) / (classes - 1) * (1 - guessed)
+    guessed = xp.equal(xp.expand_dims(guess, -1), np.arange(classes))
+    return xp.where(guessed, np.float32(PRIOR), np.float32((1 - PRIOR) / (classes - 1)))
 
 
-def leaders(counts, soft):
+def leaders(counts, soft, xp: Any = np) -> tuple:
     """Return the class with the most votes, its votes and those of the next one, each of shape `(...)`.
 
     Args:
         counts: Sums of votes `(..., classes)`.
         soft: Sums of soft votes, which decide a tie.
+        xp: As in `class_weights`.
     """
-    most = ops.max(counts, axis=-1, keepdims=True)
-    leader = ops.argmax(ops.where(counts >= most - _ROUNDING, soft, -1.0), axis=-1)
-    others = ops.where(ops.one_hot(leader, counts.shape[-1], dtype="bool"), -1.0, counts)
-    return leader, most[..., 0], ops.max(others, axis=-1)
+    most = xp.max(counts, axis=-1, keepdims=True)
+    leader = xp.argmax(xp.where(counts >= most - _ROUNDING, soft, -1.0), axis=-1)
+    leads = xp.equal(xp.expand_dims(leader, -1), np.arange(counts.shape[-1]))
+    return leader, most[..., 0], xp.max(xp.where(leads, -1.0, counts), axis=-1)
 
 
-def log_evidence(ahead, behind, flips=None, margin=0.0):
+def log_evidence(ahead, behind, flips=None, margin: Any = 0.0, xp: Any = np) -> Any:
     """Return the logarithm of the evidence against a lead of at most `margin`, of the shape of `ahead`.
 
     Args:
@@ -76,20 +78,25 @@ def log_evidence(ahead, behind, flips=None, margin=0.0):
         behind: Sums of votes of its rival.
         flips: Flips in all; needed with a margin only.
         margin: Number or array in (-1, 1).
+        xp: As in `class_weights`.
     """
-    ahead, behind = (ops.expand_dims(ops.cast(one, "float32"), -1) for one in (ahead, behind))
-    strengths = ops.convert_to_tensor(STRENGTHS, "float32")
+    ahead, behind = xp.expand_dims(ahead, -1), xp.expand_dims(behind, -1)
     if flips is None:
-        # log1p of the strengths made on the host, in 64 bits
-        wins, losses = (ops.convert_to_tensor(np.log1p(sign * STRENGTHS), "float32") for sign in (1, -1))
+        wins, losses = (np.log1p(sign * STRENGTHS).astype("float64" if xp is np else "float32") for sign in (1, -1))
         logs = ahead * wins + behind * losses
     else:
-        margin = ops.expand_dims(ops.cast(margin, "float32"), -1)
-        neither = ops.expand_dims(ops.cast(flips, "float32"), -1) - ahead - behind
-        strengths = strengths / (1 + margin)
-        logs = ahead * ops.log1p(strengths * (1 - margin)) + behind * ops.log1p(-strengths * (1 + margin))
-        logs = logs + neither * ops.log1p(-strengths * margin)
-    return ops.logsumexp(logs, axis=-1) - np.log(_PARTS)
+        margin = np.expand_dims(margin, -1)
+        strengths = STRENGTHS / (1 + margin)
+        neither = xp.expand_dims(flips, -1) - ahead - behind
+        logs = ahead * np.log1p(strengths * (1 - margin)) + behind * np.log1p(-strengths * (1 + margin))
+        logs = logs + neither * np.log1p(-strengths * margin)
+    return _log_mean(logs, xp)
+
+
+def _log_mean(logs, xp: Any = np) -> Any:
+    """Logarithm of the mean over the last axis of what `logs` are the logarithms of."""
+    most = xp.max(logs, axis=-1, keepdims=True)
+    return most[..., 0] + xp.log(xp.mean(xp.exp(logs - most), axis=-1))
 
 
 def log_wealth(differences: np.ndarray) -> np.ndarray:
@@ -97,9 +104,7 @@ def log_wealth(differences: np.ndarray) -> np.ndarray:
 
     Stronger than `log_evidence` of the sums where flips differ by fractions, as soft votes do.
     """
-    logs = np.log1p(differences[..., None, :] * STRENGTHS[:, None]).sum(axis=-1)
-    top = logs.max(axis=-1, keepdims=True)
-    return top[..., 0] + np.log(np.exp(logs - top).mean(axis=-1))
+    return _log_mean(np.log1p(differences[..., None, :] * STRENGTHS[:, None]).sum(axis=-1))
 
 
 def lead_above(ahead: np.ndarray, behind: np.ndarray, flips: np.ndarray, log_threshold: np.ndarray) -> np.ndarray:
@@ -114,6 +119,6 @@ def lead_above(ahead: np.ndarray, behind: np.ndarray, flips: np.ndarray, log_thr
     low, high = np.full(np.shape(ahead), -1.0), np.ones(np.shape(ahead))
     for _ in range(_HALVINGS):  # the evidence falls with the margin
         middle = (low + high) / 2
-        found = keras.ops.convert_to_numpy(log_evidence(ahead, behind, flips, middle))
+        found = log_evidence(ahead, behind, flips, middle)
         low, high = np.where(found >= log_threshold, middle, low), np.where(found >= log_threshold, high, middle)
     return low

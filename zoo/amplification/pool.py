@@ -68,8 +68,8 @@ class Pool:
             left: Flips that each member may still have, > 0.
 
         Returns:
-            Indices of the examples `(places,)`, an example as often as it has places, and logits
-            `(places, flips, ...)`.
+            Indices of the examples `(used,)`, an example as often as it has places, and logits
+            `(places, flips, ...)`; the places behind the used ones fill the call.
         """
         flips = self._flips_of_all(had) if self.shared else self.flips
         wanted = np.clip(had // SHARE, self.first - had, left)
@@ -93,6 +93,6 @@ class Pool:
         given = [keras.ops.convert_to_numpy(one) for one in rows]
         (logits,) = keras.tree.flatten(self.graph.suffix.predict_on_batch(given))
         logits = np.asarray(logits, "float32" if logits.dtype != np.float64 else None)
-        logits = logits.reshape(places, flips, *logits.shape[1:])[: len(order)]
+        logits = logits.reshape(places, flips, *logits.shape[1:])
         check_finite(self.graph.votes[0], logits)
         return logits

@@ -86,9 +86,9 @@ def until_decided(model: keras.Model) -> Callable[..., dict]:
 
 def _decided(state: dict, weights, error, left) -> dict:
     """Give a status and a class to the units that have one now."""
-    leader, ahead, behind = leaders(state["votes"], state["soft"])
+    leader, ahead, behind = leaders(state["votes"], state["soft"], ops)
     weight = ops.take_along_axis(weights, ops.expand_dims(leader, -1), axis=-1)[..., 0]
-    certain = log_evidence(ahead, behind) >= -ops.log(error * weight)
+    certain = log_evidence(ahead, behind, xp=ops) >= -ops.log(error * weight)
     settled = ahead - behind > ops.cast(left, "float32")
     late = ops.where(ops.equal(left, 0), 3, ops.where(settled, 2, 0))
     found = ops.cast(ops.where(certain, 1, late), "int32")
@@ -114,6 +114,6 @@ def _weights(model: keras.Model, graph: CoinGraph, units: tuple, classes: int) -
     def weights(hidden: list, batch):
         (logits,) = keras.tree.flatten(off.suffix(off.rows(hidden, 1), training=False))
         hard, _ = off.votes[0].ballots(logits)
-        return class_weights(ops.argmax(_by_class(off.votes[0], hard), axis=-1), classes)
+        return class_weights(ops.argmax(_by_class(off.votes[0], hard), axis=-1), classes, ops)
 
     return weights
