@@ -1,7 +1,7 @@
 """adaptive_vote: as many flips as each example needs, with a bound on the probability of a wrong class."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from zoo.amplification.amplified import coins_off
 from zoo.amplification.checks import check_examples
 from zoo.amplification.coin_graph import CoinGraph, coin_graph, flipping_graph
-from zoo.amplification.evidence import PRIOR, class_weights, lead_above, leaders, log_evidence, log_wealth
+from zoo.amplification.evidence import PRIOR, class_weight, lead_above, leaders, log_bets, log_evidence, log_wealth
 from zoo.amplification.pool import Pool
 from zoo.amplification.reseed import seeded
 from zoo.amplification.tally import hard_votes, soft_votes
@@ -31,7 +31,7 @@ class AdaptiveVote(NamedTuple):
             is wrong with a probability of at most `error`. "tied": no class leads by `margin` or more, wrong with at
             most `error`. "settled": the rest of `max_samples` flips cannot change their vote. "undecided": none of
             these after `max_samples` flips.
-        counts: `(examples, ..., classes)` float64, votes of each class, or sums of soft votes; of labels those for yes.
+        counts: `(examples, ..., classes)` float32, votes of each class, or sums of soft votes; of labels those for yes.
         lead_low: `(examples, ...)`, bound of the class's probability minus that of the best other class. The lead is
             below it with a probability of at most `error`, at whatever moment the flips ended.
         lead_high: `(examples, ...)`, bound that the lead is above with a probability of at most `error`.
@@ -169,12 +169,12 @@ class _Election:
         self.classes = 2 if layer.kind == "labels" else shape[-1]
         units = int(np.prod(self.between))
         self.samples = np.zeros(count, int)
-        self.hard = np.zeros((count, units, self.classes))
-        self.soft = np.zeros((count, units, self.classes))
-        self.weights = np.full((count, units, self.classes), 1 / self.classes, "float32")
+        self.hard = np.zeros((count, units, self.classes), "float32")
+        self.soft = np.zeros((count, units, self.classes), "float32")
+        self.guessed: np.ndarray | None = None
         self.status = np.full((count, units), _OPEN, dtype=f"<U{max(map(len, STATUSES))}")
         self.chosen = np.zeros((count, units), int)
-        self.history: dict[int, list[np.ndarray]] = {}  # soft votes of the open examples, for vote="mean"
+        self.bets: dict[int, _Bets] = {}  # of the open examples, for vote="mean"
 
     def least(self, weight: float) -> int:
         """Return the number of unanimous flips that certify a class of that weight, or `most` if it is less."""
@@ -183,9 +183,10 @@ class _Election:
         return int(flips[enough.argmax()]) if enough.any() else len(flips)
 
     def guess(self, indices: np.ndarray, votes: np.ndarray) -> None:
-        """Fix the classes' weights by the votes with coins off `(examples, ...)`, before the first flip."""
-        leading = self._by_class(votes[:, None])[:, 0].argmax(-1)
-        self.weights[indices] = class_weights(leading, self.classes)
+        """Note the class that coins off vote for `(examples, ...)`, before the first flip."""
+        if self.guessed is None:
+            self.guessed = np.zeros(self.chosen.shape, int)
+        self.guessed[indices] = self._by_class(votes[:, None])[:, 0].argmax(-1)
 
     def add(self, examples: np.ndarray, logits: np.ndarray) -> np.ndarray:
         """Count flips `(places, flips, ...)` and return the examples that are decided now.
@@ -193,7 +194,7 @@ class _Election:
         There may be more places than examples: the rest fills the call.
         """
         both = (self._by_class(of_layer(self.layer, logits)) for of_layer in (hard_votes, soft_votes))
-        hard, soft = (one[: len(examples)].astype("float64") for one in both)
+        hard, soft = (one[: len(examples)] for one in both)
         touched, firsts, which = np.unique(examples, return_index=True, return_inverse=True)
         # An example's places are neighbours; the last of them may hold more flips than it may have.
         place = np.arange(len(examples)) - firsts[which]
@@ -205,17 +206,18 @@ class _Election:
         self.soft[touched] += np.add.reduceat(soft.sum(axis=1), firsts)
         if self.vote == "mean":
             for index, example in enumerate(touched):
-                self.history.setdefault(int(example), []).append(soft[which == index][counted[which == index]])
+                places = slice(firsts[index], firsts[index + 1] if index + 1 < len(firsts) else None)
+                self.bets.setdefault(int(example), _Bets()).add(soft[places][counted[places]])
         self._decide(touched)
         done = touched[(self.status[touched] != _OPEN).all(axis=1)]
         for example in done:
-            self.history.pop(int(example), None)
+            self.bets.pop(int(example), None)
         return done
 
     def result(self) -> AdaptiveVote:
         """Return classes, states and bounds of all examples."""
         low, high = self._bounds()
-        counts = self.hard if self.vote == "majority" else self.soft
+        counts = self._counts()
         shape = (len(self.samples), *self.between)
         labels = self.layer.kind == "labels"
         counts = counts[..., 1].reshape(shape) if labels else counts.reshape(*shape, self.classes)
@@ -230,19 +232,18 @@ class _Election:
             return np.stack([1 - values, values], axis=-1)
         return values.reshape(*values.shape[:2], -1, self.classes)
 
-    def _leaders(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Class with the most votes of each unit of these examples, its votes, and those of the next one."""
-        counts = self.hard if self.vote == "majority" else self.soft
-        return leaders(counts[rows], self.soft[rows])
+    def _counts(self) -> np.ndarray:
+        return self.hard if self.vote == "majority" else self.soft
 
     def _asked(self, rows: np.ndarray, leader: np.ndarray) -> np.ndarray:
         """Logarithm of the evidence that certifies each unit's leader."""
-        weights = np.take_along_axis(self.weights[rows], leader[..., None], axis=-1)[..., 0]
-        return -np.log(self.error * weights)
+        if self.guessed is None:
+            return np.full(leader.shape, -np.log(self.error / self.classes))
+        return -np.log(self.error * class_weight(leader == self.guessed[rows], self.classes))
 
     def _decide(self, rows: np.ndarray) -> None:
         """Give a state to the units of these examples that have one now; a state stays."""
-        leader, ahead, behind = self._leaders(rows)
+        leader, ahead, behind = leaders(self._counts()[rows], self.soft[rows])
         flips = np.broadcast_to(self.samples[rows, None], ahead.shape)
         left = self.most - flips
         states = np.where(left == 0, UNDECIDED, np.where(ahead - behind > left, SETTLED, _OPEN))
@@ -260,19 +261,41 @@ class _Election:
         found = log_evidence(ahead, behind)
         if self.vote == "mean":
             for index, example in enumerate(rows):
-                soft = np.moveaxis(np.concatenate(self.history[int(example)]), 0, -1)  # (units, classes, flips)
-                leading = np.take_along_axis(soft, leader[index][:, None, None], axis=1)
-                wealth = log_wealth(leading - soft)  # against itself: 1
-                np.put_along_axis(wealth, leader[index][:, None], np.inf, axis=1)
-                found[index] = wealth.min(axis=1)
+                found[index] = self.bets[int(example)].evidence(leader[index])
         return found
 
     def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """Bounds of the lead of the class of each unit."""
-        everybody = np.arange(len(self.samples))
-        _, ahead, behind = self._leaders(everybody)
+        counts = self._counts()
+        ahead = np.take_along_axis(counts, self.chosen[..., None], axis=-1)[..., 0]
+        behind = np.where(np.arange(self.classes) == self.chosen[..., None], -1, counts).max(axis=-1)
         flips = np.broadcast_to(self.samples[:, None], ahead.shape)
-        asked = self._asked(everybody, self.chosen)
+        asked = self._asked(np.arange(len(flips)), self.chosen)
         low = lead_above(ahead, behind, flips, asked)
         high = -lead_above(behind, ahead, flips, asked + np.log(self.classes - 1))
         return np.where(self.status == CERTIFIED, np.maximum(low, 0), low), high
+
+
+class _Bets:
+    """Soft votes of one example, and bets on its leaders against each rival, which are made once per flip."""
+
+    def __init__(self) -> None:
+        self.flips: list[np.ndarray] = []
+        self.leader: np.ndarray | None = None
+        self.logs: Any = 0.0
+        self.counted = 0
+
+    def add(self, soft: np.ndarray) -> None:
+        """Take in soft votes `(flips, units, classes)`."""
+        self.flips.append(soft)
+
+    def evidence(self, leader: np.ndarray) -> np.ndarray:
+        """Return the logarithm of the least evidence `(units,)` for these classes `(units,)` against a rival."""
+        if self.leader is None or (leader != self.leader).any():
+            self.leader, self.logs, self.counted = leader, 0.0, 0
+        soft = np.moveaxis(np.concatenate(self.flips[self.counted :]), 0, -1)  # (units, classes, flips)
+        self.logs = self.logs + log_bets(np.take_along_axis(soft, leader[:, None, None], axis=1) - soft)
+        self.counted = len(self.flips)
+        wealth = log_wealth(self.logs)  # against itself: 1
+        np.put_along_axis(wealth, leader[:, None], np.inf, axis=1)
+        return wealth.min(axis=1)

@@ -18,9 +18,9 @@ by the midpoint rule: 2^(a + b) B(a + 1/2, b + 1/2) / B(1/2, 1/2) 2 P[Beta(a + 1
 **Several classes.** Class k is certified when its evidence at m = 0 against each rival reaches 1 / (w_k error), with
 weights w that are fixed before the flips and sum to 1. If class c is the mode, another class k is certified with a
 probability of at most w_k error, because that needs evidence against c; the sum over all k is at most `error`. If
-several classes are the mode, certifying any of them is right. `class_weights` gives 0.9 to the class that coins off
-predict, which costs no flip, and shares 0.1 among the others. If that guess is wrong, more flips are needed; the bound
-holds all the same.
+several classes are the mode, certifying any of them is right. `class_weight` gives 0.9 to the class that coins off
+predict, which costs no flip, and shares 0.1 among the others; without a guess all weights are equal. If the guess is
+wrong, more flips are needed; the bound holds all the same.
 
 **The lead** of class k, its probability minus that of its best rival, is above every m for which the evidence against
 each rival reaches 1 / (w_k error): with j the best rival, evidence against the true lead is needed to be wrong. It is
@@ -44,15 +44,14 @@ _ROUNDING = 1e-5  # of sums of shared votes
 _HALVINGS = 24  # of an interval of length 2: a lead to 1e-7
 
 
-def class_weights(guess: np.ndarray, classes: int, xp: Any = np) -> Any:
-    """Return each class's weight `(..., classes)`, large for the guessed one; they sum to 1.
+def class_weight(guessed, classes: int, xp: Any = np) -> Any:
+    """Return the weight of a class: all weights sum to 1, that of the guessed class is large.
 
     Args:
-        guess: Class indices `(...)`, fixed before any flip.
+        guessed: Bool or array of bools, whether the class was guessed before any flip.
         classes: Number of classes, >= 2.
         xp: `numpy`, or `keras.ops` for tensors; eagerly JAX would compile every operation for every number of examples.
     """
-    guessed = xp.equal(xp.expand_dims(guess, -1), np.arange(classes))
     return xp.where(guessed, np.float32(PRIOR), np.float32((1 - PRIOR) / (classes - 1)))
 
 
@@ -62,7 +61,7 @@ def leaders(counts, soft, xp: Any = np) -> tuple:
     Args:
         counts: Sums of votes `(..., classes)`.
         soft: Sums of soft votes, which decide a tie.
-        xp: As in `class_weights`.
+        xp: As in `class_weight`.
     """
     most = xp.max(counts, axis=-1, keepdims=True)
     leader = xp.argmax(xp.where(counts >= most - _ROUNDING, soft, -1.0), axis=-1)
@@ -78,7 +77,7 @@ def log_evidence(ahead, behind, flips=None, margin: Any = 0.0, xp: Any = np) -> 
         behind: Sums of votes of its rival.
         flips: Flips in all; needed with a margin only.
         margin: Number or array in (-1, 1).
-        xp: As in `class_weights`.
+        xp: As in `class_weight`.
     """
     ahead, behind = xp.expand_dims(ahead, -1), xp.expand_dims(behind, -1)
     if flips is None:
@@ -99,12 +98,17 @@ def _log_mean(logs, xp: Any = np) -> Any:
     return most[..., 0] + xp.log(xp.mean(xp.exp(logs - most), axis=-1))
 
 
-def log_wealth(differences: np.ndarray) -> np.ndarray:
-    """Return the logarithm of the evidence from every flip's difference `(..., flips)`, shape `(...)`.
+def log_bets(differences: np.ndarray) -> np.ndarray:
+    """Return the logarithm of each strength's product over flips, `(..., strengths)`, from differences `(..., flips)`.
 
-    Stronger than `log_evidence` of the sums where flips differ by fractions, as soft votes do.
+    Its `log_wealth` is stronger than `log_evidence` of the sums where flips differ by fractions, as soft votes do.
     """
-    return _log_mean(np.log1p(differences[..., None, :] * STRENGTHS[:, None]).sum(axis=-1))
+    return np.log1p(differences[..., None, :] * STRENGTHS[:, None]).sum(axis=-1)
+
+
+def log_wealth(bets: np.ndarray) -> np.ndarray:
+    """Return the logarithm of the evidence `(...)` of what `log_bets` returns, or of sums of it over flips."""
+    return _log_mean(bets)
 
 
 def lead_above(ahead: np.ndarray, behind: np.ndarray, flips: np.ndarray, log_threshold: np.ndarray) -> np.ndarray:

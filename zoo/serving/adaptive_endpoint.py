@@ -8,7 +8,7 @@ from keras import ops
 from zoo.amplification.adaptive import CERTIFIED, SETTLED, UNDECIDED
 from zoo.amplification.amplified import coins_off, stateless_flips
 from zoo.amplification.coin_graph import CoinGraph, coin_graph, flipping_graph
-from zoo.amplification.evidence import class_weights, leaders, log_evidence
+from zoo.amplification.evidence import class_weight, leaders, log_evidence
 from zoo.amplification.pool import AT_LEAST, SHARE
 from zoo.layers import MajorityVote
 
@@ -32,12 +32,12 @@ def until_decided(model: keras.Model) -> Callable[..., dict]:
     (vote,) = graph.votes
     shape = graph.suffix.outputs[0].shape[1:]
     units, classes = (shape, 2) if vote.kind == "labels" else (shape[:-1], shape[-1])
-    weights_of = _weights(model, graph, units, classes)
+    guess = _guess(model, graph)
 
     def run(inputs, error, max_samples) -> dict:
         hidden = keras.tree.flatten(graph.prefix(inputs, training=False))
         batch = ops.shape(hidden[0])[0]
-        weights = weights_of(hidden, batch)
+        guessed = guess(hidden)
         coins, flip = stateless_flips(graph)
 
         def go_on(state: dict):
@@ -60,7 +60,7 @@ def until_decided(model: keras.Model) -> Callable[..., dict]:
                 "votes": tf.tensor_scatter_nd_add(state["votes"], rows, hard),
                 "soft": tf.tensor_scatter_nd_add(state["soft"], rows, soft),
             }
-            return (_decided(state, weights, error, max_samples - state["flips"]),)
+            return (_decided(state, guessed, error, max_samples - state["flips"]),)
 
         start = {
             "coins": [ops.convert_to_tensor(coin.value) for coin in coins],
@@ -84,10 +84,11 @@ def until_decided(model: keras.Model) -> Callable[..., dict]:
     return run
 
 
-def _decided(state: dict, weights, error, left) -> dict:
+def _decided(state: dict, guessed, error, left) -> dict:
     """Give a status and a class to the units that have one now."""
     leader, ahead, behind = leaders(state["votes"], state["soft"], ops)
-    weight = ops.take_along_axis(weights, ops.expand_dims(leader, -1), axis=-1)[..., 0]
+    classes = state["votes"].shape[-1]
+    weight = 1 / classes if guessed is None else class_weight(ops.equal(leader, guessed), classes, ops)
     certain = log_evidence(ahead, behind, xp=ops) >= -ops.log(error * weight)
     settled = ahead - behind > ops.cast(left, "float32")
     late = ops.where(ops.equal(left, 0), 3, ops.where(settled, 2, 0))
@@ -105,15 +106,15 @@ def _by_class(vote: MajorityVote, values):
     return ops.stack([1 - values, values], axis=-1) if vote.kind == "labels" else values
 
 
-def _weights(model: keras.Model, graph: CoinGraph, units: tuple, classes: int) -> Callable:
-    """Return a function of the prefix's outputs and the batch to the classes' weights, as `adaptive_vote` has them."""
+def _guess(model: keras.Model, graph: CoinGraph) -> Callable:
+    """Return a function of the prefix's outputs to the class that coins off vote for, as `adaptive_vote` guesses it."""
     if graph.branches:
-        return lambda hidden, batch: ops.full((batch, *units, classes), 1 / classes)
+        return lambda hidden: None
     off = coin_graph(coins_off(model))
 
-    def weights(hidden: list, batch):
+    def guess(hidden: list):
         (logits,) = keras.tree.flatten(off.suffix(off.rows(hidden, 1), training=False))
         hard, _ = off.votes[0].ballots(logits)
-        return class_weights(ops.argmax(_by_class(off.votes[0], hard), axis=-1), classes, ops)
+        return ops.argmax(_by_class(off.votes[0], hard), axis=-1)
 
-    return weights
+    return guess
