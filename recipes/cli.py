@@ -1,6 +1,7 @@
 """The `zoo` command: it parses and calls importable functions."""
 
 import json
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -176,7 +177,8 @@ def export(
     """Export a trained model as a SavedModel; where it flips coins, with endpoints vote, mean, single and reseed."""
     from zoo.recipes.training.trained import load_trained
 
-    zoo.export(load_trained(model, weights, seed).model, path, overwrite=overwrite)
+    with _terminable():
+        zoo.export(load_trained(model, weights, seed).model, path, overwrite=overwrite)
     print(f"Written to {path}")
 
 
@@ -242,6 +244,21 @@ def quickstart(
     from zoo.recipes.quickstart import quickstart as run
 
     run(out, seed=seed)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end what is inside by an exception, so that it is cleaned up; a second one ends at once."""
+
+    def end(number, frame):
+        signal.signal(number, signal.SIG_DFL)
+        raise SystemExit(EXIT_CODES["SIGTERM"])
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

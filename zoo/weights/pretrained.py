@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,13 +10,29 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from zoo.files import atomic, sha256
+from zoo.files import sha256
 from zoo.graph import uncompiled
 from zoo.layers.coins import coin_states
+from zoo.weights.structure import Where, check_structure, parse
+from zoo.weights.weights_file import check_weights_file, weights_bytes, write_whole
 
 # Inside zoo/ in an installed wheel, beside it in a checkout.
 _FOLDERS = tuple(parent / "saved_models" for parent in Path(__file__).parents[1:3])
 _SUPERMASK = ".supermask"
+_NUMBER = Where("a number", lambda x: type(x) in (int, float))
+_ROW = {
+    "model": str,
+    "weights": str,
+    "file": Where("a path inside the manifest's folder", lambda file: _is_inside(file)),
+    "sha256": str,
+    "parameters": int,
+    "options": dict,
+    "defaults": dict,
+    "score": {"accuracy": _NUMBER, "n": int, "split": str, "vote": str, "samples": int},
+    "seed": int,
+    "command": str,
+    "reference": [[_NUMBER]],
+}  # what is read here; a row may have more
 _TOLERANCE = 1e-3  # of a probability: backends and machines round differently
 
 
@@ -62,14 +79,14 @@ class Weights(NamedTuple):
             _check_output(model, self.row, self.path)
 
     def _load_h5(self, model: keras.Model) -> None:
-        _check_size(self.path, model)
+        check_weights_file(self.path, model)
         coins = {id(v): keras.ops.convert_to_numpy(v.value) for v in coin_states(model)}
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")  # Keras only warns of layers that it leaves as they are
                 model.load_weights(self.path)
-        except (ValueError, OSError, KeyError, Warning) as error:
-            reason = str(error).splitlines()[0]
+        except Exception as error:  # h5py and Keras raise a dozen kinds for what they did not write
+            reason = (str(error) or type(error).__name__).splitlines()[0]
             raise ValueError(f"{self.path} does not fit the model; was it saved from another one? {reason}") from error
         for variable in coin_states(model):
             variable.assign(coins[id(variable)])
@@ -86,9 +103,34 @@ def list_weights() -> list[tuple[str, str]]:
 
 
 def manifest() -> list[dict[str, Any]]:
-    """Read the rows of the manifest, one per set of weights."""
+    """Read the rows of the manifest, one per set of weights.
+
+    Raises:
+        ValueError: If it is not as written by `zoo.recipes.training.publish`, or names a file outside its folder.
+    """
     path = folder() / "manifest.json"
-    return json.loads(path.read_text()) if path.is_file() else []
+    if not path.is_file():
+        return []
+    try:
+        rows = parse(path.read_bytes())
+        check_structure(rows, [dict], "manifest")
+        for index, row in enumerate(rows):
+            score = row.get("score")
+            known = _only(row, _ROW) | ({"score": _only(score, _ROW["score"])} if isinstance(score, dict) else {})
+            check_structure(known, _ROW, f"manifest[{index}]")
+    except ValueError as error:
+        raise ValueError(f"{path} is not a manifest of weights: {error}") from error
+    return rows
+
+
+def _only(row: dict[str, Any], form: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key in form}
+
+
+def _is_inside(file: Any) -> bool:
+    """Tell whether a path is relative and goes down only."""
+    parts = re.split(r"[/\\]", file) if isinstance(file, str) else [""]
+    return all(part not in ("", ".", "..") and not set(part) & {":", "\0"} for part in parts)
 
 
 def folder() -> Path:
@@ -132,6 +174,7 @@ def save_weights(model: keras.Model, path: str | os.PathLike) -> None:
     """Write a model's weights, without its optimizer, to a `.weights.h5` file that is either whole or not there.
 
     Raises:
+        OSError: If it cannot be written: a full disk, a folder that is read-only.
         ValueError: If `path` does not end in `.weights.h5`, or the model is neither Functional nor Sequential.
 
     Example:
@@ -144,9 +187,7 @@ def save_weights(model: keras.Model, path: str | os.PathLike) -> None:
     path = Path(path)
     if not path.name.endswith(".weights.h5"):
         raise ValueError(f"`path` must end in .weights.h5. Received: path={str(path)!r}")
-    plain = uncompiled(model)  # no optimizer in the file
-    with atomic(path) as part:
-        plain.save_weights(part)
+    write_whole(path, weights_bytes(uncompiled(model)))  # no optimizer in the file
 
 
 def reference_images(input_shape: tuple[int, ...]) -> np.ndarray:
@@ -161,28 +202,6 @@ def reference_output(model: keras.Model) -> np.ndarray:
 
     images = reference_images(model.input_shape[1:])
     return keras.ops.convert_to_numpy(coins_off(model)(images, training=False))
-
-
-def _check_size(path: Path, model: keras.Model) -> None:
-    import h5py
-
-    found = 0
-
-    def count(name, item):
-        nonlocal found
-        if isinstance(item, h5py.Dataset) and name.startswith("layers/") and "seed_state" not in name:
-            found += item.size
-
-    try:
-        with h5py.File(path) as file:
-            file.visititems(count)
-    except (OSError, RuntimeError, KeyError) as error:
-        raise ValueError(f"{path} is not a readable .weights.h5 file; it may be truncated") from error
-    if found != model.count_params():
-        raise ValueError(
-            f"{path} holds {found:,} parameters and the model has {model.count_params():,}: it was saved for another "
-            "configuration (classes, depth, input_shape, ...)"
-        )
 
 
 def _check_output(model: keras.Model, row: dict[str, Any], path: Path) -> None:

@@ -14,12 +14,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.files import atomic
 from zoo.graph import planned, uncompiled
 from zoo.layers import SignedKaimingConstant, initializers
 from zoo.layers.masks import kept, topk_mask_numpy
 from zoo.layers.score_masked import ScoreMasked, masked_layers, require_masked_layers
 from zoo.weights.structure import Where, check_structure, parse
+from zoo.weights.weights_file import write_whole
 
 _MAGIC, _VERSION = b"SUPERMSK", 1
 _HEADER = struct.Struct("<8sIQ32s")  # magic, version, bytes of JSON, sha256 of all that follows
@@ -93,8 +93,7 @@ def save_supermask(model: keras.Model, path: str | os.PathLike, *, values: str =
     }
     header = json.dumps(text).encode()
     payload = b"".join([header, *(data for _, data in packed), *(_little(array).tobytes() for array in others)])
-    with atomic(Path(path)) as part:
-        part.write_bytes(_HEADER.pack(_MAGIC, _VERSION, len(header), hashlib.sha256(payload).digest()) + payload)
+    write_whole(path, _HEADER.pack(_MAGIC, _VERSION, len(header), hashlib.sha256(payload).digest()) + payload)
 
 
 def load_supermask(path: str | os.PathLike) -> keras.Model:
@@ -255,10 +254,9 @@ def _digest(kernel: np.ndarray, mask: np.ndarray) -> str:
 
 def _take(body: io.BytesIO, count: int) -> bytes:
     """Read that many bytes."""
-    piece = body.read(count)
-    if len(piece) < count:
+    if count > len(body.getbuffer()) - body.tell():
         raise ValueError("there are fewer bytes than it describes")
-    return piece
+    return body.read(count)
 
 
 def _bits(body: io.BytesIO, count: int) -> np.ndarray:

@@ -1,8 +1,10 @@
 """The SavedModel where nothing of ours is: its law, its seeds, its endpoints, its refusals."""
 
 import json
+import signal
 import subprocess
 import sys
+import types
 
 import keras
 import numpy as np
@@ -184,6 +186,24 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_export(folder):
             zoo.export(coin_model(), folder, overwrite=True)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_in_the_command_leaves_the_old_export_and_no_parts(folder, zoo_command, monkeypatch, number):
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    def end(model, part):
+        part.mkdir()
+        (part / "saved_model.pb").write_text("half")
+        signal.raise_signal(number)
+
+    monkeypatch.setattr("zoo.serving.export._write", end)
+    trained = types.SimpleNamespace(model=coin_model())
+    monkeypatch.setattr("zoo.recipes.training.trained.load_trained", lambda *arguments: trained)
+    code, _, errors = zoo_command("export", "any", folder, "--overwrite")
+    assert code == {signal.SIGTERM: 143, signal.SIGINT: 130}[number], errors
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 

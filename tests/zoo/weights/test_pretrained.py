@@ -170,16 +170,100 @@ def test_weights_that_load_but_give_another_output(published):
         zoo.build("tiny", weights="small")
 
 
-def test_a_file_appears_whole_or_not_at_all(tmp_path):
-    target = tmp_path / "deep/file"
-    with pytest.raises(RuntimeError), pretrained.atomic(target) as part:  # noqa: PT012
-        part.write_text("half")
-        raise RuntimeError
-    assert list(target.parent.iterdir()) == []
-    with pretrained.atomic(target) as part:
-        part.write_text("whole")
-    assert [path.name for path in target.parent.iterdir()] == ["file"]
-    assert target.read_text() == "whole"
+def test_a_full_disk_leaves_the_file_as_it_was(tmp_path):
+    """Files of more than 64 bytes cannot be written, as where a disk is full."""
+    resource = pytest.importorskip("resource")
+    model, path = tiny(**OPTIONS), tmp_path / "a.weights.h5"
+    path.write_text("old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"^\[Errno \d+\] [^\n]*: '.*/a\.weights\.h5'$"):
+            zoo.save_weights(model, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_text() == "old"
+    assert [one.name for one in tmp_path.iterdir()] == ["a.weights.h5"]
+
+
+FIRST = "layers/dense/vars/0"
+
+
+def linked(file, link):
+    del file[FIRST]
+    file[FIRST] = link
+
+
+def stored(file, **how):
+    values = file[FIRST][...]
+    del file[FIRST]
+    file.create_dataset(FIRST, data=values, **how)
+
+
+def virtual(file):
+    import h5py
+
+    layout = h5py.VirtualLayout((64, 8), "f4")
+    layout[:] = h5py.VirtualSource("/etc/passwd", "x", (64, 8))
+    del file[FIRST]
+    file.create_virtual_dataset(FIRST, layout)
+
+
+DAMAGES = {
+    "soft": lambda file, h5py: linked(file, h5py.SoftLink("/layers/dense_1/vars/0")),
+    "external": lambda file, h5py: linked(file, h5py.ExternalLink("other.h5", "x")),
+    "raw": lambda file, h5py: stored(file, external=[("/etc/passwd", 0, 64 * 8 * 4)]),
+    "virtual": lambda file, h5py: virtual(file),
+    "packed": lambda file, h5py: stored(file, compression="gzip"),
+    "loop": lambda file, h5py: file["layers/dense"].__setitem__("again", file["layers"]),
+    "huge": lambda file, h5py: file.create_dataset("layers/coin_flip_dropout/vars/seed_state_2", (2**50,), "f4"),
+    "text": lambda file, h5py: linked(file, np.full((64, 8), b"x")),
+    "ints": lambda file, h5py: linked(file, np.ones((64, 8), int)),
+    "turned": lambda file, h5py: linked(file, np.ones((8, 64), "f4")),
+    "renamed": lambda file, h5py: file.move(FIRST, "layers/dense/vars/00"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_keras_does_not_write_is_refused(published, tmp_path, damage):
+    import h5py
+
+    path = tmp_path / "own.weights.h5"
+    path.write_bytes(weights_path(published[1]).read_bytes())
+    model = zoo.build("tiny", **OPTIONS)
+    before = arrays(model)
+    with h5py.File(path, "a") as file:
+        DAMAGES[damage](file, h5py)
+    with pytest.raises(ValueError, match=r"^[^\n]*own\.weights\.h5 [^\n]*$"):
+        pretrained.Weights(path).load(model)
+    for one, other in zip(before, arrays(model), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_weights_saved_by_keras_itself_with_an_optimizer(published, tmp_path):
+    model, _ = published
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(np.zeros((2, 8, 8, 1)), np.zeros(2), verbose=0)
+    model.save_weights(tmp_path / "a.weights.h5")
+    loaded = zoo.build("tiny", weights=tmp_path / "a.weights.h5", **OPTIONS)
+    for one, other in zip(arrays(model), arrays(loaded), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    "file", ["../x.weights.h5", "/etc/passwd", "a/../../x", "C:\\x", "a\\..\\..\\x", "", ".", 3, None]
+)
+def test_a_manifest_never_leads_out_of_its_folder(published, file):
+    write_manifest({**published[1], "file": file})
+    with pytest.raises(ValueError, match=r"manifest\.json is not .*: `manifest\[0\]\.file` must be a path"):
+        zoo.build("tiny", weights="small")
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[3]", "[{}]", "[" * 100_000, "\ud800", '[{"model": 1}]', "nul"])
+def test_a_damaged_manifest_is_named(published, text):
+    (pretrained.folder() / "manifest.json").write_bytes(text.encode(errors="surrogatepass"))
+    with pytest.raises(ValueError, match=r"^[^\n]*manifest\.json is not a manifest of weights: [^\n]*$"):
+        zoo.list_weights()
 
 
 @pytest.mark.parametrize("names", few_on_jax(zoo.list_weights(), ("resnet20_cfnn", "digits")), ids="-".join)

@@ -14,6 +14,7 @@ import pytest
 import zoo
 from zoo.layers import RandomizePruned, ScoreMaskedConv, ScoreMaskedDense
 from zoo.layers.score_masked import masked_layers
+from zoo.weights.supermask import load_into
 
 X = np.random.default_rng(0).integers(0, 256, (32, 8, 8, 3)).astype("uint8")
 Y = np.arange(32) % 4
@@ -194,6 +195,80 @@ def test_damaged_files_are_refused(saved, tmp_path, damage, message):
         zoo.load_supermask(tmp_path / "bad.supermask")
     with pytest.raises(ValueError, match=message):
         zoo.build("conv6_iterand", weights=str(tmp_path / "bad.supermask"), **SMALL)
+
+
+def described(saved, **changes):
+    """The file with another description and a matching sha256."""
+    data = saved.read_bytes()
+    length = struct.unpack_from("<8sIQ32s", data)[2]
+    text = json.dumps({**json.loads(data[52 : 52 + length]), **changes}).encode()
+    return rewritten(data[:52] + text + data[52 + length :], length=len(text))
+
+
+def row(**changes):
+    """Rows of layers of which the first is another one."""
+    return lambda saved: {"layers": [{**description(saved)["layers"][0], **changes}, *description(saved)["layers"][1:]]}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"layers": 3},
+        {"layers": []},
+        {"others": None},
+        {"others": [{"shape": [2**47], "dtype": "float32"}]},
+        {"others": [{"shape": [0], "dtype": "O"}]},
+        {"more": 1},
+        {"model": []},
+        {"model": {}},
+        {"model": {"class_name": "Dense", "config": {"units": 3}, "module": "keras.layers", "registered_name": None}},
+        {"model": {"class_name": "function", "config": "system", "module": "os", "registered_name": "function"}},
+        row(shape=[3, 3, 3, -1]),
+        row(shape=[3, 3, 3, 10**400]),
+        row(shape=[3.0, 3, 3, 16]),
+        row(shape=[2**47, 2**47]),
+        row(shape=[]),
+        row(kind="pickle"),
+        row(kind=["seed"]),
+        row(kind="float16"),
+        row(sha256="0" * 64),
+        row(sha256=None),
+        row(kind="seed", initializer="os.system", seed=1),
+        row(kind="seed", initializer="kaiming_uniform", seed=2**40),
+        row(kind="seed"),
+    ],
+)
+def test_a_right_sha_over_a_wrong_structure_is_refused(saved, tmp_path, changes):
+    changes = changes(saved) if callable(changes) else changes
+    (tmp_path / "bad.supermask").write_bytes(described(saved, **changes))
+    with pytest.raises(ValueError, match=r"^[^\n]*bad\.supermask [^\n]*$"):
+        zoo.load_supermask(tmp_path / "bad.supermask")
+
+
+def test_a_config_of_a_terabyte_is_refused_by_what_is_stored(saved, tmp_path):
+    model = description(saved)["model"]
+    dense = next(layer for layer in model["config"]["layers"] if layer["class_name"] == "ScoreMaskedDense")
+    dense["config"]["units"] = 10**10
+    (tmp_path / "bad.supermask").write_bytes(described(saved, model=model))
+    with pytest.raises(ValueError, match=r"other layers|cannot be built"):
+        zoo.load_supermask(tmp_path / "bad.supermask")
+
+
+def test_a_deep_description_is_refused(saved, tmp_path):
+    data = saved.read_bytes()
+    (tmp_path / "bad.supermask").write_bytes(rewritten(data[:52] + b"[" * 10**5, length=10**5))
+    with pytest.raises(ValueError, match="cannot be read: nested too deeply"):
+        zoo.load_supermask(tmp_path / "bad.supermask")
+
+
+def test_a_refused_file_leaves_the_model_as_it_was(saved, tmp_path):
+    (tmp_path / "bad.supermask").write_bytes(described(saved, others=[{"shape": [0], "dtype": "float32"}]))
+    model = zoo.build("conv6_iterand", **{**SMALL, "seed": 5})
+    before = model.get_weights()
+    with pytest.raises(ValueError, match="other layers"):
+        load_into(model, tmp_path / "bad.supermask")
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_missing_file_is_refused(tmp_path):
