@@ -126,7 +126,7 @@ def test_other_results_in_the_folder_are_refused(runs, tmp_path):
     (tmp_path / "results.jsonl").write_text(json.dumps({"recipe": "resnet20", "accuracy": 1}) + "\n")
     with pytest.raises(ValueError, match=r"have recipe='resnet20'\. Received: recipe='toy'"):
         reproduce("toy", tmp_path)
-    (tmp_path / "results.jsonl").write_text('{"recipe": "to')
+    (tmp_path / "results.jsonl").write_text('{"recipe": "to\n{}\n')
     with pytest.raises(ValueError, match="`out` holds results that are damaged"):
         reproduce("toy", tmp_path)
     assert not runs

@@ -257,12 +257,23 @@ def test_a_changed_search_space_is_refused(search, tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("untrained")
-def test_a_damaged_state_is_refused(search, tmp_path):
-    search(trials=1)
+def test_a_damaged_state_is_taken_from_the_snapshot(search, tmp_path, capsys):
+    first = search(trials=1)
     state = tmp_path / "out/net/oracle.json"
     state.write_text(state.read_text()[:40])
+    rows = search(trials=2)
+    assert rows[:1] == first
+    assert "oracle.json' is no JSON that can be read" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("untrained")
+def test_a_damaged_state_and_a_damaged_snapshot_are_refused(search, tmp_path, capsys):
+    search(trials=1)
+    for path in (tmp_path / "out/net/oracle.json", tmp_path / "out/search.json"):
+        path.write_text(path.read_text()[:40])
     with pytest.raises(ValueError, match="`out` must hold no search or an undamaged one"):
         search(trials=2)
+    assert "search.json' is no JSON" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("untrained")
