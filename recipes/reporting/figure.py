@@ -1,13 +1,12 @@
 """Figures as PNG files that are never left half-written, and their titles."""
 
-import io
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from zoo.files import write_bytes
+from zoo.files import atomic
 from zoo.recipes.reporting.rows import Rows
 
 _SUBJECTS = ("model", "function", "data")  # settings that choose what is measured or learned
@@ -52,9 +51,7 @@ def figure(path: Path, panels: int = 1, title: str = "", rows: int = 1, **option
         for one in axes.ravel():
             if not math.isfinite(one.dataLim.x0):
                 one.text(0.5, 0.5, "nothing to draw", transform=one.transAxes, ha="center", va="center", color="grey")
-        png = io.BytesIO()
-        drawn.savefig(png, format="png", dpi=120)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(path, png.getvalue())
+        with atomic(path) as part:
+            drawn.savefig(part, format="png", dpi=120)
     finally:
         pyplot.close(drawn)
