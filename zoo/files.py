@@ -38,6 +38,10 @@ def _part(path: Path) -> Iterator[Path]:
         _flush(part)
         _replace(part, path)
         _flush_folder(path.parent)
+    except OSError as error:
+        if error.errno and not error.filename:
+            error.filename = str(path)  # a full disk names no file
+        raise
     finally:
         _remove(part)
 

@@ -30,12 +30,11 @@ def listen() -> None:
     """Let SIGINT and SIGTERM raise `Stopped` from now on; the second of a kind ends the process at once.
 
     During an import they end the process at once, with a line: an exception there may be lost in a module written in C.
-    A signal that is ignored stays so.
+    Other threads than the main one cannot listen.
     """
     if threading.current_thread() is threading.main_thread():
         for number in SIGNALS:
-            if signal.getsignal(number) != signal.SIG_IGN:
-                signal.signal(number, _stop)
+            signal.signal(number, _stop)
 
 
 @contextmanager
@@ -61,7 +60,7 @@ def noted(note) -> Iterator[None]:
 
     def handle(number: int, frame: FrameType | None) -> None:
         # What comes second must end a process that is busy outside Python, too, but not somebody's notebook.
-        signal.signal(number, signal.SIG_DFL if before[number] is _stop else before[number])
+        signal.signal(number, signal.SIG_DFL if before[number] in (_stop, signal.SIG_IGN) else before[number])
         note(signal.Signals(number).name)
 
     watched = SIGNALS if threading.current_thread() is threading.main_thread() else ()

@@ -69,9 +69,11 @@ def tune(
     with claimed(out, "settings.json", record, lambda one: one["settings"], what=what) as folder:
         snapshot = Snapshot(folder, name)
         snapshot.restore()
-        search: Any = tuners.make_tuner(tuner, model, out, trials=trials, epochs=epochs, seed=seed)
-        search.snapshot = snapshot
-        return _finish(search, _run(search, trials, recipe), recipe, folder)
+        with tuners.os_errors():
+            search: Any = tuners.make_tuner(tuner, model, out, trials=trials, epochs=epochs, seed=seed)
+            search.snapshot = snapshot
+            interrupt = _run(search, trials, recipe)
+        return _finish(search, interrupt, recipe, folder)
 
 
 def _prepared(name: str, data: str, data_dir: str | None, options: dict[str, Any], **settings: Any):

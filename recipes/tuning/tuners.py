@@ -3,6 +3,8 @@
 import functools
 import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ class _Watched:
 
     def on_epoch_begin(self, trial, model, epoch, logs=None) -> None:
         # keras-tuner saves the best epoch by this, and HDF5 ends the process where it meets a full disk.
-        model.save_weights = functools.partial(write_weights, model)
+        model.save_weights = functools.partial(_save_weights, model)
 
     def on_epoch_end(self, trial, model, epoch, logs=None) -> None:
         if self.watcher:
@@ -39,6 +41,24 @@ class _Watched:
             self.snapshot.take()
         if self.watcher:
             self.watcher.end(self.oracle.get_trial(trial.trial_id))
+
+
+def _save_weights(model, path) -> None:
+    try:
+        write_weights(model, path)
+    except OSError as error:  # no failure of the trial
+        raise keras_tuner.errors.FatalRuntimeError(str(error)) from error
+
+
+@contextmanager
+def os_errors() -> Iterator[None]:
+    """Raise an `OSError` where keras-tuner cannot write: it writes by TensorFlow, whose errors are none."""
+    try:
+        yield
+    except Exception as error:
+        if type(error).__module__.startswith("tensorflow"):
+            raise OSError(str(error)) from error
+        raise
 
 
 class _Random(_Watched, keras_tuner.RandomSearch):

@@ -64,15 +64,6 @@ def test_in_somebody_s_own_program_the_second_signal_is_theirs():
         signal.signal(signal.SIGTERM, before)
 
 
-def test_an_ignored_signal_stays_ignored():
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        with listening():
-            signal.raise_signal(signal.SIGINT)
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def test_other_threads_listen_to_nothing():
     failures = []
 
