@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from zoo.files import atomic, sha256
+from zoo.files import atomic, sha256, write_weights
 from zoo.graph import uncompiled
 from zoo.layers.coins import coin_states
 
@@ -145,8 +145,7 @@ def save_weights(model: keras.Model, path: str | os.PathLike) -> None:
     if not path.name.endswith(".weights.h5"):
         raise ValueError(f"`path` must end in .weights.h5. Received: path={str(path)!r}")
     plain = uncompiled(model)  # no optimizer in the file
-    with atomic(path) as part:
-        plain.save_weights(part)
+    write_weights(plain, path)
 
 
 def reference_images(input_shape: tuple[int, ...]) -> np.ndarray:
