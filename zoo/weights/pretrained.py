@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from zoo.files import atomic, sha256, write_weights
+from zoo.files import sha256, write_weights
 from zoo.graph import uncompiled
 from zoo.layers.coins import coin_states
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import zoo
+from zoo.files import atomic
 from zoo.weights import pretrained
 
 OPTIONS = {"input_shape": (8, 8, 1), "classes": 4}
@@ -171,11 +172,11 @@ def test_weights_that_load_but_give_another_output(published):
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
     target = tmp_path / "deep/file"
-    with pytest.raises(RuntimeError), pretrained.atomic(target) as part:  # noqa: PT012
+    with pytest.raises(RuntimeError), atomic(target) as part:  # noqa: PT012
         part.write_text("half")
         raise RuntimeError
     assert list(target.parent.iterdir()) == []
-    with pretrained.atomic(target) as part:
+    with atomic(target) as part:
         part.write_text("whole")
     assert [path.name for path in target.parent.iterdir()] == ["file"]
     assert target.read_text() == "whole"
