@@ -78,6 +78,7 @@ def searching(recipe, monkeypatch):
     def end(out):
         names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if "tuner" not in path.name)
         oracle = json.loads((out / "tiny_cfnn/oracle.json").read_text())
+        oracle["tried_so_far"].sort()  # a set, whose order is that of Python's hashes
         return names, (out / "trials.jsonl").read_text(), (out / "best.json").read_text(), oracle
 
     return lambda out: tune("tiny_cfnn", out, trials=3, epochs=1, data=recipe.data), end
