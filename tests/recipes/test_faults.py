@@ -137,7 +137,7 @@ def _sweep(run, end, folder, fault, few):
     for at in map(int, chosen):
         out = folder / "ended"
         # A full disk from the last removal of a file on harms nothing.
-        with FileOperations(folder, at, fault), contextlib.suppress(Killed, OSError):
+        with FileOperations(folder, at, fault), contextlib.suppress(Killed, OSError, RuntimeError):
             run(out)
             assert fault is full_disk
         run(out)
