@@ -19,7 +19,11 @@ def int_where(name: str, value: Any, holds: Callable[[int], bool], allowed: str)
 
 def float_where(name: str, value: Any, holds: Callable[[float], bool], allowed: str) -> float:
     """Return `value` as a float, or raise a `ValueError` that says what is allowed unless `holds(value)`."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not holds(float(value)):
+    try:
+        good = isinstance(value, numbers.Real) and not isinstance(value, bool) and holds(float(value))
+    except OverflowError:  # an int that no float holds
+        good = False
+    if not good:
         raise ValueError(f"`{name}` must be {allowed}. Received: {name}={value!r}")
     return float(value)
 

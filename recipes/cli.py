@@ -1,7 +1,6 @@
 """The `zoo` command: it parses and calls importable functions."""
 
 import json
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Annotated
 import typer
 
 import zoo
+from zoo.stop_signals import EXIT_CODES, Stopped, listening
 
 app = typer.Typer(
     name="zoo",
@@ -39,7 +39,6 @@ def options(
 DataDir = Annotated[str | None, typer.Option(help="Folder of the TensorFlow datasets.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A recipe key or model option.")]
 Weights = Annotated[str | None, typer.Option(help="Name from `zoo list`, or a path to a .weights.h5 file.")]
-EXIT_CODES = {"max_minutes": 0, "SIGINT": 130, "SIGTERM": 143}
 
 
 @app.command("list")
@@ -86,13 +85,13 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
 ) -> None:
     """Train a recipe; Ctrl-C and SIGTERM save the state, --resume goes on from it."""
-    from zoo.recipes.reporting.votes import report
-    from zoo.recipes.training.recipe import find, parse_settings
-    from zoo.recipes.training.train import train as run
-
-    given = {key: value for key, value in {"epochs": epochs, "seed": seed}.items() if value is not None}
-    chosen = find(recipe).replace({**parse_settings(settings), **given})
     with _stoppable("the same command and --resume"):
+        from zoo.recipes.reporting.votes import report
+        from zoo.recipes.training.recipe import find, parse_settings
+        from zoo.recipes.training.train import train as run
+
+        given = {key: value for key, value in {"epochs": epochs, "seed": seed}.items() if value is not None}
+        chosen = find(recipe).replace({**parse_settings(settings), **given})
         rows = run(chosen, out, data_dir=data_dir, resume=resume, max_minutes=max_minutes)
     print(f"\n{report(rows)}\n\nWritten to {out}")
 
@@ -177,8 +176,7 @@ def export(
     """Export a trained model as a SavedModel; where it flips coins, with endpoints vote, mean, single and reseed."""
     from zoo.recipes.training.trained import load_trained
 
-    with _terminable():
-        zoo.export(load_trained(model, weights, seed).model, path, overwrite=overwrite)
+    zoo.export(load_trained(model, weights, seed).model, path, overwrite=overwrite)
     print(f"Written to {path}")
 
 
@@ -195,11 +193,13 @@ def tune(
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Fix an option.")] = None,
 ) -> None:
     """Search a model's options and its optimiser's; the best is written as a recipe for `zoo train`."""
-    from zoo.recipes.training.recipe import parse_settings
-    from zoo.recipes.tuning.tune import tune as run
+    with _stoppable("the same command"):
+        from zoo.recipes.training.recipe import parse_settings
+        from zoo.recipes.tuning.tune import tune as run
 
-    options = parse_settings(settings)
-    run(name, out, tuner=tuner, trials=trials, epochs=epochs, data=data, data_dir=data_dir, seed=seed, options=options)
+        options = parse_settings(settings)
+        given = {"tuner": tuner, "trials": trials, "epochs": epochs, "data": data, "data_dir": data_dir, "seed": seed}
+        run(name, out, **given, options=options)
 
 
 @app.command()
@@ -217,20 +217,20 @@ def reproduce(
     coverage: Annotated[bool, typer.Option("--coverage", help="List the papers' tables and figures.")] = False,
 ) -> None:
     """Reproduce a paper's experiment: rows, a table and a figure; Ctrl-C loses the current run only."""
-    from zoo.recipes.experiments.catalogue import catalogue
-    from zoo.recipes.experiments.coverage import coverage as covered
-    from zoo.recipes.experiments.reproduce import reproduce as run
-    from zoo.recipes.training.recipe import parse_settings
-
-    if list_ or coverage:
-        print(catalogue() if list_ else covered())
-        return
-    if name is None:
-        raise typer.BadParameter("name an experiment, or ask for --list", param_hint="NAME")
-    if out is None:
-        raise typer.BadParameter("a folder is needed", param_hint="--out")
-    given = parse_settings(settings)
     with _stoppable("the same command"):
+        from zoo.recipes.experiments.catalogue import catalogue
+        from zoo.recipes.experiments.coverage import coverage as covered
+        from zoo.recipes.experiments.reproduce import reproduce as run
+        from zoo.recipes.training.recipe import parse_settings
+
+        if list_ or coverage:
+            print(catalogue() if list_ else covered())
+            return
+        if name is None:
+            raise typer.BadParameter("name an experiment, or ask for --list", param_hint="NAME")
+        if out is None:
+            raise typer.BadParameter("a folder is needed", param_hint="--out")
+        given = parse_settings(settings)
         run(name, out, budget=budget, settings=given, repetitions=repetitions, seed=seed, data_dir=data_dir)
     print(f"Written to {out}")
 
@@ -247,29 +247,12 @@ def quickstart(
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM end what is inside by an exception, so that it is cleaned up; a second one ends at once."""
-
-    def end(number, frame):
-        signal.signal(number, signal.SIG_DFL)
-        raise SystemExit(EXIT_CODES["SIGTERM"])
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
 def _stoppable(again: str) -> Iterator[None]:
-    """Say how to go on with a training that was asked to stop."""
-    from zoo.recipes.training.checkpoint import Stopped
-
+    """Say how to go on with what was asked to stop; what is on the disk is whole at any moment."""
     try:
         yield
     except Stopped as stopped:
-        print(f"Stopped ({stopped.reason}); the state is saved. Go on with {again}.")
+        print(f"Stopped ({stopped.reason}); what is finished is saved. Go on with {again}.")
         raise typer.Exit(EXIT_CODES[stopped.reason]) from None
 
 
@@ -281,12 +264,16 @@ def _ints(name: str, text: str) -> list[int]:
 
 
 def main() -> None:
-    """Run the command; an expected error is one line on stderr and exit code 1."""
-    try:
-        app()
-    except (ValueError, OSError, ImportError, RuntimeError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+    """Run the command; an expected error is one line on stderr and exit code 1, a signal one line and its code."""
+    with listening():
+        try:
+            app()
+        except Stopped as stopped:
+            print(f"Stopped ({stopped.reason}).", file=sys.stderr)
+            sys.exit(EXIT_CODES[stopped.reason])
+        except (ValueError, OSError, ImportError, RuntimeError) as error:
+            print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+            sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,11 @@ from pathlib import Path
 
 __version__ = "0.1.0"
 
-if Path(sys.argv[0]).stem == "zoo":  # the command: TensorFlow reads this when it is imported below
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if Path(sys.argv[0]).stem == "zoo":  # the command
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads this when it is imported below
+    from zoo import stop_signals
+
+    stop_signals.listen()  # what follows takes seconds
 
 # A checkout keeps layers/ and recipes/ beside zoo/; an installed wheel has them inside.
 if not (Path(__file__).parent / "layers" / "__init__.py").is_file():

@@ -1,30 +1,148 @@
-"""Files and folders that are whole or not there."""
+"""Files and folders that are whole or not there, and JSON files that hold what they must."""
 
 import hashlib
+import io
 import json
 import os
+import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import keras
+
+_PART = re.compile(r"\.[0-9a-f]{8}\..+")
+_LARGEST_INT = 2**63 - 1  # larger ones are no setting and no count, and have no float
 
 
 @contextmanager
 def atomic(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a path to write a file or a folder to; it becomes `path` at the end, or vanishes if writing fails.
 
-    What was at `path` before is replaced.
+    What was at `path` before is replaced, once what was written is on the disk.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    with _part(path) as part:
+        yield part
+
+
+@contextmanager
+def _part(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{uuid.uuid4().hex[:8]}.{path.name}")
     try:
         yield part
+        _flush(part)
         _replace(part, path)
+        _flush_folder(path.parent)
+    except OSError as error:
+        if error.errno and not error.filename:
+            error.filename = str(path)  # a full disk names no file
+        raise
     finally:
         _remove(part)
+
+
+def write_bytes(path: str | os.PathLike, data: bytes) -> None:
+    """Write a file that is either whole, also after the machine stops, or as it was. Its folder must exist."""
+    with _part(Path(path)) as part:
+        part.write_bytes(data)
+
+
+def write_json(path: str | os.PathLike, value: Any) -> None:
+    """Write JSON to a file that is either whole or as it was."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, json_bytes(value))
+
+
+def json_bytes(value: Any) -> bytes:
+    """Return the content of a JSON file."""
+    return (json.dumps(value, indent=1) + "\n").encode()
+
+
+def read_json(path: str | os.PathLike, keys: Mapping[str, type | tuple[type, ...]] | None = None) -> dict[str, Any]:
+    """Read a JSON file that holds one object.
+
+    Args:
+        path: The file.
+        keys: Keys that the object must have, and the types that their values may have.
+
+    Raises:
+        ValueError: If the file is no such JSON; the error names the file and what is wrong.
+        FileNotFoundError: If there is no such file.
+    """
+    value = parse_json(Path(path).read_bytes(), str(path))
+    if not isinstance(value, dict):
+        raise ValueError(f"{str(path)!r} must hold one JSON object. Received: {type(value).__name__}")
+    for key, kinds in (keys or {}).items():
+        if key not in value:
+            raise ValueError(f"{str(path)!r} must have the key {key!r}. It is missing")
+        found, allowed = value[key], kinds if isinstance(kinds, tuple) else (kinds,)
+        if not isinstance(found, allowed) or (isinstance(found, bool) and bool not in allowed):
+            names = " or ".join("null" if kind is type(None) else kind.__name__ for kind in allowed)
+            raise ValueError(f"{str(path)!r} must have {names} under {key!r}. Received: {type(found).__name__}")
+    return value
+
+
+def parse_json(text: bytes | str, where: str) -> Any:
+    """Parse JSON.
+
+    Args:
+        text: The JSON, UTF-8.
+        where: Where it is from, for the error.
+
+    Raises:
+        ValueError: If it is damaged, nested too deep, or has an int beyond 64 bits.
+    """
+    try:
+        return json.loads(text, parse_int=_int)
+    except RecursionError:
+        raise ValueError(f"{where!r} is no JSON that can be read: it is nested too deep") from None
+    except ValueError as error:  # json.JSONDecodeError, UnicodeDecodeError, and that of _int
+        raise ValueError(f"{where!r} is no JSON that can be read: {error}") from None
+
+
+def _int(digits: str) -> int:
+    if len(digits) > 20 or abs(int(digits)) > _LARGEST_INT:
+        raise ValueError(f"an int of {len(digits)} digits is beyond 64 bits")
+    return int(digits)
+
+
+class _Memory(io.BytesIO):
+    """File in memory under a name, which Keras asks of what it writes weights to."""
+
+    def __str__(self) -> str:
+        return "memory.weights.h5"
+
+
+def weights_bytes(model: keras.Model) -> bytes:
+    """Return the content of a `.weights.h5` file. HDF5 itself ends the process where it meets a full disk."""
+    file = _Memory()
+    keras.saving.save_weights(model, file)
+    return file.getvalue()
+
+
+def write_weights(model: keras.Model, path: str | os.PathLike) -> None:
+    """Write all of a model's weights to a `.weights.h5` file that is either whole or as it was."""
+    data = weights_bytes(model)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, data)
+
+
+def sweep(folder: Path) -> None:
+    """Remove parts of files that a killed process left in a folder which nobody else writes to now."""
+    for path in folder.iterdir():
+        if _PART.fullmatch(path.name) and path.is_file():
+            path.unlink(missing_ok=True)
+
+
+def sha256(path: str | os.PathLike) -> str:
+    """Return the hex digest of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _replace(part: Path, path: Path) -> None:
@@ -41,20 +159,25 @@ def _replace(part: Path, path: Path) -> None:
     _remove(aside)
 
 
+def _flush(path: Path) -> None:
+    """Wait until a file, or all of a folder, is on the disk: a renamed file may be empty after a power cut."""
+    for file in [one for one in path.rglob("*") if one.is_file()] if path.is_dir() else [path]:
+        with open(file, "rb+") as opened:
+            os.fsync(opened.fileno())
+
+
+def _flush_folder(path: Path) -> None:
+    if os.name == "nt":  # there, a folder cannot be opened
+        return
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON to a file that is either whole or as it was."""
-    with atomic(path) as part:
-        part.write_text(json.dumps(value, indent=1) + "\n")
-
-
-def sha256(path: str | os.PathLike) -> str:
-    """Return the hex digest of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

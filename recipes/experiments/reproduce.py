@@ -3,6 +3,7 @@
 import gc
 import logging
 import math
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +14,12 @@ import numpy as np
 
 from zoo.layers.arguments import int_at_least
 from zoo.recipes.experiments.experiment import Row, Settings, find, resolve
-from zoo.recipes.reporting.folders import check_same
+from zoo.recipes.reporting.folders import check_same, claimed
 from zoo.recipes.reporting.markdown import write
-from zoo.recipes.reporting.results import append_results, environment, read_results
+from zoo.recipes.reporting.results import Lines, append_results, environment, read_lines, result_lines
 from zoo.recipes.reporting.row_versions import version_note
 
+_RESULTS = "results.jsonl"
 _SHOWN = 3  # numbers in a line of progress
 
 
@@ -35,7 +37,8 @@ def reproduce(
 
     Every finished run is written to `out/results.jsonl` at once. The same call continues where it was stopped; a call
     with more repetitions, or more values of a swept setting, adds them. Repetition r of seed s is the same in every
-    call. A line under the table notes rows of several versions of the packages.
+    call. A line under the table notes rows of several versions of the packages. One process at a time has the folder,
+    whose `settings.json` says what it is for.
 
     Args:
         name: Name of an experiment.
@@ -51,31 +54,41 @@ def reproduce(
 
     Raises:
         ValueError: Before the first run, if a name is unknown, a value is out of range, or `out` holds results of
-            another experiment, of other settings, another seed or another backend.
+            another experiment, of other settings, another seed or another backend, or is in use by another process.
         FileNotFoundError: If the data are not there.
     """
-    experiment, path = find(name), Path(out) / "results.jsonl"
+    experiment, out = find(name), Path(out)
     given = dict(settings or {}) | ({} if repetitions is None else {"repetitions": repetitions})
     chosen = resolve(experiment, budget, given)
     fixed = {"recipe": name, "seed": int_at_least("seed", seed), "settings": _fixed(chosen), **environment()}
-    done = _finished(path)
-    _check_same(done, fixed, path)
+    _check_same(_finished(out / _RESULTS, []).rows, fixed, out / _RESULTS)
     prepared = experiment.prepare(chosen, data_dir)
     points = experiment.points(chosen)
     runs = [(point, r) for r in range(chosen["repetitions"]) for point in points if r == 0 or not point.get("taken")]
-    for number, (point, repetition) in enumerate(runs, 1):
-        if _has(done, {**point, "repetition": repetition}):
-            continue
-        started = time.perf_counter()
-        with _quiet():
-            found = experiment.run(chosen, point, _run_seed(seed, repetition), prepared)
-        extra = {"repetition": repetition, "seconds": round(time.perf_counter() - started, 2)}
-        rows = [_finite({"recipe": name, "budget": budget, **point, **row, **extra, **fixed}) for row in found]
-        append_results(path, rows)
-        done += rows
-        print(f"[{number}/{len(runs)}] {_describe(point | extra, found[-1])}", flush=True)
-    experiment.report(done, Path(out))
-    _note_versions(done, Path(out) / "table.md")
+    what = f"The results in {str(out / _RESULTS)!r} have"
+    with claimed(out, "settings.json", fixed, _identity, what=what, besides=(_RESULTS,)) as folder:
+        done, cut = _finished(out / _RESULTS, runs)
+        _check_same(done, fixed, out / _RESULTS)
+        if cut:
+            print(
+                f"{out / _RESULTS}: its last line is half-written; its run is made again", file=sys.stderr, flush=True
+            )
+            folder.write(_RESULTS, result_lines(done))
+        for number, (point, repetition) in enumerate(runs, 1):
+            if _has(done, {**point, "repetition": repetition}):
+                continue
+            started = time.perf_counter()
+            with _quiet():
+                found = experiment.run(chosen, point, _run_seed(seed, repetition), prepared)
+            extra = {"repetition": repetition, "seconds": round(time.perf_counter() - started, 2)}
+            rows = [_finite({"recipe": name, "budget": budget, **point, **row, **extra, **fixed}) for row in found]
+            folder.check()
+            append_results(out / _RESULTS, rows)
+            done += rows
+            print(f"[{number}/{len(runs)}] {_describe(point | extra, found[-1])}", flush=True)
+        folder.check()
+        experiment.report(done, out)
+        _note_versions(done, out / "table.md")
     return done
 
 
@@ -86,11 +99,16 @@ def _note_versions(rows: list[Row], path: Path) -> None:
         write(path, path.read_text().rstrip("\n"), note)
 
 
-def _finished(path: Path) -> list[Row]:
+def _finished(path: Path, runs: list[tuple[Row, int]]) -> Lines:
+    """Rows of the runs that are finished; where the last row is half-written, without the run it is probably of."""
+    if not path.is_file():
+        return Lines([], False)
     try:
-        return read_results(path) if path.is_file() else []
+        rows, cut = read_lines(path)
     except ValueError as error:
-        raise ValueError(f"`out` holds results that are damaged: {str(path)!r}, {error}") from error
+        raise ValueError(f"`out` holds results that are damaged: {error}") from error
+    last = [{**point, "repetition": r} for point, r in runs if cut and _has(rows[-1:], {**point, "repetition": r})]
+    return Lines([row for row in rows if not any(_has([row], identity) for identity in last)], cut)
 
 
 def _fixed(settings: Settings) -> Settings:
@@ -100,11 +118,12 @@ def _fixed(settings: Settings) -> Settings:
 
 def _check_same(done: list[Row], fixed: dict[str, Any], path: Path) -> None:
     """Refuse to mix: all rows in a folder are of one experiment, one seed, one backend and the same settings."""
-    if not done:
-        return
-    before = {key: done[0].get(key) for key in ("recipe", "seed", "backend")} | done[0].get("settings", {})
-    now = {key: fixed[key] for key in ("recipe", "seed", "backend")} | fixed["settings"]
-    check_same(before, now, f"The results in {str(path)!r} have")
+    if done:
+        check_same(_identity(done[0]), _identity(fixed), f"The results in {str(path)!r} have")
+
+
+def _identity(row: Row) -> dict[str, Any]:
+    return {key: row.get(key) for key in ("recipe", "seed", "backend")} | row.get("settings", {})
 
 
 def _has(done: list[Row], identity: Row) -> bool:

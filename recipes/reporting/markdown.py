@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from zoo.files import atomic
+from zoo.files import write_bytes
 from zoo.recipes.reporting.text_table import aligned
 
 
@@ -15,5 +15,5 @@ def table(caption: str, lines: Sequence[Sequence], heads: Sequence[str]) -> str:
 
 def write(path: Path, *paragraphs: str) -> None:
     """Write paragraphs to a file, which is never left half-written."""
-    with atomic(path) as part:
-        part.write_text("\n\n".join(paragraphs) + "\n")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, ("\n\n".join(paragraphs) + "\n").encode())

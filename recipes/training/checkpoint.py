@@ -1,42 +1,40 @@
-"""The state of a run on disk: whole at any moment, and enough to go on as if nothing had happened."""
+"""Saving a run while it trains, and stopping it, so that it goes on as if nothing had happened."""
 
-import json
+import hashlib
+import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from zoo.files import atomic, write_json
-from zoo.weights.pretrained import save_weights
+from zoo.files import weights_bytes
+from zoo.graph import uncompiled
+from zoo.recipes.reporting.folders import Folder
+from zoo.recipes.training.history_files import write_history
+from zoo.recipes.training.state import SavedState, State, changed_product
+from zoo.stop_signals import Stopped
 
 SAVE_EVERY_S = 300  # within an epoch; what kill -9 can cost
-
-
-class Stopped(Exception):  # noqa: N818 -- not an error
-    """Raised out of `fit` after the state was saved; `reason` is a signal's name or "max_minutes"."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+LAST, BEST = "last.weights.h5", "best.weights.h5"
 
 
 class Checkpoint(keras.callbacks.Callback):
     """Save weights, optimizer, coins, running metrics and history; stop when asked to.
 
-    `state.json` names the weights file it belongs to and is replaced last, so a reader sees the old state or the
-    new one. Restored, the run goes on at the same batch with the same coins.
+    The state is saved first. Everything else in the folder follows from it: last and best weights, `log.csv` and
+    `tensorboard/` are made again where a run was killed before they were.
 
     Args:
-        folder: Folder of the run.
-        state: The state to go on from, as `read_state` gives it.
+        folder: Folder of the run, claimed.
+        saved: The run's states on disk.
+        state: The state to go on from, as `saved` gives it.
         asked_to_stop: Function that returns why the run should stop now, or None.
     """
 
-    def __init__(self, folder: Path, state: dict[str, Any], asked_to_stop) -> None:
+    def __init__(self, folder: Folder, saved: SavedState, state: State, asked_to_stop) -> None:
         super().__init__()
-        self.folder, self.state, self.asked_to_stop = folder, state, asked_to_stop
+        self.folder, self.saved, self.state, self.asked_to_stop = folder, saved, state, asked_to_stop
         self._saved_at = time.monotonic()
 
     def on_epoch_begin(self, epoch, logs=None) -> None:
@@ -54,23 +52,23 @@ class Checkpoint(keras.callbacks.Callback):
         if reason or time.monotonic() - self._saved_at > SAVE_EVERY_S:
             self._check_finite(logs or {})
             metrics = [keras.ops.convert_to_numpy(v.value).tolist() for v in self.model.metrics_variables]
-            self._save({**self.state, "metrics": metrics})
+            self._save(metrics=metrics)
         if reason:
             raise Stopped(reason)
 
     def on_epoch_end(self, epoch, logs=None) -> None:
-        """Save last and best weights, the history, and the state at the start of the next epoch."""
+        """Save the state at the start of the next epoch, and what follows from it."""
         row = {"epoch": epoch, **{key: float(value) for key, value in (logs or {}).items()}}
         self._check_finite(row)
         self.state["history"] = [*self.state["history"], row]
         score = row.get("val_accuracy", row.get("accuracy", 0.0))
-        save_weights(self.model, self.folder / "last.weights.h5")
         if self.state["best"] is None or score > self.state["best"]["score"]:
             self.state["best"] = {"epoch": epoch, "score": score}
-            save_weights(self.model, self.folder / "best.weights.h5")
         self.state.update(epoch=epoch + 1, batch=0)
-        self._save(self.state)
-        _write_csv(self.folder / "log.csv", self.state["history"])
+        weights = _describe_products(self.model, self.state)
+        self._save()
+        _write_products(self.folder, self.state, weights)
+        write_history(self.folder, self.state["history"])
         self.model.stop_training = True
         if reason := self.asked_to_stop():
             raise Stopped(reason)
@@ -79,41 +77,60 @@ class Checkpoint(keras.callbacks.Callback):
         """Refuse to go on, and to save, where the loss is no number any more."""
         if not np.isfinite(logs.get("loss", 0.0)):
             raise ValueError(
-                f"The training in {str(self.folder)!r} diverged in epoch {self.state['epoch']}: its loss is "
+                f"The training in {str(self.folder.path)!r} diverged in epoch {self.state['epoch']}: its loss is "
                 f"{logs['loss']}. What was saved before is as it was; lower `learning_rate` or raise `warmup_epochs`"
             )
 
-    def _save(self, state: dict[str, Any]) -> None:
-        previous = self.folder / state["weights"] if state["weights"] else None
-        state["weights"] = f"state-{state['epoch']}-{state['batch']}.weights.h5"
-        with atomic(self.folder / state["weights"]) as part:
-            self.model.save_weights(part)
-        write_json(self.folder / "state.json", state)
-        self.state["weights"] = state["weights"]
-        if previous and previous.name != state["weights"]:
-            previous.unlink(missing_ok=True)
+    def _save(self, **more: Any) -> None:
+        state = {**self.state, **more}
+        self.saved.save(state, weights_bytes(self.model))
+        self.state.update(weights=state["weights"], files=state["files"])
         self._saved_at = time.monotonic()
 
 
-def read_state(folder: Path) -> dict[str, Any]:
-    """The saved state of a run, or that of a run which has not begun."""
-    path = folder / "state.json"
-    if path.is_file():
-        return json.loads(path.read_text())
-    return {"epoch": 0, "batch": 0, "best": None, "history": [], "weights": None}
+def restore(model: keras.Model, folder: Folder, saved: SavedState, state: State) -> None:
+    """Load weights, optimizer and coins of the saved state into a compiled model, and make again what follows from it.
+
+    Raises:
+        ValueError: If the weights are not those of this model.
+    """
+    write_history(folder, state["history"])
+    if not state["weights"]:
+        return
+    model.optimizer.build(model.trainable_variables)
+    # Metrics have no variables to put the saved values into before they have seen an example.
+    model.compute_metrics(None, np.zeros(1, int), np.full((1, model.output_shape[-1]), 0.5, "float32"))
+    path = folder.path / state["weights"]
+    try:
+        model.load_weights(path)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{str(path)!r} is damaged, or of another model: {error}") from None
+    if state["batch"] == 0 and any(changed_product(folder.path / name) for name in _products(state)):
+        weights = _describe_products(model, state)
+        saved.replace(state)
+        _write_products(folder, state, weights)
+    elif changed_product(folder.path / BEST):
+        print(
+            f"{folder.path / BEST} is damaged, or not that of epoch {state['best']['epoch']}: it cannot be used before "
+            "an epoch is better",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
-def restore(model: keras.Model, folder: Path, state: dict[str, Any]) -> None:
-    """Load weights, optimizer and coins of the saved state into a compiled model."""
-    if state["weights"]:
-        model.optimizer.build(model.trainable_variables)
-        # Metrics have no variables to put the saved values into before they have seen an example.
-        model.compute_metrics(None, np.zeros(1, int), np.full((1, model.output_shape[-1]), 0.5, "float32"))
-        model.load_weights(folder / state["weights"])
+def _products(state: State) -> list[str]:
+    """Files of weights that are those of the model at the start of an epoch."""
+    return [LAST, BEST] if state["best"]["epoch"] == state["epoch"] - 1 else [LAST]
 
 
-def _write_csv(path: Path, history: list[dict[str, Any]]) -> None:
-    columns = list(history[0])
-    lines = [",".join(columns), *(",".join(str(row.get(column, "")) for column in columns) for row in history)]
-    with atomic(path) as part:
-        part.write_text("\n".join(lines) + "\n")
+def _describe_products(model: keras.Model, state: State) -> bytes:
+    """Enter the digests of last and best weights in the state, and return the weights."""
+    weights = weights_bytes(uncompiled(model))  # no optimizer in the file
+    digest = hashlib.sha256(weights).hexdigest()
+    state["files"] = {**state["files"], **dict.fromkeys(_products(state), digest)}
+    return weights
+
+
+def _write_products(folder: Folder, state: State, weights: bytes) -> None:
+    for name in _products(state):
+        folder.write(name, weights)

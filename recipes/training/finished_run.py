@@ -1,12 +1,12 @@
 """Trained models from elsewhere, by the setting that names them: the folder of a finished run, or published weights."""
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import zoo
-from zoo.recipes.reporting.results import read_results
 from zoo.recipes.training.recipe import Recipe
+from zoo.recipes.training.run_config import read_config
+from zoo.recipes.training.state import finished_rows
 from zoo.recipes.training.trained import Trained, load_trained
 
 
@@ -39,16 +39,16 @@ def finished_run(setting: str, folder: str | Path) -> FinishedRun:
     received = f"Received: {setting}={str(folder)!r}"
     if not (folder / "config.json").is_file():
         raise ValueError(f"`{setting}` must be the folder of a run; there is no config.json in it. {received}")
-    if not (folder / "results.jsonl").is_file():
-        raise ValueError(f"`{setting}` must be a finished run; this one has no results.jsonl yet. {received}")
     try:
-        config = json.loads((folder / "config.json").read_text())
-        rows = read_results(folder / "results.jsonl")
-        return FinishedRun(folder, Recipe.from_dict(config["recipe"]), rows, config)
-    except (ValueError, KeyError, TypeError) as error:
+        recipe, _, environment = read_config(folder)
+        rows = finished_rows(folder, recipe.epochs)
+    except (ValueError, OSError) as error:
         raise ValueError(
             f"`{setting}` must be the folder of a run; this one's files cannot be read ({error}). {received}"
         ) from error
+    if rows is None:
+        raise ValueError(f"`{setting}` must be a finished run; this one's state has no results yet. {received}")
+    return FinishedRun(folder, recipe, rows, environment)
 
 
 def finished_runs(setting: str, folder: str | Path) -> list[FinishedRun]:
@@ -61,10 +61,17 @@ def finished_runs(setting: str, folder: str | Path) -> list[FinishedRun]:
     if not folder.is_dir():
         raise ValueError(f"`{setting}` must be a folder of finished runs. Received: {setting}={str(folder)!r}")
     configs = sorted(folder.rglob("config.json"))
-    found = [finished_run(setting, path.parent) for path in configs if path.with_name("results.jsonl").is_file()]
+    found = [finished_run(setting, path.parent) for path in configs if _is_finished(path.parent)]
     if not found:
         raise ValueError(f"`{setting}` must be a folder of finished runs. It has none: {setting}={str(folder)!r}")
     return found
+
+
+def _is_finished(folder: Path) -> bool:
+    try:
+        return finished_rows(folder, read_config(folder).recipe.epochs) is not None
+    except ValueError:
+        return (folder / "results.jsonl").is_file()  # `finished_run` says what is wrong with it
 
 
 def trained_options(setting: str, name: str) -> tuple[str, str, dict[str, Any]]:

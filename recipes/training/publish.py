@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import zoo
-from zoo.files import write_json
+from zoo.files import write_bytes, write_json
 from zoo.layers.score_masked import masked_layers
-from zoo.recipes.reporting.results import read_results
 from zoo.recipes.reporting.votes import coins_sentence, vote_table
 from zoo.recipes.training.recipe import Recipe, find, names
+from zoo.recipes.training.run_config import read_config
+from zoo.recipes.training.state import finished_rows
 from zoo.recipes.training.trained import load_trained
 from zoo.weights import pretrained
 
@@ -25,7 +26,7 @@ def publish(run: Path, name: str, folder: Path, note: str = "") -> dict[str, Any
     """Copy a finished run's last weights into `folder` with a card and a manifest row.
 
     Args:
-        run: Folder of a run that has its `results.jsonl`.
+        run: Folder of a finished run.
         name: Name of the weights, as in `build(..., weights=name)`.
         folder: The folder of the manifest, `saved_models`.
         note: What the card must say besides, e.g. that the run was moved to another machine half-way.
@@ -36,14 +37,15 @@ def publish(run: Path, name: str, folder: Path, note: str = "") -> dict[str, Any
     Raises:
         FileNotFoundError: If the run is not finished.
     """
-    config = json.loads((run / "config.json").read_text())
-    results = read_results(run / "results.jsonl")
-    recipe = Recipe.from_dict(config["recipe"])
+    recipe, sizes, environment = read_config(run)
+    results = finished_rows(run, recipe.epochs)
+    if results is None:
+        raise FileNotFoundError(f"`run` must be a finished run. Received: run={str(run)!r}, whose state has no results")
     model = load_trained(str(run), seed=recipe.seed).model
     target = f"{recipe.model}-{name}/model" + (".supermask" if masked_layers(model) else ".weights.h5")
     (folder / target).parent.mkdir(parents=True, exist_ok=True)
     (zoo.save_supermask if masked_layers(model) else zoo.save_weights)(model, folder / target)
-    options = {"input_shape": config["input_shape"], "classes": config["classes"], **recipe.options}
+    options = {"input_shape": list(sizes["input_shape"]), "classes": sizes["classes"], **recipe.options}
     score = max((row for row in results if row["vote"] in ("majority", "none")), key=lambda row: row["samples"])
     measured = ("accuracy", "low", "high", "correct", "n", "split", "vote", "samples", "disagreement", "winning_share")
     row = {
@@ -57,12 +59,12 @@ def publish(run: Path, name: str, folder: Path, note: str = "") -> dict[str, Any
         "defaults": {key: value for key, value in options.items() if key in _FREE},
         "score": {key: score[key] for key in measured if key in score},
         "seed": recipe.seed,
-        "command": config["command"],
-        "machine": config["machine"],
-        "versions": config["versions"],
+        "command": environment["command"],
+        "machine": environment["machine"],
+        "versions": environment["versions"],
         "reference": pretrained.reference_output(model).round(6).tolist(),
     }
-    (folder / target).with_name("README.md").write_text(_card(recipe, row, results, note))
+    write_bytes((folder / target).with_name("README.md"), _card(recipe, row, results, note).encode())
     others = [old for old in pretrained.manifest() if (old["model"], old["weights"]) != (recipe.model, name)]
     write_json(folder / "manifest.json", sorted([*others, row], key=lambda one: (one["model"], one["weights"])))
     return row

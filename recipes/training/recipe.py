@@ -4,9 +4,9 @@ import dataclasses
 import importlib
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+from zoo.files import read_json
 from zoo.layers.arguments import (
     check_known,
     int_at_least,
@@ -195,13 +195,11 @@ def find(name_or_path: str) -> Recipe:
     if not name_or_path.endswith(".json"):
         check_known("recipe", name_or_path, names())
         return _RECIPES[name_or_path]
+    values = read_json(name_or_path)
     try:
-        values = json.loads(Path(name_or_path).read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{name_or_path} is not a JSON file: {error}") from error
-    if not isinstance(values, dict):
-        raise ValueError(f"{name_or_path} must hold one JSON object, a recipe")
-    return Recipe.from_dict(values)
+        return Recipe.from_dict(values)
+    except ValueError as error:
+        raise ValueError(f"{name_or_path!r} is no recipe: {error}") from error
 
 
 def parse_settings(settings: list[str] | None) -> dict:
@@ -213,6 +211,6 @@ def parse_settings(settings: list[str] | None) -> dict:
             raise ValueError(f"`--set` must be KEY=VALUE. Received: --set {setting}")
         try:
             parsed[key] = json.loads(value)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):  # no JSON, or an int of thousands of digits
             parsed[key] = value
     return parsed

@@ -1,28 +1,28 @@
 """Train a recipe in a folder: `fit`, logs, best and last weights, exact resume, results."""
 
-import signal
 import sys
-import threading
 import time
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import keras
 
 import zoo
-from zoo.data.batches import Batches, fit_input
+from zoo.data.batches import Batches, fit_input, plain_errors
 from zoo.data.datasets import Dataset, load
 from zoo.layers import RandomizePruned
-from zoo.recipes.reporting.folders import claim
-from zoo.recipes.reporting.results import append_results, environment, read_results
-from zoo.recipes.training.checkpoint import Checkpoint, Stopped, read_state, restore
+from zoo.recipes.reporting.folders import Folder, claimed
+from zoo.recipes.reporting.results import add_results, environment
+from zoo.recipes.training.checkpoint import Checkpoint, restore
 from zoo.recipes.training.cosine_per_epoch import CosinePerEpoch
 from zoo.recipes.training.evaluate import evaluate
 from zoo.recipes.training.frozen_embedding import take_frozen_embedding
 from zoo.recipes.training.linear_warmup import LinearWarmup
 from zoo.recipes.training.recipe import Recipe
 from zoo.recipes.training.start_from import start_from
+from zoo.recipes.training.state import SavedState, finished_rows
+from zoo.stop_signals import Stopped, noted
 
 
 def train(
@@ -37,9 +37,10 @@ def train(
     """Train a recipe and evaluate it on the test split.
 
     Writes to `out`: `config.json` (the recipe and the environment), `log.csv` and `tensorboard/`, `best.weights.h5`
-    (largest validation random accuracy) and `last.weights.h5`, `state-*.weights.h5` with `state.json` (to resume),
-    and at the end `results.jsonl`. Ctrl-C, SIGTERM and `max_minutes` save the state and raise `Stopped`; a killed run
-    goes on from the state saved last, at most five minutes old. A resumed run ends as it would have without the stop.
+    (largest validation random accuracy) and `last.weights.h5`, `state-*.weights.h5` with `state.json` (to resume, and
+    of one state before), and at the end `results.jsonl`. Ctrl-C, SIGTERM and `max_minutes` save the state and raise
+    `Stopped`; a killed run goes on from the state saved last, at most five minutes old. A resumed run ends as it would
+    have without the stop. One process at a time has the folder. A damaged state is refused, or the one before it taken.
 
     Args:
         recipe: What to train.
@@ -53,7 +54,9 @@ def train(
         The result lines written to `results.jsonl`.
 
     Raises:
-        ValueError: If `out` holds another run, or data or model refuse the recipe.
+        ValueError: If `out` holds another run, one that another process trains or one whose states are damaged, or
+            data or model refuse the recipe.
+        OSError: If a file cannot be written, or `out` has vanished; the state saved last stays as it is.
         Stopped: If the run was stopped before its end.
     """
     if max_minutes is not None and not max_minutes > 0:
@@ -61,15 +64,18 @@ def train(
     out, started = Path(out), time.monotonic()
     data = load(recipe.data, data_dir, validation=recipe.validation)
     model = build(recipe, data)
-    _claim(out, recipe, data, resume)
-    if (out / "results.jsonl").is_file():
-        return read_results(out / "results.jsonl")
-    state = read_state(out)
-    restore(model, out, state)
-    with _stop_requests(started, max_minutes) as asked_to_stop:
-        _fit(model, recipe, data, out, state, asked_to_stop, verbose)
-    rows = evaluate(model, data.test, recipe.samples, recipe=recipe.name, data=recipe.data, seed=recipe.seed)
-    append_results(out / "results.jsonl", rows)
+    with _claimed(out, recipe, data, resume) as folder:
+        saved = SavedState(folder)
+        state = saved.read()
+        rows = finished_rows(out, recipe.epochs, state)
+        if rows is None:
+            restore(model, folder, saved, state)
+            with _stop_requests(started, max_minutes) as asked_to_stop:
+                _fit(model, recipe, data, Checkpoint(folder, saved, state, asked_to_stop), verbose)
+            rows = evaluate(model, data.test, recipe.samples, recipe=recipe.name, data=recipe.data, seed=recipe.seed)
+            saved.replace({**state, "results": rows})
+        folder.check()
+        add_results(out / "results.jsonl", rows)
     return rows
 
 
@@ -103,8 +109,9 @@ def _optimizer(recipe: Recipe, updates_per_epoch: int) -> keras.optimizers.Optim
     return keras.optimizers.SGD(rate, recipe.momentum) if recipe.optimizer == "sgd" else keras.optimizers.Adam(rate)
 
 
-def _fit(model, recipe: Recipe, data: Dataset, out: Path, state, asked_to_stop, verbose) -> None:
-    callbacks = [Checkpoint(out, state, asked_to_stop), _TensorBoard(out / "tensorboard")]
+def _fit(model, recipe: Recipe, data: Dataset, checkpoint: Checkpoint, verbose) -> None:
+    state = checkpoint.state
+    callbacks: list[keras.callbacks.Callback] = [checkpoint]
     if recipe.randomize_period is not None:
         callbacks.insert(0, RandomizePruned(recipe.randomize_period, recipe.randomize_rate, recipe.seed))
     validation = None
@@ -121,41 +128,29 @@ def _fit(model, recipe: Recipe, data: Dataset, out: Path, state, asked_to_stop, 
             epoch=state["epoch"],
             start=state["batch"],
         )
-        model.fit(
-            fit_input(batches),
-            validation_data=validation,
-            initial_epoch=state["epoch"],
-            epochs=recipe.epochs,  # Checkpoint ends the fit with its epoch: the next one has batches of its own
-            callbacks=callbacks,
-            shuffle=False,
-            verbose=verbose,
-        )
+        with plain_errors():
+            model.fit(
+                fit_input(batches),
+                validation_data=validation,
+                initial_epoch=state["epoch"],
+                epochs=recipe.epochs,  # Checkpoint ends the fit with its epoch: the next one has batches of its own
+                callbacks=callbacks,
+                shuffle=False,
+                verbose=verbose,
+            )
 
 
-class _TensorBoard(keras.callbacks.Callback):
-    """Scalars of every epoch for TensorBoard; Keras's own callback needs TensorFlow."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self.folder = folder
-
-    def on_epoch_end(self, epoch, logs=None) -> None:
-        from tensorboard.summary import Writer
-
-        writer = Writer(str(self.folder))
-        for key, value in (logs or {}).items():
-            writer.add_scalar(key, float(value), epoch)
-        writer.close()
-
-
-def _claim(out: Path, recipe: Recipe, data: Dataset, resume: bool) -> None:
-    """Write `config.json`, or check that the run in `out` is this one."""
-    path = out / "config.json"
-    if path.is_file() and not resume:
-        raise ValueError(f"`out` holds a run already: pass --resume to go on with it. Received: out={str(out)!r}")
+def _claimed(out: Path, recipe: Recipe, data: Dataset, resume: bool) -> AbstractContextManager[Folder]:
+    """Claim the folder of the run, with `config.json`."""
     sizes = {"input_shape": data.input_shape, "classes": data.classes}
-    record = {"recipe": recipe.to_dict(), **sizes, **environment()}
-    claim(path, record, lambda one: {**one["recipe"], "backend": one["backend"]}, f"The run in {str(out)!r} has")
+    return claimed(
+        out,
+        "config.json",
+        {"recipe": recipe.to_dict(), **sizes, **environment()},
+        lambda one: {**one["recipe"], "backend": one["backend"]},
+        what=f"The run in {str(out)!r} has",
+        new="" if resume else f"`out` holds a run already: pass --resume to go on with it. Received: out={str(out)!r}",
+    )
 
 
 @contextmanager
@@ -163,10 +158,9 @@ def _stop_requests(started: float, max_minutes: float | None):
     """Give a function that says why to stop; a second signal of the same kind acts at once."""
     asked: list[str] = []
 
-    def note(number, frame):
-        asked.append(signal.Signals(number).name)
-        signal.signal(number, before[number])
-        print(f"\n{asked[-1]}: saving the state after this batch", file=sys.stderr, flush=True)
+    def note(name: str) -> None:
+        asked.append(name)
+        print(f"\n{name}: saving the state after this batch", file=sys.stderr, flush=True)
 
     def why() -> str | None:
         if asked:
@@ -174,13 +168,8 @@ def _stop_requests(started: float, max_minutes: float | None):
         late = max_minutes is not None and time.monotonic() - started > 60 * max_minutes
         return "max_minutes" if late else None
 
-    watched = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
-    before = {number: signal.signal(number, note) for number in watched}
-    try:
+    with noted(note):
         yield why
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 __all__ = ["Stopped", "build", "train"]

@@ -1,13 +1,13 @@
 """A trained model by name and weights, or from the folder of a run."""
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
 import keras
 
 import zoo
-from zoo.recipes.training.recipe import Recipe
+from zoo.recipes.training.run_config import NAME, read_config
+from zoo.recipes.training.state import changed_product
 
 
 class Trained(NamedTuple):
@@ -28,12 +28,12 @@ def load_trained(name: str, weights: str | None = None, seed: int | None = None)
         seed: Seed of the coins.
 
     Raises:
-        ValueError: If the name is unknown, or a model has several pretrained weights or none and none is named.
+        ValueError: If the name is unknown, files of the run are damaged, or a model has several
+            pretrained weights or none and none is named.
         FileNotFoundError: If a file of the run is missing.
     """
-    config = Path(name) / "config.json"
-    if config.is_file():
-        return _of_run(Path(name), json.loads(config.read_text()), weights, seed)
+    if (Path(name) / NAME).is_file():
+        return _of_run(Path(name), weights, seed)
     if Path(name).is_dir() or len(Path(name).parts) > 1:
         raise ValueError(
             "`name` must be a model's name or the folder of a run; there is no config.json in this one. "
@@ -53,9 +53,10 @@ def load_trained(name: str, weights: str | None = None, seed: int | None = None)
     return Trained(zoo.build(name, weights=weights, seed=seed), data, "")
 
 
-def _of_run(folder: Path, config: dict, weights: str | None, seed: int | None) -> Trained:
-    recipe = Recipe.from_dict(config["recipe"])
-    shape = {"input_shape": tuple(config["input_shape"]), "classes": config["classes"]}
+def _of_run(folder: Path, weights: str | None, seed: int | None) -> Trained:
+    recipe, sizes, _ = read_config(folder)
     path = weights or str(folder / "last.weights.h5")
-    model = zoo.build(recipe.model, weights=path, seed=seed, **{**shape, **recipe.options})
+    if changed_product(Path(path)):
+        raise ValueError(f"{path!r} is damaged, or not the file that the run wrote; `zoo train --resume` may mend it")
+    model = zoo.build(recipe.model, weights=path, seed=seed, **{**sizes, **recipe.options})
     return Trained(model, recipe.data, recipe.name)

@@ -1,19 +1,19 @@
 """Search for a model's best configuration: trials that can be resumed, a leaderboard, a recipe to train."""
 
 import dataclasses
-import json
 import logging
 from pathlib import Path
 from typing import Any
 
 import zoo
 from zoo.data.datasets import load
-from zoo.files import atomic, write_json
 from zoo.layers.arguments import check_known, positive_int
-from zoo.recipes.reporting.folders import claim
-from zoo.recipes.reporting.results import environment
+from zoo.recipes.reporting.folders import Folder, claimed
+from zoo.recipes.reporting.results import environment, result_lines
 from zoo.recipes.training.recipe import Recipe
+from zoo.recipes.tuning.snapshot import Snapshot
 from zoo.recipes.tuning.trials import Progress, Rows, describe, leaderboard, ranked, trial_row
+from zoo.stop_signals import Stopped
 
 
 def tune(
@@ -31,10 +31,10 @@ def tune(
 ) -> list[dict[str, Any]]:
     """Search a model's options and its optimiser's for the largest validation accuracy, and print a leaderboard.
 
-    Writes to `out`: `settings.json`, keras-tuner's state in a folder named after the model, `trials.jsonl`, and
-    `best.json`, the recipe of the best trial with all of the `epochs`. A trial's score is that of its best epoch. A
-    failed trial is shown and the others go on. Ctrl-C writes what is finished; the same call, with more `trials` if
-    wanted, goes on.
+    Writes to `out`: `settings.json`, keras-tuner's state in a folder named after the model, `search.json`, which is
+    that state after the last trial, `trials.jsonl`, and `best.json`, the recipe of the best trial with all of the
+    `epochs`. A trial's score is that of its best epoch. A failed trial is shown and the others go on. Ctrl-C writes
+    what is finished; the same call, with more `trials` if wanted, goes on.
 
     Args:
         name: Name of a model.
@@ -53,9 +53,9 @@ def tune(
 
     Raises:
         ValueError: Before the first trial, if an argument is outside its range, a name is unknown, the model refuses
-            the fixed options, or `out` holds another search or a damaged one.
+            the fixed options, or `out` holds another search, a damaged one, or one that another process runs.
         RuntimeError: If no trial succeeded.
-        KeyboardInterrupt: On Ctrl-C, after writing.
+        KeyboardInterrupt: On Ctrl-C, after writing; in the `zoo` command `zoo.stop_signals.Stopped`.
     """
     from zoo.recipes.tuning import tuners  # keras-tuner and scikit-learn only for who searches
 
@@ -65,9 +65,15 @@ def tune(
     out = Path(out)
     settings = {"tuner": tuner, **recipe.to_dict(), "space": model.space}
     record = {"settings": settings, **environment()}
-    claim(out / "settings.json", record, lambda one: one["settings"], f"The search in {str(out)!r} has")
-    search: Any = tuners.make_tuner(tuner, model, out, trials=trials, epochs=epochs, seed=seed)
-    return _finish(search, _run(search, trials, recipe), recipe, out)
+    what = f"The search in {str(out)!r} has"
+    with claimed(out, "settings.json", record, lambda one: one["settings"], what=what) as folder:
+        snapshot = Snapshot(folder, name)
+        snapshot.restore()
+        with tuners.os_errors():
+            search: Any = tuners.make_tuner(tuner, model, out, trials=trials, epochs=epochs, seed=seed)
+            search.snapshot = snapshot
+            interrupt = _run(search, trials, recipe)
+        return _finish(search, interrupt, recipe, folder)
 
 
 def _prepared(name: str, data: str, data_dir: str | None, options: dict[str, Any], **settings: Any):
@@ -81,8 +87,8 @@ def _prepared(name: str, data: str, data_dir: str | None, options: dict[str, Any
     return recipe, model
 
 
-def _run(search: Any, trials: int, recipe: Recipe) -> KeyboardInterrupt | None:
-    """Run what is left of the search; Ctrl-C is returned, for there is something to write first."""
+def _run(search: Any, trials: int, recipe: Recipe) -> BaseException | None:
+    """Run what is left of the search; a request to stop is returned, for there is something to write first."""
     log = logging.getLogger("tensorflow")
     level = log.level
     done = len(search.oracle.end_order)
@@ -92,29 +98,28 @@ def _run(search: Any, trials: int, recipe: Recipe) -> KeyboardInterrupt | None:
     try:
         with Progress(trials, done, recipe.epochs) as search.watcher:
             search.search(epochs=recipe.epochs, batch_size=recipe.batch_size, verbose=0)
-    except KeyboardInterrupt as interrupt:
+    except (KeyboardInterrupt, Stopped) as interrupt:
         return interrupt
     finally:
         log.setLevel(level)
     return None
 
 
-def _finish(search: Any, interrupt: KeyboardInterrupt | None, recipe: Recipe, out: Path) -> list[dict[str, Any]]:
+def _finish(search: Any, interrupt: BaseException | None, recipe: Recipe, folder: Folder) -> list[dict[str, Any]]:
     """Write and print the trials; raise what a search ends with that did not end well."""
     trials = sorted(search.oracle.trials.values(), key=lambda trial: int(trial.trial_id))
     rows = [trial_row(trial, recipe.epochs) for trial in trials]
-    with atomic(out / "trials.jsonl") as part:
-        part.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    folder.write("trials.jsonl", result_lines(rows))
     best = ranked(rows)
     if best:
-        write_json(out / "best.json", _best(best[0]["values"], recipe).to_dict())
+        folder.write_json("best.json", _best(best[0]["values"], recipe).to_dict())
         print(f"\n{leaderboard(rows)}")
     _print_failures(rows)
     if interrupt:
         raise interrupt
     if not best:
         raise RuntimeError(f"None of {len(rows)} trials succeeded; the first {describe(rows[0])}")
-    print(f"\nTrain the best: zoo train {out / 'best.json'} --out FOLDER")
+    print(f"\nTrain the best: zoo train {folder.path / 'best.json'} --out FOLDER")
     return rows
 
 

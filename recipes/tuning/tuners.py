@@ -1,21 +1,25 @@
 """keras-tuner's searches: their names, how many trials they run, and where they go on."""
 
-import json
+import functools
 import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import keras_tuner
 from sklearn.exceptions import ConvergenceWarning
 
+from zoo.files import write_weights
 from zoo.layers.arguments import check_known
 
 
 class _Watched:
-    """A tuner that tells `watcher` of every epoch and of every trial that ends."""
+    """A tuner that tells `watcher` of every epoch and of every trial that ends, and keeps its state in `snapshot`."""
 
     watcher: Any = None
+    snapshot: Any = None
 
     def _populate_initial_space(self) -> None:
         # keras-tuner would build the first configuration here, where a failure ends the search before it begins.
@@ -23,14 +27,38 @@ class _Watched:
         self.hypermodel.declare_hyperparameters(space)
         self.oracle.update_space(space)
 
+    def on_epoch_begin(self, trial, model, epoch, logs=None) -> None:
+        # keras-tuner saves the best epoch by this, and HDF5 ends the process where it meets a full disk.
+        model.save_weights = functools.partial(_save_weights, model)
+
     def on_epoch_end(self, trial, model, epoch, logs=None) -> None:
         if self.watcher:
             self.watcher.epoch(trial, epoch)
 
     def on_trial_end(self, trial) -> None:
         super().on_trial_end(trial)
+        if self.snapshot:
+            self.snapshot.take()
         if self.watcher:
             self.watcher.end(self.oracle.get_trial(trial.trial_id))
+
+
+def _save_weights(model, path) -> None:
+    try:
+        write_weights(model, path)
+    except OSError as error:  # no failure of the trial
+        raise keras_tuner.errors.FatalRuntimeError(str(error)) from error
+
+
+@contextmanager
+def os_errors() -> Iterator[None]:
+    """Raise an `OSError` where keras-tuner cannot write: it writes by TensorFlow, whose errors are none."""
+    try:
+        yield
+    except Exception as error:
+        if type(error).__module__.startswith("tensorflow"):
+            raise OSError(str(error)) from error
+        raise
 
 
 class _Random(_Watched, keras_tuner.RandomSearch):
@@ -86,8 +114,11 @@ def make_tuner(
             project_name=hypermodel.name,
             **limits[kind],
         )
-    except (json.JSONDecodeError, KeyError) as error:
-        raise ValueError(f"`out` must hold no search or an undamaged one. Received: out={str(out)!r}") from error
+    # keras-tuner reads its files as they come; a KeyError becomes a RuntimeError.
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, RecursionError) as error:
+        raise ValueError(
+            f"`out` must hold no search or an undamaged one: {error!r}. Received: out={str(out)!r}"
+        ) from error
     tuner.oracle.max_trials = trials
     return tuner
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from zoo.recipes.reporting.results import read_results
+from zoo.recipes.training import train as training
 from zoo.recipes.training.checkpoint import Checkpoint
 
 
@@ -87,6 +88,41 @@ def test_a_signal_stops_with_its_code_and_resume_finishes(
     code, printed, errors = zoo_command("train", recipe_file, "--out", out, "--resume")
     assert code == 0, errors
     assert (out / "results.jsonl").is_file()
+
+
+@pytest.mark.parametrize(
+    ("phase", "number", "expected"),
+    [
+        ("load", signal.SIGINT, 130),
+        ("restore", signal.SIGTERM, 143),
+        ("evaluate", signal.SIGINT, 130),
+        ("evaluate", signal.SIGTERM, 143),
+        ("add_results", signal.SIGINT, 130),
+    ],
+)
+def test_a_signal_before_and_after_the_training_loses_nothing(
+    zoo_command, recipe_file, tmp_path, monkeypatch, number, expected, phase
+):
+    out, evaluated = tmp_path / "run", [{"vote": "none", "samples": 1, "correct": 3, "n": 4}]
+    monkeypatch.setattr(training, "evaluate", lambda *arguments, **options: evaluated)
+    monkeypatch.setattr("zoo.recipes.reporting.votes.report", lambda rows: "")
+    with monkeypatch.context() as patched:
+        original = getattr(training, phase)
+
+        def stopped(*arguments, **options):
+            signal.raise_signal(number)
+            return original(*arguments, **options)
+
+        patched.setattr(training, phase, stopped)
+        code, printed, errors = zoo_command("train", recipe_file, "--out", out)
+    assert code == expected
+    assert printed.splitlines()[-1].startswith(f"Stopped ({number.name})")
+    assert "--resume" in printed
+    assert "Traceback" not in errors
+    assert not (out / "results.jsonl").exists()
+    code, _, errors = zoo_command("train", recipe_file, "--out", out, "--resume")
+    assert code == 0, errors
+    assert read_results(out / "results.jsonl") == evaluated
 
 
 def test_max_minutes_stops_with_code_zero(zoo_command, recipe_file, tmp_path):

@@ -5,7 +5,7 @@ import numpy as np
 from zoo.recipes import papers
 from zoo.recipes.experiments import experiment as registry
 
-REPORT = ["figure.png", "results.jsonl", "table.md"]  # files that most experiments write
+REPORT = ["figure.png", "results.jsonl", "settings.json", "table.md"]  # files that most experiments write
 
 
 def register_only(monkeypatch, **experiments):
@@ -32,8 +32,8 @@ def stable(rows, *others):
 
 
 def files(folder):
-    """Sorted names of the files in a folder."""
-    return sorted(path.name for path in folder.iterdir())
+    """Sorted names of the files in a folder, but for its lock."""
+    return sorted(path.name for path in folder.iterdir() if path.name != ".lock")
 
 
 def cells(text):

@@ -1,10 +1,11 @@
 """Files and folders that are whole or not there, whatever is there before and whatever fails."""
 
+import errno
 import os
 
 import pytest
 
-from zoo.files import atomic, sha256, write_json
+from zoo.files import atomic, read_json, sha256, sweep, write_bytes, write_json, write_weights
 
 pytestmark = pytest.mark.backend_free
 
@@ -53,6 +54,81 @@ def test_json_and_digest(tmp_path):
     assert (tmp_path / "a" / "b.json").read_text() == '{\n "x": 1\n}\n'
     (tmp_path / "abc").write_bytes(b"abc")  # FIPS 180-2, appendix B.1
     assert sha256(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_what_is_written_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    done = []
+    for name in ("fsync", "replace"):
+        original = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *args, n=name, o=original: (done.append(n), o(*args)))
+    write_bytes(tmp_path / "x", b"1")
+    assert done == (["fsync", "replace", "fsync"] if os.name == "posix" else ["fsync", "replace"])
+
+
+def test_a_full_disk_names_the_file_and_leaves_what_was_there(tmp_path, monkeypatch):
+    write_bytes(tmp_path / "x", b"old")
+
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*x'$"):
+        write_bytes(tmp_path / "x", b"new")
+    assert (tmp_path / "x").read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["x"]
+
+
+def test_weights_are_those_that_keras_writes(tmp_path):
+    import h5py
+    import keras
+    import numpy as np
+
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, keras.layers.Dense(2)(inputs))
+    write_weights(model, tmp_path / "ours.weights.h5")
+    model.save_weights(tmp_path / "keras.weights.h5")
+    with h5py.File(tmp_path / "ours.weights.h5") as ours, h5py.File(tmp_path / "keras.weights.h5") as theirs:
+        names = []
+        theirs.visit(names.append)
+        assert names
+        for name in names:
+            assert name in ours
+            if isinstance(theirs[name], h5py.Dataset):
+                np.testing.assert_array_equal(ours[name], theirs[name])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "no JSON"),
+        (b"{", "no JSON"),
+        (b"\xff{}", "no JSON"),
+        (b"[]", "one JSON object. Received: list"),
+        (b'{"a": 1}', "key 'b'"),
+        (b'{"a": "1", "b": []}', "int under 'a'. Received: str"),
+        (b'{"a": true, "b": []}', "int under 'a'. Received: bool"),
+        (b'{"a": 1, "b": 1}', "list or null under 'b'. Received: int"),
+        (b'{"a": 1' + 400 * b"0" + b"}", "401 digits is beyond 64 bits"),
+        (b'{"a": 1' + 9000 * b"0" + b"}", "9001 digits is beyond 64 bits"),
+        (b'{"a": ' + 100_000 * b"[" + b"}", "no JSON"),
+    ],
+)
+def test_a_json_file_that_is_not_what_it_must_be_is_one_line(tmp_path, content, message):
+    path = tmp_path / "a.json"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=message) as refused:
+        read_json(path, {"a": int, "b": (list, type(None))})
+    assert str(path) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_parts_of_killed_processes_are_swept_and_nothing_else(tmp_path):
+    for name in (".01234567.x", ".0123abcd.y.json", ".01234567", ".0123456x.z", ".profile", "a.01234567.x"):
+        (tmp_path / name).write_text("")
+    (tmp_path / ".76543210.folder").mkdir()
+    sweep(tmp_path)
+    kept = [".01234567", ".0123456x.z", ".76543210.folder", ".profile", "a.01234567.x"]
+    assert sorted(os.listdir(tmp_path)) == kept
 
 
 def interrupted(path, kind):

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from zoo.files import sha256
+from zoo.files import sha256, write_weights
 from zoo.graph import uncompiled
 from zoo.layers.coins import coin_states
 from zoo.weights.structure import Where, check_structure, parse
-from zoo.weights.weights_file import check_weights_file, weights_bytes, write_whole
+from zoo.weights.weights_file import check_weights_file
 
 # Inside zoo/ in an installed wheel, beside it in a checkout.
 _FOLDERS = tuple(parent / "saved_models" for parent in Path(__file__).parents[1:3])
@@ -187,7 +187,7 @@ def save_weights(model: keras.Model, path: str | os.PathLike) -> None:
     path = Path(path)
     if not path.name.endswith(".weights.h5"):
         raise ValueError(f"`path` must end in .weights.h5. Received: path={str(path)!r}")
-    write_whole(path, weights_bytes(uncompiled(model)))  # no optimizer in the file
+    write_weights(uncompiled(model), path)  # no optimizer in the file
 
 
 def reference_images(input_shape: tuple[int, ...]) -> np.ndarray:

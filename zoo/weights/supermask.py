@@ -14,12 +14,12 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.files import write_bytes
 from zoo.graph import planned, uncompiled
 from zoo.layers import SignedKaimingConstant, initializers
 from zoo.layers.masks import kept, topk_mask_numpy
 from zoo.layers.score_masked import ScoreMasked, masked_layers, require_masked_layers
 from zoo.weights.structure import Where, check_structure, parse
-from zoo.weights.weights_file import write_whole
 
 _MAGIC, _VERSION = b"SUPERMSK", 1
 _HEADER = struct.Struct("<8sIQ32s")  # magic, version, bytes of JSON, sha256 of all that follows
@@ -93,7 +93,8 @@ def save_supermask(model: keras.Model, path: str | os.PathLike, *, values: str =
     }
     header = json.dumps(text).encode()
     payload = b"".join([header, *(data for _, data in packed), *(_little(array).tobytes() for array in others)])
-    write_whole(path, _HEADER.pack(_MAGIC, _VERSION, len(header), hashlib.sha256(payload).digest()) + payload)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, _HEADER.pack(_MAGIC, _VERSION, len(header), hashlib.sha256(payload).digest()) + payload)
 
 
 def load_supermask(path: str | os.PathLike) -> keras.Model:

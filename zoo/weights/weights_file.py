@@ -1,42 +1,14 @@
-"""A `.weights.h5` file: its bytes, made in memory, and whether one has exactly what a model would write."""
+"""A `.weights.h5` file: whether it has exactly what a model would write."""
 
 import io
 import math
-import os
 from pathlib import Path
 
 import keras
 
-from zoo.files import atomic
+from zoo.files import weights_bytes
 
 _GROUPS = ("layers", "vars")  # what Keras reads into a model without an optimizer
-
-
-class _Memory(io.BytesIO):
-    """A file in memory under a name that Keras accepts."""
-
-    def __str__(self) -> str:
-        return "memory.weights.h5"
-
-
-def weights_bytes(model: keras.Model) -> bytes:
-    """Return the bytes of the model's `.weights.h5` file: on a full disk, HDF5 would end the process."""
-    memory = _Memory()
-    model.save_weights(memory)
-    return memory.getvalue()
-
-
-def write_whole(path: str | os.PathLike, content: bytes) -> None:
-    """Write a file that is either whole or as it was.
-
-    Raises:
-        OSError: If it cannot be written; it names `path`.
-    """
-    try:
-        with atomic(path) as part:
-            part.write_bytes(content)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror or str(error), os.fspath(path)) from error
 
 
 def check_weights_file(path: Path, model: keras.Model) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import signal
 
 import pytest
 from experiments import register_only, stable
@@ -126,10 +127,52 @@ def test_other_results_in_the_folder_are_refused(runs, tmp_path):
     (tmp_path / "results.jsonl").write_text(json.dumps({"recipe": "resnet20", "accuracy": 1}) + "\n")
     with pytest.raises(ValueError, match=r"have recipe='resnet20'\. Received: recipe='toy'"):
         reproduce("toy", tmp_path)
-    (tmp_path / "results.jsonl").write_text('{"recipe": "to')
+    (tmp_path / "results.jsonl").write_text('{"recipe": "to\n{}\n')
     with pytest.raises(ValueError, match="`out` holds results that are damaged"):
         reproduce("toy", tmp_path)
     assert not runs
+
+
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_loses_the_current_run_only(runs, zoo_command, tmp_path, monkeypatch, number, expected):
+    toy = registry._EXPERIMENTS["toy"]
+
+    def run(*arguments):
+        if len(runs) == 3:
+            signal.raise_signal(number)
+        return toy.run(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setitem(registry._EXPERIMENTS, "toy", toy._replace(run=run))
+        code, out, errors = zoo_command("reproduce", "toy", "--out", tmp_path / "out")
+    assert code == expected
+    assert out.splitlines()[-1].startswith(f"Stopped ({number.name})")
+    assert not errors
+    assert len(read_results(tmp_path / "out/results.jsonl")) == 3
+    assert zoo_command("reproduce", "toy", "--out", tmp_path / "out")[0] == 0
+    assert len(read_results(tmp_path / "out/results.jsonl")) == 12
+
+
+def test_a_run_whose_last_row_is_half_written_is_made_again(runs, tmp_path, capsys):
+    whole = reproduce("toy", tmp_path)
+    path = tmp_path / "results.jsonl"
+    path.write_bytes(path.read_bytes()[:-9])
+    capsys.readouterr()
+    assert stable(reproduce("toy", tmp_path)) == stable(whole)
+    assert capsys.readouterr().err == f"{path}: its last line is half-written; its run is made again\n"
+
+
+def test_results_of_an_earlier_version_are_known_by_their_rows(runs, tmp_path):
+    reproduce("toy", tmp_path)
+    (tmp_path / "settings.json").unlink()
+    with pytest.raises(ValueError, match=r"have seed=0\. Received: seed=1"):
+        reproduce("toy", tmp_path, seed=1)
+    assert not (tmp_path / "settings.json").exists()
+    reproduce("toy", tmp_path)
+    assert len(runs) == 12
+    (tmp_path / "results.jsonl").unlink()
+    with pytest.raises(ValueError, match=r"have seed=0\. Received: seed=1"):
+        reproduce("toy", tmp_path, seed=1)
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,13 @@ def test_find_by_name_and_by_file(recipe, tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("{", "not a JSON file"), ("[1]", "one JSON object"), ("{}", "Missing: model, name"), ('{"name": "x"}', "model")],
+    [
+        ("{", "bad.json' is no JSON that can be read"),
+        (f'{{"epochs": 1{"0" * 400}}}', "401 digits is beyond 64 bits"),
+        ("[1]", "one JSON object"),
+        ("{}", "Missing: model, name"),
+        ('{"name": "x"}', "model"),
+    ],
 )
 def test_a_file_that_is_no_recipe(tmp_path, content, message):
     path = tmp_path / "bad.json"

@@ -16,8 +16,8 @@ import tiny
 import zoo
 from zoo.recipes.reporting.results import read_results
 from zoo.recipes.training import checkpoint
-from zoo.recipes.training.checkpoint import Stopped
-from zoo.recipes.training.train import build, train
+from zoo.recipes.training.state import SavedState
+from zoo.recipes.training.train import Stopped, build, train
 
 pytestmark = pytest.mark.every_backend
 _TINY = Path(tiny.__file__)
@@ -39,15 +39,16 @@ def whole(uninterrupted, tmp_path):
 
 def test_a_run_writes_what_it_says(recipe, whole, contents):
     names = {path.name for path in whole.iterdir()}
-    weights = {"last.weights.h5", "best.weights.h5", "state-3-0.weights.h5"}
-    assert names == {*weights, "config.json", "state.json", "log.csv", "results.jsonl", "tensorboard"}
+    weights = {"last.weights.h5", "best.weights.h5", "state-2-0.weights.h5", "state-3-0.weights.h5"}
+    states = {"state.json", "state.previous.json"}
+    assert names == {*weights, *states, "config.json", "log.csv", "results.jsonl", "tensorboard", ".lock"}
     config = json.loads((whole / "config.json").read_text())
     assert config["recipe"] == recipe.to_dict()
     assert (config["input_shape"], config["classes"]) == ([8, 8, 1], 3)
     rows = list(csv.DictReader((whole / "log.csv").read_text().splitlines()))
     assert [row["epoch"] for row in rows] == ["0", "1", "2"]
     assert all(0 <= float(row["val_accuracy"]) <= 1 for row in rows)
-    assert list((whole / "tensorboard").glob("events*"))
+    assert len(list((whole / "tensorboard").glob("events*"))) == 3
     optimizer = [name for name in contents(whole / "last.weights.h5") if name.startswith("optimizer")]
     assert not optimizer
     best = json.loads((whole / "state.json").read_text())["best"]
@@ -120,7 +121,7 @@ def test_a_write_that_fails_leaves_the_old_state(recipe, tmp_path, monkeypatch, 
     stop_after(2, lambda: signal.raise_signal(signal.SIGTERM))
     with pytest.raises(Stopped):
         train(recipe, out, verbose=0)
-    before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    before = _contents(out)
 
     def full_disk(*arguments, **options):
         raise OSError(28, "No space left on device")
@@ -128,7 +129,12 @@ def test_a_write_that_fails_leaves_the_old_state(recipe, tmp_path, monkeypatch, 
     monkeypatch.setattr(os, "replace", full_disk)
     with pytest.raises(OSError, match="No space left"):
         train(recipe, out, resume=True, max_minutes=1e-9, verbose=0)
-    assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
+    assert _contents(out) == before
+
+
+def _contents(folder):
+    """Bytes of every file of a folder but its lock."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file() and path.name != ".lock"}
 
 
 def test_a_finished_run_is_not_evaluated_twice(recipe, whole):
@@ -179,10 +185,13 @@ def test_mixed_precision_is_the_recipe_s_alone(recipe):
 
 def test_state_is_saved_within_an_epoch(recipe, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "SAVE_EVERY_S", 0)
-    seen = []
-    monkeypatch.setattr(
-        checkpoint, "write_json", lambda path, value: seen.append((value["epoch"], value["batch"], "metrics" in value))
-    )
+    seen, save = [], SavedState.save
+
+    def watched(self, state, weights):
+        seen.append((state["epoch"], state["batch"], "metrics" in state))
+        save(self, state, weights)
+
+    monkeypatch.setattr(SavedState, "save", watched)
     train(recipe.replace({"epochs": 1}), tmp_path / "run", verbose=0)
     assert seen == [(0, 1, True), (0, 2, True), (0, 3, True), (1, 0, False)]
 

@@ -14,11 +14,14 @@ import pytest
 from zoo import registry, tuning
 from zoo.layers import Amplify, CoinFlipDropout, MajorityVote, NormalizePixels
 from zoo.recipes import cli
+from zoo.recipes.reporting.folders import Folder
 from zoo.recipes.training.recipe import find
 from zoo.recipes.training.train import train
 from zoo.recipes.tuning import tuners
+from zoo.recipes.tuning.snapshot import Snapshot
 from zoo.recipes.tuning.trials import Progress, describe, leaderboard, ranked
 from zoo.recipes.tuning.tune import tune
+from zoo.stop_signals import Stopped
 
 SEARCH = {"units": [4, 8, 16], "rate": (0.1, 0.5), "samples": (1, 3)}
 
@@ -257,12 +260,23 @@ def test_a_changed_search_space_is_refused(search, tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("untrained")
-def test_a_damaged_state_is_refused(search, tmp_path):
-    search(trials=1)
+def test_a_damaged_state_is_taken_from_the_snapshot(search, tmp_path, capsys):
+    first = search(trials=1)
     state = tmp_path / "out/net/oracle.json"
     state.write_text(state.read_text()[:40])
+    rows = search(trials=2)
+    assert rows[:1] == first
+    assert "oracle.json' is no JSON that can be read" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("untrained")
+def test_a_damaged_state_and_a_damaged_snapshot_are_refused(search, tmp_path, capsys):
+    search(trials=1)
+    for path in (tmp_path / "out/net/oracle.json", tmp_path / "out/search.json"):
+        path.write_text(path.read_text()[:40])
     with pytest.raises(ValueError, match="`out` must hold no search or an undamaged one"):
         search(trials=2)
+    assert "search.json' is no JSON" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("untrained")
@@ -278,6 +292,51 @@ def test_ctrl_c_keeps_what_is_finished(search, builds, tmp_path, capsys):
     assert [row["status"] for row in again] == ["completed"] * 2
     assert again[0] == rows[0]
     assert again[1]["values"] == rows[1]["values"]
+
+
+@pytest.mark.usefixtures("untrained")
+def test_a_signal_ends_the_command_with_its_code_and_keeps_what_is_finished(zoo_tune, builds, tmp_path):
+    builds[2] = Stopped("SIGTERM")
+    code, out, _ = zoo_tune("net", "--trials", 2)
+    assert code == 143
+    assert out.splitlines()[-1].startswith("Stopped (SIGTERM)")
+    assert [row["status"] for row in lines(tmp_path / "out/trials.jsonl")] == ["completed", "unfinished"]
+    assert zoo_tune("net", "--trials", 2)[0] == 0
+    assert [row["status"] for row in lines(tmp_path / "out/trials.jsonl")] == ["completed"] * 2
+
+
+def test_a_full_disk_is_no_failed_trial(search, tmp_path, monkeypatch):
+    def full(model, path):
+        raise OSError(28, "No space left on device", str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tuners, "write_weights", full)
+        with pytest.raises(RuntimeError, match=r"No space left on device: .*checkpoint\.weights\.h5"):
+            search(trials=1)
+    assert [row["status"] for row in search(trials=1)] == ["completed"]
+
+
+@pytest.mark.usefixtures("untrained")
+def test_changed_weights_of_a_finished_trial_are_refused(search, tmp_path):
+    search(trials=1)
+    weights = tmp_path / "out/net/trial_0/checkpoint.weights.h5"
+    state = read(tmp_path / "out/search.json")
+    assert "checkpoint.weights.h5" not in str(state["weights"])  # nothing was trained
+    weights.write_bytes(b"1")
+    tuners_state = Snapshot(Folder(tmp_path / "out", "settings.json"), "net")
+    tuners_state.take()
+    weights.write_bytes(b"2")
+    with pytest.raises(ValueError, match=r"checkpoint\.weights\.h5' is damaged"):
+        search(trials=2)
+
+
+@pytest.mark.usefixtures("untrained")
+def test_a_folder_of_the_user_is_left_alone(search, tmp_path):
+    (tmp_path / "out/net").mkdir(parents=True)
+    (tmp_path / "out/net/net.py").write_text("mine")
+    search(trials=1)
+    search(trials=2)
+    assert (tmp_path / "out/net/net.py").read_text() == "mine"
 
 
 @pytest.mark.parametrize("seed", [0, 7])

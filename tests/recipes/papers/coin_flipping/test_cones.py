@@ -8,7 +8,7 @@ from zoo.recipes.experiments.reproduce import reproduce
 
 def test_maps_get_better_with_flips(tmp_path):
     rows = reproduce("cones", tmp_path, budget="smoke", settings={"samples": [1, 3001], "resolution": 9})
-    assert files(tmp_path) == ["figure.png", "maps.png", "results.jsonl", "table.md"]
+    assert files(tmp_path) == ["figure.png", "maps.png", "results.jsonl", "settings.json", "table.md"]
     errors = {row["samples"]: row["error"] for row in rows}
     assert errors[3001] < 0.1 < errors[1]
     decided = rows[-1]["map"]

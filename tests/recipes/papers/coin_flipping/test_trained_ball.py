@@ -29,7 +29,7 @@ def test_a_run_has_a_row_per_number_of_flips_and_goes_on_where_it_stopped(tmp_pa
     ]
     assert all(0 <= row["error"] < 0.7 for row in rows)
     assert [row["parameters"] for row in rows] == [2 * (2 * 2 + 2 * 2)] * 2 + [2 * 2 + 2 + 2 * 2 + 2]
-    assert files(tmp_path) == ["figure.png", "flips.png", "results.jsonl", "table.md"]
+    assert files(tmp_path) == ["figure.png", "flips.png", "results.jsonl", "settings.json", "table.md"]
     more = reproduce("ball-trained", tmp_path, budget="smoke", settings={"dims": [2, 3], "methods": ["deterministic"]})
     assert more[:3] == rows
     assert [row["dim"] for row in more[3:]] == [3]

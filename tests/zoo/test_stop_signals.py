@@ -1,0 +1,107 @@
+"""SIGINT and SIGTERM: an exception that nothing mistakes for a failure, one exit code, and the second acts at once."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from zoo.stop_signals import Stopped, listening, noted
+
+pytestmark = pytest.mark.backend_free
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+
+# The command, which gets a signal when it imports Keras; there is a module in C on the way.
+_COMMAND = """
+import os, signal, sys
+class Signals:
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[2]:
+            os.kill(os.getpid(), int(sys.argv[3]))
+sys.meta_path.insert(0, Signals())
+from zoo.recipes.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_is_an_exception_but_no_failure(number):
+    before = signal.getsignal(number)
+    with pytest.raises(Stopped, match=number.name) as stopped, listening():
+        signal.raise_signal(number)
+    assert not isinstance(stopped.value, Exception)
+    assert stopped.value.reason == number.name
+    assert signal.getsignal(number) == before
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_second_signal_ends_the_process_at_once(number):
+    with listening():
+        with pytest.raises(Stopped):
+            signal.raise_signal(number)
+        assert signal.getsignal(number) == signal.SIG_DFL
+    names = []
+    with listening(), noted(names.append):
+        signal.raise_signal(number)
+        assert names == [number.name]
+        assert signal.getsignal(number) == signal.SIG_DFL
+
+
+def test_in_somebody_s_own_program_the_second_signal_is_theirs():
+    def theirs(number, frame):
+        raise KeyError
+
+    before = signal.signal(signal.SIGTERM, theirs)
+    try:
+        with noted(lambda name: None):
+            signal.raise_signal(signal.SIGTERM)
+            with pytest.raises(KeyError):
+                signal.raise_signal(signal.SIGTERM)
+        assert signal.getsignal(signal.SIGTERM) == theirs
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_other_threads_listen_to_nothing():
+    failures = []
+
+    def run():
+        try:
+            with listening(), noted(failures.append):
+                pass
+        except ValueError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert not failures
+
+
+@pytest.mark.parametrize(
+    ("module", "number"),
+    [
+        ("keras", signal.SIGINT),
+        ("zoo.recipes.training.train", signal.SIGTERM),
+    ],
+)
+def test_a_signal_at_start_up_is_one_line_and_its_code(tmp_path, module, number):
+    (tmp_path / "zoo").write_text(_COMMAND)
+    arguments = ["train", module, str(int(number)), "--out", str(tmp_path / "run")]
+    if module.startswith("zoo"):  # a recipe's name, where its module is imported
+        (tmp_path / "zoo").write_text(_COMMAND.replace("sys.argv[2]", repr(module)).replace("sys.argv[3]", "15"))
+        arguments = ["train", "resnet20_cfnn_digits", "--out", str(tmp_path / "run")]
+    path = os.pathsep.join(path for path in sys.path if path)
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "zoo"), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert done.returncode == 128 + number
+    assert done.stderr.splitlines()[-1:] == [f"Stopped ({number.name}) before anything was begun."]
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,89 @@
+"""SIGINT and SIGTERM as one exception with one exit code, for commands whose files are whole at any moment."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+EXIT_CODES = {"max_minutes": 0, "SIGINT": 130, "SIGTERM": 143}
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopped(BaseException):
+    """Raised where somebody asked to stop, and what there is to keep is kept.
+
+    It is no `Exception`, so that nothing takes it for a failure of what was running.
+
+    Args:
+        reason: A signal's name or "max_minutes".
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def listen() -> None:
+    """Let SIGINT and SIGTERM raise `Stopped` from now on; the second of a kind ends the process at once.
+
+    During an import they end the process at once, with a line: an exception there may be lost in a module written in C.
+    Other threads than the main one cannot listen.
+    """
+    if threading.current_thread() is threading.main_thread():
+        for number in SIGNALS:
+            signal.signal(number, _stop)
+
+
+@contextmanager
+def listening() -> Iterator[None]:
+    """`listen` within a block."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    listen()
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if signal.getsignal(number) != handler:
+                signal.signal(number, handler)
+
+
+@contextmanager
+def noted(note) -> Iterator[None]:
+    """Call `note` with the name of a signal within a block, where stopping takes a moment; the second acts at once.
+
+    Args:
+        note: Function of a signal's name.
+    """
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        # What comes second must end a process that is busy outside Python, too, but not somebody's notebook.
+        signal.signal(number, signal.SIG_DFL if before[number] in (_stop, signal.SIG_IGN) else before[number])
+        note(signal.Signals(number).name)
+
+    watched = SIGNALS if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.signal(number, handle) for number in watched}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    name = signal.Signals(number).name
+    if _importing(frame):
+        os.write(sys.stderr.fileno(), f"Stopped ({name}) before anything was begun.\n".encode())
+        os._exit(EXIT_CODES[name])
+    raise Stopped(name)
+
+
+def _importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
