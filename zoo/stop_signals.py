@@ -60,7 +60,8 @@ def noted(note) -> Iterator[None]:
 
     def handle(number: int, frame: FrameType | None) -> None:
         # What comes second must end a process that is busy outside Python, too, but not somebody's notebook.
-        signal.signal(number, signal.SIG_DFL if before[number] in (_stop, signal.SIG_IGN) else before[number])
+        theirs = before[signal.Signals(number)]
+        signal.signal(number, signal.SIG_DFL if theirs in (_stop, signal.SIG_IGN) else theirs)
         note(signal.Signals(number).name)
 
     watched = SIGNALS if threading.current_thread() is threading.main_thread() else ()
