@@ -11,11 +11,12 @@ from zoo.recipes.training.recipe import Recipe
 
 
 class Trained(NamedTuple):
-    """A built model with its weights, the data it was trained on and the recipe's name."""
+    """A built model, the data it was trained on, the recipe's name, and the name or the path of its weights."""
 
     model: keras.Model
     data: str
     recipe: str
+    weights: str
 
 
 def load_trained(name: str, weights: str | None = None, seed: int | None = None) -> Trained:
@@ -50,7 +51,7 @@ def load_trained(name: str, weights: str | None = None, seed: int | None = None)
         )
     weights = known[0] if weights is None else weights
     data = next((row["data"] for row in published if row["weights"] == weights), "digits")
-    return Trained(zoo.build(name, weights=weights, seed=seed), data, "")
+    return Trained(zoo.build(name, weights=weights, seed=seed), data, "", weights)
 
 
 def _of_run(folder: Path, config: dict, weights: str | None, seed: int | None) -> Trained:
@@ -58,4 +59,4 @@ def _of_run(folder: Path, config: dict, weights: str | None, seed: int | None) -
     shape = {"input_shape": tuple(config["input_shape"]), "classes": config["classes"]}
     path = weights or str(folder / "last.weights.h5")
     model = zoo.build(recipe.model, weights=path, seed=seed, **{**shape, **recipe.options})
-    return Trained(model, recipe.data, recipe.name)
+    return Trained(model, recipe.data, recipe.name, path)
