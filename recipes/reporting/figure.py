@@ -55,3 +55,12 @@ def figure(path: Path, panels: int = 1, title: str = "", rows: int = 1, **option
             drawn.savefig(part, format="svg" if path.suffix == ".svg" else "png", dpi=120)
     finally:
         pyplot.close(drawn)
+
+
+def whole_ticks(axes) -> None:
+    """Write plain numbers 1, 2, 5, 10, ... at a logarithmic axis of flips."""
+    from matplotlib import ticker
+
+    axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("")

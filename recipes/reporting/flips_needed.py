@@ -8,7 +8,7 @@ import numpy as np
 from zoo.amplification.adaptive import CERTIFIED, SETTLED, STATUSES, TIED, UNDECIDED, AdaptiveVote
 from zoo.data.lazy_images import LazyImages
 from zoo.recipes.reporting.by_certainty import by_certainty
-from zoo.recipes.reporting.figure import figure
+from zoo.recipes.reporting.figure import figure, whole_ticks
 from zoo.recipes.reporting.thumbnails import thumbnails
 
 _COLOURS = {CERTIFIED: "C0", TIED: "C4", SETTLED: "C2", UNDECIDED: "C1"}
@@ -28,8 +28,7 @@ def draw_flips_needed(axes, found: AdaptiveVote) -> None:
         label=[f"{status}, {100 * (found.status == status).mean():.1f} %" for status in present],
     )
     axes.set(xscale="log", xlabel="flips of an example", ylabel="examples")
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.xaxis.set_minor_formatter("")
+    whole_ticks(axes)
     axes.legend(loc="upper right")
 
 

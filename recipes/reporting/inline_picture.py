@@ -27,7 +27,7 @@ _BOTH = {
     "legend.fontsize": 9,
     "svg.hashsalt": "page",  # the same drawing has the same bytes
 }
-_SIZE = (4.8, 3.6)  # inches: text of 10 points is still read on a phone
+_SIZE = (4.4, 3.5)  # inches: text of 10 points is still read on a phone
 
 
 class Picture(NamedTuple):

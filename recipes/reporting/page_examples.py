@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.amplification.adaptive import CERTIFIED
 from zoo.recipes.reporting.by_certainty import by_certainty
 from zoo.recipes.reporting.evaluation import Evaluation
 from zoo.recipes.reporting.inline_picture import data_uri
@@ -13,18 +14,28 @@ _SHOWN, _VOTES = 12, 3  # images of each end, and classes of an image
 
 
 def examples(found: Evaluation) -> list[dict[str, Any]]:
-    """Return both groups with their images; none without an adaptive vote or where examples are no images."""
+    """Return groups of images: least certain, most certain, and certified ones of another label, if there are any.
+
+    There is none without an adaptive vote or where examples are no images.
+    """
     if found.adaptive is None:
         return []
     order = by_certainty(found.adaptive)
-    ends = {"least": order[:_SHOWN], "most": order[::-1][:_SHOWN]}
+    other = (found.adaptive.status == CERTIFIED) & (found.adaptive.classes != found.labels)
+    ends = {
+        "The least certain": order[:_SHOWN],
+        "The most certain": order[::-1][:_SHOWN],
+        "Certified, and not the label": order[other[order]][::-1][:_SHOWN],
+    }
     groups = []
-    for end, rows in ends.items():
+    for number, (title, rows) in enumerate(ends.items()):
+        if not len(rows):
+            continue
         images = thumbnails(found.x, rows)
         if images is None:
             return []
         shown = [_example(found, int(row), image) for row, image in zip(rows, images, strict=True)]
-        groups.append({"id": f"{end}-certain", "title": f"The {len(rows)} {end} certain", "images": shown})
+        groups.append({"id": f"images-{number}", "title": title, "images": shown})
     return groups
 
 

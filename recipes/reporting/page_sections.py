@@ -8,11 +8,12 @@ import numpy as np
 
 from zoo.amplification.adaptive import AdaptiveVote
 from zoo.recipes.reporting.evaluation import Evaluation
+from zoo.recipes.reporting.figure import whole_ticks
 from zoo.recipes.reporting.flip_statistics import AccuracyByFlips, accuracy_by_flips, margins
 from zoo.recipes.reporting.flips_needed import draw_flips_needed
 from zoo.recipes.reporting.inline_picture import Picture, picture
 from zoo.recipes.reporting.rows import Rows
-from zoo.recipes.reporting.votes import draw_accuracy, last_of_votes, score_cells, score_notes, vote_cells
+from zoo.recipes.reporting.votes import draw_accuracy, label, last_of_votes, score_cells, score_notes, vote_cells
 from zoo.scores import plot_reliability, plot_risk_coverage
 from zoo.scores.calibration import mean_gap
 
@@ -22,7 +23,7 @@ _NUMBERS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700,
 
 def sections(found: Evaluation) -> list[dict[str, Any]]:
     """Return the sections that have something to show: `id`, `title`, `text`, `tables` and `drawings` of each."""
-    made = [_votes(found), *_scored(found)]
+    made = [_tables(found), *_scored(found)]
     if found.flips is not None:
         made.append(_flips(found, found.flips))
     if found.adaptive is not None:
@@ -34,9 +35,9 @@ def _section(name: str, title: str, text: Iterable[str] = (), tables=(), drawing
     return {"id": name, "title": title, "text": list(text), "tables": list(tables), "drawings": list(drawings)}
 
 
-def _votes(found: Evaluation) -> dict[str, Any]:
+def _tables(found: Evaluation) -> dict[str, Any]:
     """Tables of every vote: accuracy and scores."""
-    captions = ("Share of right answers, with Wilson's interval over the examples", "Scores of the probabilities")
+    captions = ("Accuracy with its Wilson interval", "Scores of the probabilities")
     cells = (vote_cells(found.rows), score_cells(found.rows))
     tables = [
         {"id": f"table-{number}", "caption": caption, "heads": heads, "lines": lines}
@@ -52,42 +53,33 @@ def _votes(found: Evaluation) -> dict[str, Any]:
 
 
 def _scored(found: Evaluation) -> list[dict[str, Any]]:
-    """Reliability and risk of each vote; nothing of outputs that are no distributions."""
+    """Reliability of each vote and risk of all of them; nothing of outputs that are no distributions."""
     last = last_of_votes(found.curves)
     if not last:
         return []
-    diagrams, lines = [], []
+    drawings, risks = [], []
     for name, (reliability, curve) in last:
         kept = reliability.counts > 0
         shares = reliability.counts[kept] / reliability.counts.sum()
-        claimed, right = (float(shares @ one[kept]) for one in (reliability.confidence, reliability.accuracy))
-        finding = (
-            f"{name.capitalize()}: its top probability is {100 * claimed:.2f} % on average and it is right on "
-            f"{100 * right:.2f} %; the calibration error is {100 * mean_gap(reliability):.2f} %."
+        claimed, right = (100 * float(shares @ one[kept]) for one in (reliability.confidence, reliability.accuracy))
+        drawings.append(
+            picture(
+                partial(plot_reliability, reliability),
+                f"{name.capitalize()}: the top probability is {claimed:.2f} % on average, {right:.2f} % are right.",
+                f"Reliability diagram; the calibration error is {100 * mean_gap(reliability):.2f} %.",
+            )
         )
-        diagrams.append(picture(partial(plot_reliability, reliability), finding, finding))
         half = curve.risk[(len(curve.risk) - 1) // 2]
-        lines.append(f"{name}: {100 * curve.risk[-1]:.2f} % wrong, {100 * half:.2f} % of the surer half")
+        risks.append(f"{name} {100 * curve.risk[-1]:.2f} % and {100 * half:.2f} %")
 
     def draw(axes) -> None:
         for name, (_, curve) in last:
             plot_risk_coverage(curve, axes, name)
 
-    finding = f"Wrong answers if the least certain are left out. {'; '.join(lines)}."
-    return [
-        _section(
-            "calibration",
-            "Does it know what it knows?",
-            ["Dots on the diagonal keep what they promise; below it the model is too sure, above it too modest."],
-            drawings=diagrams,
-        ),
-        _section(
-            "risk",
-            "What abstaining buys",
-            ["Where only the surest answers are given (coverage), this share of them is wrong (risk)."],
-            drawings=[picture(draw, finding, finding)],
-        ),
-    ]
+    caption = "Risk and coverage: share of wrong answers where only the surest are given."
+    drawings.append(picture(draw, caption, f"Wrong of all answers and of the surer half: {', '.join(risks)}."))
+    text = "Dots on the diagonal keep what they promise; below it the model is too sure of itself, above it too modest."
+    return [_section("reliability", "Reliability and risk", [text], drawings=drawings)]
 
 
 def _flips(found: Evaluation, flips: np.ndarray) -> dict[str, Any]:
@@ -96,32 +88,29 @@ def _flips(found: Evaluation, flips: np.ndarray) -> dict[str, Any]:
     numbers = [n for n in _NUMBERS if n <= samples // 2]
     shuffles = int(np.clip(_WORK // (flips.size * classes), 1, 20))
     spread = accuracy_by_flips(flips, found.labels, classes, numbers, shuffles=shuffles)
-    rows = [row for row in found.rows if row["vote"] != "adaptive"]
-    voted = [row for row in rows if row["vote"] in ("majority", "mean")]
+    voted = [row for row in found.rows if row["vote"] in ("majority", "mean")]
     first, last = (voted[place] for place in (0, -1))
+    varies = f"; one flip varies by {100 * spread.deviation[0]:.2f} % over the coins" if numbers else ""
     delta = np.sort(margins(flips, found.labels, classes))[::-1]
-    agreed = 100 * (delta == 1).mean()
     drawings = [
         picture(
-            lambda axes: _draw_accuracy(axes, rows, numbers, spread),
-            "Accuracy against the number of flips. Pale bands and thin lines: 95 % Wilson interval over the examples. "
-            "Dark band: one standard deviation over the coins.",
-            f"Accuracy of the {first['vote']} of {first['samples']} is {100 * first['accuracy']:.2f} %, of the "
-            f"{last['vote']} of {last['samples']} {100 * last['accuracy']:.2f} %."
-            + (f" One flip varies by {100 * spread.deviation[0]:.2f} % over the coins." if numbers else ""),
+            lambda axes: _draw_accuracy(axes, found.rows, numbers, spread),
+            "Accuracy against the number of flips. Pale: 95 % Wilson interval over the examples.",
+            f"{label(first).capitalize()}: {100 * first['accuracy']:.2f} %; {label(last)}: "
+            f"{100 * last['accuracy']:.2f} %{varies}.",
         ),
         picture(
             lambda axes: _draw_margins(axes, delta),
             "Margin of the true class: its share of the flips less the largest share of another class, sorted.",
-            f"The margin is above 0 on {100 * (delta > 0).mean():.2f} % of the examples; on {agreed:.2f} % all flips "
-            "are right.",
+            f"The margin is above 0 on {100 * (delta > 0).mean():.2f} % of the examples; all flips are right on "
+            f"{100 * (delta == 1).mean():.2f} %.",
         ),
     ]
-    text = [
-        f"{samples} flips of each example. Their order is shuffled and cut into groups of n; the accuracies of these "
-        "groups differ by the coins alone, which gives the standard deviation for n up to half of the flips."
-    ]
-    return _section("flips", "What more flips buy", text if numbers else text[:0], drawings=drawings)
+    text = (
+        f"{samples} flips of each example. The standard deviation over the coins comes from groups of n of these flips, "
+        "shuffled; so it is known for n up to half of them."
+    )
+    return _section("flips", "Accuracy and margin of flips", [text] if numbers else [], drawings=drawings)
 
 
 def _draw_accuracy(axes, rows: Rows, numbers: list[int], spread: AccuracyByFlips) -> None:
@@ -131,7 +120,7 @@ def _draw_accuracy(axes, rows: Rows, numbers: list[int], spread: AccuracyByFlips
         (line,) = axes.plot(numbers, mean, linewidth=1, color="C3", label="majority, ± 1 sd over coins")
         axes.fill_between(numbers, mean - deviation, mean + deviation, color=line.get_color(), alpha=0.4, linewidth=0)
     axes.set(ylabel="accuracy, %")
-    axes.xaxis.set_major_formatter("{x:g}")
+    whole_ticks(axes)
     axes.legend(loc="lower right")
 
 
@@ -146,15 +135,14 @@ def _draw_margins(axes, delta: np.ndarray) -> None:
 def _needed(found: AdaptiveVote) -> dict[str, Any]:
     """Histogram of the adaptive vote's flips."""
     half, most = np.quantile(found.samples, [0.5, 1], method="inverted_cdf")
-    many = 100 * (found.samples > 10 * half).mean()
-    finding = (
-        f"Half of the examples took {half} flips or fewer, the longest {most}; {many:.2f} % took more than ten times "
-        "as many as the one in the middle."
-    )
     text = [
         "The adaptive vote flips until the leading class of an example is certain. Certified: that class is the mode "
         "of the model's own distribution, whether it is the label or not. Tied: no class leads by the margin. Settled: "
         "the flips that were left could not change the vote. Undecided: none of these."
     ]
-    drawn = picture(lambda axes: draw_flips_needed(axes, found), finding, finding)
-    return _section("needed", "How many flips an image needs", text, drawings=[drawn])
+    drawn = picture(
+        partial(draw_flips_needed, found=found),
+        "Flips that the adaptive vote took, by how it ended.",
+        f"Half of the examples took {half} flips or fewer, the longest took {most}.",
+    )
+    return _section("needed", "Flips needed", text, drawings=[drawn])
