@@ -22,6 +22,7 @@ def write_page(path: str | Path, found: Evaluation) -> None:
 
     template = Path(__file__).with_name("page.html.jinja").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    environment.filters["unbroken"] = lambda text: str(text).replace(" %", "\N{NO-BREAK SPACE}%")
     text = environment.from_string(template).render(_content(found))
     with atomic(path) as part:
         part.write_text(text, encoding="utf-8")

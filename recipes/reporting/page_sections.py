@@ -107,8 +107,8 @@ def _flips(found: Evaluation, flips: np.ndarray) -> dict[str, Any]:
         ),
     ]
     text = (
-        f"{samples} flips of each example. The standard deviation over the coins comes from groups of n of these flips, "
-        "shuffled; so it is known for n up to half of them."
+        f"{samples} flips of each example. The standard deviation over the coins comes from groups of n of these "
+        "flips, shuffled; so it is known for n up to half of them."
     )
     return _section("flips", "Accuracy and margin of flips", [text] if numbers else [], drawings=drawings)
 
