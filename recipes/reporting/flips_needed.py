@@ -7,7 +7,7 @@ import numpy as np
 
 from zoo.amplification.adaptive import CERTIFIED, SETTLED, STATUSES, TIED, UNDECIDED, AdaptiveVote
 from zoo.data.lazy_images import LazyImages
-from zoo.recipes.reporting.by_certainty import by_certainty
+from zoo.recipes.reporting.by_certainty import both_ends, by_certainty
 from zoo.recipes.reporting.figure import figure, whole_ticks
 from zoo.recipes.reporting.thumbnails import thumbnails
 
@@ -48,8 +48,8 @@ def plot_flips_needed(
         path: File to write.
         names: Names of the classes.
     """
-    order = by_certainty(found)
-    ends = {"least certain": order[:_SHOWN], "most certain": order[::-1][:_SHOWN]}
+    least, most = both_ends(by_certainty(found), _SHOWN)
+    ends = {"least certain": least, "most certain": most}
     shown = {name: thumbnails(x, rows) for name, rows in ends.items()}
     drawn = {name: images for name, images in shown.items() if images is not None}
     ratios = {"height_ratios": [3] + [1.2] * len(drawn)}
@@ -58,7 +58,7 @@ def plot_flips_needed(
         for axes, (name, images) in zip(all_axes[1:], drawn.items(), strict=True):
             for place, (row, image) in enumerate(zip(ends[name], images, strict=True)):
                 axes.imshow(image, cmap="gray", vmin=0, vmax=255, extent=(place + 0.05, place + 0.95, 0, 0.9))
-                voted, true = (names[one[row]] for one in (found.classes, labels))
+                voted, true = (names[int(one[row])] for one in (found.classes, labels))
                 text = voted if voted == true else f"{voted}, not {true}"
                 axes.text(place + 0.5, -0.08, f"{text}\n{found.samples[row]} flips", ha="center", va="top", fontsize=7)
             axes.set(xlim=(0, _SHOWN), ylim=(-0.5, 0.9), title=name)

@@ -50,14 +50,14 @@ def picture(draw: Callable[[Any], None], caption: str, finding: str) -> Picture:
     """Call a function of axes twice, for light and for dark screens."""
     import matplotlib  # it is slow to import
 
-    drawn = []
+    drawn: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, colours in (("light.svg", _LIGHT), ("dark.svg", _DARK)):
-            path = Path(folder) / name
+        for name, colours in (("light", _LIGHT), ("dark", _DARK)):
+            path = Path(folder) / f"{name}.svg"
             with matplotlib.rc_context({**_BOTH, **colours}), figure(path, figsize=_SIZE) as (axes,):
                 draw(axes)
-            drawn.append(data_uri(path.read_bytes(), "image/svg+xml"))
-    return Picture(*drawn, caption, finding)
+            drawn[name] = data_uri(path.read_bytes(), "image/svg+xml")
+    return Picture(drawn["light"], drawn["dark"], caption, finding)
 
 
 def data_uri(content: bytes, kind: str) -> str:

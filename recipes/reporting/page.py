@@ -54,9 +54,9 @@ def _headline(rows: Rows) -> str:
     if best["vote"] in ("expected", "none"):
         name = "With coins off the model" if best["vote"] == "expected" else "The model"
     else:
-        name = "an adaptive vote" if best["vote"] == "adaptive" else f"the {label(best)}"
-        name = name if one else name.capitalize()
-    return f"{beside}{name} is right on {100 * best['accuracy']:.2f} % ({interval})."
+        name = f"{'the' if one else 'The'} {label(best)}"
+    of_all = "" if one else f" of {best['n']} examples"
+    return f"{beside}{name} is right on {100 * best['accuracy']:.2f} %{of_all} ({interval})."
 
 
 def _facts(found: Evaluation) -> list[tuple[str, str]]:

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from zoo.amplification.adaptive import CERTIFIED
-from zoo.recipes.reporting.by_certainty import by_certainty
+from zoo.amplification.adaptive import CERTIFIED, AdaptiveVote
+from zoo.recipes.reporting.by_certainty import both_ends, by_certainty
 from zoo.recipes.reporting.evaluation import Evaluation
 from zoo.recipes.reporting.inline_picture import data_uri
 from zoo.recipes.reporting.thumbnails import as_png, thumbnails
@@ -22,9 +22,10 @@ def examples(found: Evaluation) -> list[dict[str, Any]]:
         return []
     order = by_certainty(found.adaptive)
     other = (found.adaptive.status == CERTIFIED) & (found.adaptive.classes != found.labels)
+    least, most = both_ends(order, _SHOWN)
     ends = {
-        "The least certain": order[:_SHOWN],
-        "The most certain": order[::-1][:_SHOWN],
+        "The least certain": least,
+        "The most certain": most,
         "Certified, and not the label": order[other[order]][::-1][:_SHOWN],
     }
     groups = []
@@ -34,13 +35,13 @@ def examples(found: Evaluation) -> list[dict[str, Any]]:
         images = thumbnails(found.x, rows)
         if images is None:
             return []
-        shown = [_example(found, int(row), image) for row, image in zip(rows, images, strict=True)]
+        shown = [_example(found, found.adaptive, int(row), image) for row, image in zip(rows, images, strict=True)]
         groups.append({"id": f"images-{number}", "title": title, "images": shown})
     return groups
 
 
-def _example(found: Evaluation, row: int, image: np.ndarray) -> dict[str, Any]:
-    vote, names, true = found.adaptive, found.names, int(found.labels[row])
+def _example(found: Evaluation, vote: AdaptiveVote, row: int, image: np.ndarray) -> dict[str, Any]:
+    names, true, voted = found.names, int(found.labels[row]), int(vote.classes[row])
     shares = vote.counts[row] / vote.counts[row].sum()
     leading = [int(one) for one in np.argsort(-shares, kind="stable")[:_VOTES] if shares[one] > 0]
     if true not in leading and shares[true] > 0:
@@ -54,7 +55,7 @@ def _example(found: Evaluation, row: int, image: np.ndarray) -> dict[str, Any]:
     return {
         "source": data_uri(as_png(image), "image/png"),
         "finding": f"Example {row}, labelled {names[true]}. Votes: {said}.",
-        "true": names[true] if vote.classes[row] == true else f"{names[true]}, voted {names[vote.classes[row]]}",
+        "true": names[true] if voted == true else f"{names[true]}, voted {names[voted]}",
         "votes": votes,
         "flips": f"{flips}, {vote.status[row]}",
     }

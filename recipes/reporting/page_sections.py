@@ -44,11 +44,12 @@ def _tables(found: Evaluation) -> dict[str, Any]:
         for number, (caption, (lines, heads)) in enumerate(zip(captions, cells, strict=True), 1)
         if lines
     ]
-    text = [
+    probabilities = (
         "Probabilities are shares of votes for a majority, the mean softmax for a mean, and the model's output with "
-        "coins off. All scores are better when they are smaller.",
-        *score_notes(found.rows),
-    ]
+        "coins off."
+    )
+    text = [probabilities] if found.flips is not None else []
+    text += ["All scores are better when they are smaller.", *score_notes(found.rows)] if len(tables) > 1 else []
     return _section("votes", "Every vote", text, tables)
 
 

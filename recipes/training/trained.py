@@ -49,9 +49,9 @@ def load_trained(name: str, weights: str | None = None, seed: int | None = None)
             f"`weights` must be one of those published for {name!r} ({names}) or a path to a .weights.h5 or .supermask "
             "file. Received: weights=None"
         )
-    weights = known[0] if weights is None else weights
-    data = next((row["data"] for row in published if row["weights"] == weights), "digits")
-    return Trained(zoo.build(name, weights=weights, seed=seed), data, "", weights)
+    chosen = known[0] if weights is None else weights
+    data = next((row["data"] for row in published if row["weights"] == chosen), "digits")
+    return Trained(zoo.build(name, weights=chosen, seed=seed), data, "", chosen)
 
 
 def _of_run(folder: Path, config: dict, weights: str | None, seed: int | None) -> Trained:
