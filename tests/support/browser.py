@@ -56,8 +56,11 @@ def browser(folder):
     try:
         (port,) = next(filter(None, (re.findall(r"on port (\d+)\.", line) for line in driver.stdout)))
         one = Browser(f"http://127.0.0.1:{port}", folder)
-        yield one
-        one.ask("", "DELETE")
+        try:
+            yield one
+        finally:
+            one.ask("", "DELETE")  # ends the browser, also where a test fails
     finally:
         driver.terminate()
-        driver.communicate()
+        driver.wait(30)
+        driver.stdout.close()
