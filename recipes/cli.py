@@ -107,19 +107,29 @@ def evaluate(
     vote: Annotated[str, typer.Option(help="majority, mean, expected or all.")] = "all",
     seed: Annotated[int, typer.Option(help="Seed of the coins.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Append the result lines to this file.")] = None,
-    plots: Annotated[Path | None, typer.Option(help="Draw reliability.png and risk_coverage.png here.")] = None,
+    adaptive: Annotated[bool, typer.Option("--adaptive", help="Also flip until each class is certain.")] = False,
+    error: Annotated[float | None, typer.Option(help="Of --adaptive: a certified class's error [0.01].")] = None,
+    max_samples: Annotated[int | None, typer.Option(help="Of --adaptive: most flips of an image [1000].")] = None,
+    margin: Annotated[float | None, typer.Option(help="Of --adaptive: a lead that makes no difference [0].")] = None,
+    plots: Annotated[Path | None, typer.Option(help="Draw reliability.png, risk_coverage.png and so on here.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write all of it, with pictures, to this HTML file.")] = None,
 ) -> None:
     """Evaluate a trained model under every vote: accuracy with Wilson intervals, likelihood, calibration, risk."""
     from zoo.amplification.amplified import VOTES
+    from zoo.data.class_names import class_names
     from zoo.data.datasets import load
     from zoo.layers.arguments import one_of
     from zoo.recipes.reporting.results import append_results
-    from zoo.recipes.reporting.votes import report
+    from zoo.recipes.reporting.votes import report as as_text
     from zoo.recipes.training.evaluate import evaluate as run
     from zoo.recipes.training.trained import load_trained
 
     one_of("vote", vote, (*VOTES, "all"))
     one_of("split", split, ("train", "val", "test"))
+    options = {"error": error, "max_samples": max_samples, "margin": margin}
+    options = {name: value for name, value in options.items() if value is not None}
+    if options and not (adaptive or report):
+        raise ValueError(f"--adaptive or --report is needed for these options. Received: {options}")
     built = load_trained(model, weights, seed)
     chosen = data or built.data
     loaded = load(chosen, data_dir)
@@ -128,17 +138,25 @@ def evaluate(
         getattr(loaded, split),
         _ints("samples", samples),
         None if vote == "all" else (vote,),
+        adaptive=options if adaptive or options else None,
         plots=plots,
+        report=report,
         recipe=built.recipe,
+        weights=built.weights,
         data=chosen,
+        class_names=class_names(chosen, data_dir),
         split_name=split,
         seed=seed,
     )
     if out:
         append_results(out, rows)
-    print(report(rows))
+    print(as_text(rows))
     if plots:
-        print(f"\nDrawn: {plots / 'reliability.png'} and {plots / 'risk_coverage.png'}")
+        last = ["flips_needed.png"] if any(row["vote"] == "adaptive" for row in rows) else []
+        drawn = ["reliability.png", "risk_coverage.png", *last]
+        print(f"\nDrawn: {', '.join(str(plots / name) for name in drawn)}")
+    if report:
+        print(f"\nWritten: {report}")
 
 
 @app.command()

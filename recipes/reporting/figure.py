@@ -1,4 +1,4 @@
-"""Figures as PNG files that are never left half-written, and their titles."""
+"""Figures as files that are never left half-written, and their titles."""
 
 import math
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def headline(rows: Rows) -> str:
 
 @contextmanager
 def figure(path: Path, panels: int = 1, title: str = "", rows: int = 1, **options: Any) -> Iterator[list[Any]]:
-    """Open axes to draw on, and write them as a PNG when the block ends.
+    """Open axes to draw on, and write them when the block ends: as an SVG if the file is called so, else as a PNG.
 
     Axes on which nothing finite was drawn say so.
 
@@ -52,6 +52,15 @@ def figure(path: Path, panels: int = 1, title: str = "", rows: int = 1, **option
             if not math.isfinite(one.dataLim.x0):
                 one.text(0.5, 0.5, "nothing to draw", transform=one.transAxes, ha="center", va="center", color="grey")
         with atomic(path) as part:
-            drawn.savefig(part, format="png", dpi=120)
+            drawn.savefig(part, format="svg" if path.suffix == ".svg" else "png", dpi=120)
     finally:
         pyplot.close(drawn)
+
+
+def whole_ticks(axes) -> None:
+    """Write plain numbers 1, 2, 5, 10, ... at a logarithmic axis of flips."""
+    from matplotlib import ticker
+
+    axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("")

@@ -1,13 +1,15 @@
 """Evaluate a model under every vote: result lines with Wilson intervals, how far its flips differ, and scores."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
+from zoo.amplification.accuracy import chosen
+from zoo.amplification.adaptive import AdaptiveVote, adaptive_vote
 from zoo.amplification.amplified import VOTES
 from zoo.amplification.checks import check_examples, check_labels
 from zoo.amplification.coin_graph import has_coins
@@ -16,13 +18,19 @@ from zoo.amplification.tally import Tally, snapshots
 from zoo.amplification.without_coins import without_coins
 from zoo.data.split import Split
 from zoo.graph import check_one_input
+from zoo.layers import MajorityVote
 from zoo.layers.arguments import positive_int
+from zoo.recipes.reporting.evaluation import Evaluation
+from zoo.recipes.reporting.flips_needed import plot_flips_needed
+from zoo.recipes.reporting.page import write_page
 from zoo.recipes.reporting.results import environment
 from zoo.recipes.reporting.votes import plot_scores
+from zoo.recipes.training.adaptive_line import adaptive_line
 from zoo.recipes.training.vote_scores import VoteScores
 from zoo.scores.wilson_interval import wilson
 
 _BATCH = 32  # images evaluated at once
+_ADAPTIVE = {"error": 0.01, "max_samples": 1000, "margin": 0.0}
 _FLOOR = 1e-3  # what a share of no votes is worth in a likelihood: less than one flip of the hundreds that are usual
 
 
@@ -32,9 +40,13 @@ def evaluate(
     samples: Sequence[int],
     votes: Sequence[str] | None = None,
     *,
+    adaptive: Mapping[str, Any] | None = None,
     plots: str | Path | None = None,
+    report: str | Path | None = None,
     recipe: str = "",
+    weights: str = "",
     data: str = "",
+    class_names: Sequence[str] | None = None,
     split_name: str = "test",
     seed: int | None = None,
 ) -> list[dict[str, Any]]:
@@ -49,14 +61,23 @@ def evaluate(
     softmax for "mean" and the model's output with coins off. A histogram has zeros: in its `nll` a share below
     `nll_floor` counts as `nll_floor`, elsewhere there is none. A score that is infinite or not defined is None.
 
+    The line of the adaptive vote has no such scores, but the mean number of flips (`samples`), the share of examples of
+    each status, `certified_accuracy`, its settings and the seconds it took itself.
+
     Args:
         model: A model of the zoo; one without coins has its accuracy as a single line, vote "none".
         split: Images `(n, h, w, c)` and labels `(n,)`.
         samples: Numbers of flips, each >= 1.
         votes: Of `"majority"`, `"mean"` and `"expected"`; None is all of them.
-        plots: Folder for `reliability.png` and `risk_coverage.png`, each vote at its most flips; None draws nothing.
+        adaptive: Some of `error`, `max_samples` and `margin` of `zoo.adaptive_vote`, for a line of it; None has none.
+        plots: Folder for `reliability.png` and `risk_coverage.png`, each vote at its most flips, and of the adaptive
+            vote `flips_needed.png`; None draws nothing.
+        report: HTML file that shows all of it; where flips are voted on it has an adaptive vote even if `adaptive` is
+            None. None writes nothing.
         recipe: Name of the recipe, for the result lines.
-        data: Name of the data set, likewise.
+        weights: Name or path of the weights, for the page.
+        data: Name of the data set, for the result lines.
+        class_names: Names of the classes, for the pictures and the page; None shows their numbers.
         split_name: Name of the split, likewise.
         seed: Seed of the model, likewise.
 
@@ -68,22 +89,51 @@ def evaluate(
     """
     if plots is not None and Path(plots).exists() and not Path(plots).is_dir():
         raise ValueError(f"`plots` must be a folder, or new. Received: plots={str(plots)!r}")
+    if report is not None:
+        _check_file(Path(report))
     check_one_input(model)
     x = check_examples(model, split.x)
     labels = check_labels(split.y, len(x), (), model.output_shape[-1])
+    names = [*(class_names or [])]
+    names += map(str, range(len(names), model.output_shape[-1]))
+    coins, rows, adaptively = has_coins(model), [], None
+    votes = list(votes or VOTES) if coins else ["expected"]
+    flipping = [vote for vote in votes if vote != "expected"]
     common = {"recipe": recipe, "model": model.name, "data": data, "split": split_name}
-    coins, started, rows = has_coins(model), time.monotonic(), []
-    chosen = list(votes or VOTES) if coins else ["expected"]
-    flipping = [vote for vote in chosen if vote != "expected"]
+    where, flips = {"seed": seed, **environment()}, [] if report is not None else None
+    if adaptive is not None or (report is not None and flipping):
+        adaptively, line = _adaptively(model, x, labels, {**_ADAPTIVE, **(adaptive or {})}, seed)
+    started = time.monotonic()
     if flipping:
-        rows += _by_flips(model, x, labels, sorted({positive_int("samples", n) for n in samples}), flipping)
-    if "expected" in chosen:
+        rows += _by_flips(model, x, labels, sorted({positive_int("samples", n) for n in samples}), flipping, flips)
+    if "expected" in votes:
         row, scored = _coins_off(model, x, labels)
         rows.append(({"samples": 1, "vote": "expected" if coins else "none", **row}, scored))
-    measured = {"seed": seed, "seconds": round(time.monotonic() - started, 3), **environment()}
+    seconds = {"seconds": round(time.monotonic() - started, 3)}
+    curves = [(row, scored.curves()) for row, scored in rows]
+    lines = [{**common, **row, **seconds, **where, **scored.as_row()} for row, scored in rows]
+    if adaptively is not None:
+        lines.append({**common, **line, **where})
     if plots is not None:
-        plot_scores([(row, scored.curves()) for row, scored in rows], plots)
-    return [{**common, **row, **measured, **scored.as_row()} for row, scored in rows]
+        plot_scores(curves, plots)
+        if adaptively is not None:
+            plot_flips_needed(adaptively, x, labels, Path(plots) / "flips_needed.png", names)
+    if report is not None:
+        kept = np.concatenate(flips) if flips else None
+        write_page(report, Evaluation(lines, curves, x, labels, names, kept, adaptively, weights))
+    return lines
+
+
+def _check_file(report: Path) -> None:
+    if report.is_dir() or any(parent.exists() and not parent.is_dir() for parent in report.parents):
+        raise ValueError(f"`report` must be a file, or new, in a folder. Received: report={str(report)!r}")
+
+
+def _adaptively(model, x, labels: np.ndarray, options: dict[str, Any], seed) -> tuple[AdaptiveVote, dict[str, Any]]:
+    """Adaptive vote of all examples and what its line says."""
+    started = time.monotonic()
+    found = adaptive_vote(model, x, **options, batch_size=_BATCH, seed=seed)
+    return found, {**adaptive_line(found, labels), **options, "seconds": round(time.monotonic() - started, 3)}
 
 
 def _coins_off(model, x, labels: np.ndarray) -> tuple[dict[str, Any], VoteScores]:
@@ -96,9 +146,12 @@ def _coins_off(model, x, labels: np.ndarray) -> tuple[dict[str, Any], VoteScores
 
 
 def _by_flips(
-    model, x, labels: np.ndarray, samples: list[int], votes: list[str]
+    model, x, labels: np.ndarray, samples: list[int], votes: list[str], kept: list[np.ndarray] | None
 ) -> list[tuple[dict[str, Any], VoteScores]]:
-    """Accuracy and scores of each vote for the first n flips of every example, from one pass."""
+    """Accuracy and scores of each vote for the first n flips of every example, from one pass.
+
+    If `kept` is a list, the classes of the flips `(batch, flips)` are appended to it batch by batch.
+    """
     correct, at = {(vote, n): 0 for vote in votes for n in samples}, 0
     scored = {(vote, n): VoteScores(_FLOOR if vote == "majority" else None) for vote, n in correct}
     disagreeing, winning = dict.fromkeys(samples, 0), dict.fromkeys(samples, 0.0)
@@ -106,7 +159,9 @@ def _by_flips(
     for batch in _shown(batches, -(-len(labels) // _BATCH)):
         truth, tally = labels[at : at + batch.size], Tally(batch.graph.votes[0])
         at += batch.size
-        for n in snapshots(batch.chunks, tally, samples):
+        classes_of_flips: list[np.ndarray] = []
+        chunks = batch.chunks if kept is None else _noted(batch.chunks, tally.vote, classes_of_flips)
+        for n in snapshots(chunks, tally, samples):
             shares = {"majority": tally.votes / n, "mean": tally.soft / n}
             for vote in votes:
                 classes = tally.elected(vote).argmax(-1)
@@ -115,11 +170,20 @@ def _by_flips(
             largest = shares["majority"].max(axis=-1)
             disagreeing[n] += int((largest < 1 - 1e-9).sum())
             winning[n] += float(largest.sum())
+        if kept is not None:
+            kept.append(np.concatenate(classes_of_flips, axis=1))
     agreement = {n: {"disagreement": disagreeing[n] / at, "winning_share": winning[n] / at} for n in samples}
     return [
         ({"samples": n, "vote": vote, **wilson(right, at)._asdict(), **agreement[n]}, scored[vote, n])
         for (vote, n), right in correct.items()
     ]
+
+
+def _noted(chunks: Iterator[list[np.ndarray]], vote: MajorityVote, classes: list[np.ndarray]) -> Iterator[list]:
+    """The same chunks; the classes of their flips are appended to a list."""
+    for chunk in chunks:
+        classes.append(chosen(vote, chunk[0]).astype(np.int32))
+        yield chunk
 
 
 def _shown(batches: Iterator, total: int) -> Iterable:

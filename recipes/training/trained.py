@@ -11,11 +11,12 @@ from zoo.recipes.training.state import changed_product
 
 
 class Trained(NamedTuple):
-    """A built model with its weights, the data it was trained on and the recipe's name."""
+    """A built model, the data it was trained on, the recipe's name, and the name or the path of its weights."""
 
     model: keras.Model
     data: str
     recipe: str
+    weights: str
 
 
 def load_trained(name: str, weights: str | None = None, seed: int | None = None) -> Trained:
@@ -48,9 +49,9 @@ def load_trained(name: str, weights: str | None = None, seed: int | None = None)
             f"`weights` must be one of those published for {name!r} ({names}) or a path to a .weights.h5 or .supermask "
             "file. Received: weights=None"
         )
-    weights = known[0] if weights is None else weights
-    data = next((row["data"] for row in published if row["weights"] == weights), "digits")
-    return Trained(zoo.build(name, weights=weights, seed=seed), data, "")
+    chosen = known[0] if weights is None else weights
+    data = next((row["data"] for row in published if row["weights"] == chosen), "digits")
+    return Trained(zoo.build(name, weights=chosen, seed=seed), data, "", chosen)
 
 
 def _of_run(folder: Path, weights: str | None, seed: int | None) -> Trained:
@@ -59,4 +60,4 @@ def _of_run(folder: Path, weights: str | None, seed: int | None) -> Trained:
     if changed_product(Path(path)):
         raise ValueError(f"{path!r} is damaged, or not the file that the run wrote; `zoo train --resume` may mend it")
     model = zoo.build(recipe.model, weights=path, seed=seed, **{**sizes, **recipe.options})
-    return Trained(model, recipe.data, recipe.name)
+    return Trained(model, recipe.data, recipe.name, path)

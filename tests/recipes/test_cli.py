@@ -60,6 +60,20 @@ def test_train_evaluate_export(zoo_command, recipe_file, tmp_path):
         assert str(picture) in printed
         assert picture.read_bytes().startswith(b"\x89PNG")
 
+    options = ("--adaptive", "--error", 0.1, "--max-samples", 20, "--plots", out / "b", "--report", out / "a.html")
+    code, printed, errors = zoo_command("evaluate", out, "--samples", "1,5", "--out", lines, *options)
+    assert code == 0, errors
+    line = read_results(lines)[-1]
+    assert [line[key] for key in ("vote", "error", "max_samples", "margin")] == ["adaptive", 0.1, 20, 0.0]
+    assert f"The adaptive vote took {line['samples']:.1f} flips of an image on average, at most 20" in printed
+    assert (out / "b/flips_needed.png").read_bytes().startswith(b"\x89PNG")
+    assert str(out / "b/flips_needed.png") in printed
+    assert f"Written: {out / 'a.html'}" in printed
+    page = (out / "a.html").read_text()
+    assert page.endswith("</html>")
+    assert str(out / "last.weights.h5") in page
+    assert "tiny_cfnn on tiny.npz" in page
+
     code, printed, errors = zoo_command("export", out, tmp_path / "saved")
     assert code == 0, errors
     assert (tmp_path / "saved/saved_model.pb").is_file()
@@ -152,6 +166,9 @@ BAD = [
     (["evaluate", "resnet20_cfnn", "--split", "tests"], "`split` must be one of"),
     (["evaluate", "resnet20_cfnn", "--vote", "median"], "`vote` must be one of"),
     (["evaluate", "resnet20_cfnn", "--weights", "digits", "--plots", "RECIPE"], "`plots` must be a folder, or new"),
+    (["evaluate", "resnet20_cfnn", "--weights", "digits", "--error", "0.1"], "--adaptive or --report is needed"),
+    (["evaluate", "resnet20_cfnn", "--weights", "digits", "--adaptive", "--error", "1"], "`error` must be in (0, 1)"),
+    (["evaluate", "resnet20_cfnn", "--weights", "digits", "--report", "RECIPE/a.html"], "`report` must be a file"),
     (["export", "nothing", "OUT"], "Unknown name"),
 ]
 

@@ -15,7 +15,7 @@ from zoo.data.split import Split
 from zoo.data.tfds import read_tfds
 from zoo.layers.arguments import check_known, int_at_least, one_of
 
-_NAMES = ("digits", "cifar10", "cifar100", "fashion_mnist", "imagenet2012", "mnist")
+NAMES = ("digits", "cifar10", "cifar100", "fashion_mnist", "imagenet2012", "mnist")
 
 
 class Dataset(NamedTuple):
@@ -96,10 +96,10 @@ def load(
 def _read(name: Any, data_dir: Any, download: bool, image_size: int) -> tuple[Split, Split | None, Split]:
     if str(name).lower().endswith(".npz"):
         return read_npz(Path(name).expanduser())
-    path = isinstance(name, str | os.PathLike) and name not in ("", *_NAMES)
+    path = isinstance(name, str | os.PathLike) and name not in ("", *NAMES)
     if path and Path(name).expanduser().is_dir():
         return read_image_folder(Path(name).expanduser(), image_size)
-    check_known("name", str(name), (*_NAMES, "a path ending in .npz", "a folder of images"))
+    check_known("name", str(name), (*NAMES, "a path ending in .npz", "a folder of images"))
     return _read_digits() if name == "digits" else read_tfds(str(name), data_dir, download, image_size)
 
 

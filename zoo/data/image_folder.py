@@ -23,15 +23,16 @@ def read_image_folder(root: Path, size: int) -> tuple[Split, None, Split]:
         FileNotFoundError: If `root` has no folder `train` or `val`.
         ValueError: If one of them has no classes, a class has no images, or they have different classes.
     """
-    classes = _class_names(root, "train")
-    others = _class_names(root, "val")
+    classes = class_folders(root, "train")
+    others = class_folders(root, "val")
     if classes != others:
         different = sorted(set(classes) ^ set(others))
         raise _refusal(root / "val", "the classes of train", f"in one of them only: {', '.join(different[:5])}")
     return _split(root / "train", classes, size), None, _split(root / "val", classes, size)
 
 
-def _class_names(root: Path, part: str) -> list[str]:
+def class_folders(root: Path, part: str) -> list[str]:
+    """Return the names of the classes in the order of their numbers; errors as `read_image_folder`."""
     if not (root / part).is_dir():
         raise FileNotFoundError(
             f"`name` must be a folder with train/CLASS and val/CLASS. Missing: {str(root / part)!r}"

@@ -21,7 +21,7 @@ def read_tfds(name: str, data_dir: Any, download: bool, image_size: int) -> tupl
                 f"{package} is not installed. Received: name={name!r}",
                 name=package,
             )
-    root = Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    root = _root(data_dir)
     if download and _prepared(root, name) is None:
         import tensorflow_datasets as tfds
 
@@ -41,6 +41,17 @@ def read_tfds(name: str, data_dir: Any, download: bool, image_size: int) -> tupl
             f"`data_dir` must hold an undamaged data set: delete {str(folder)!r} and download it again. "
             f"Received: {type(error).__name__}: {error}"
         ) from error
+
+
+def tfds_class_names(name: str, data_dir: Any) -> list[str] | None:
+    """Return the names of a prepared set's classes in the order of their numbers, None if it has none."""
+    folder = _prepared(_root(data_dir), name)
+    file = folder / "label.labels.txt" if folder else None
+    return file.read_text().splitlines() if file and file.is_file() else None
+
+
+def _root(data_dir: Any) -> Path:
+    return Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
 
 
 def _prepared(root: Path, name: str) -> Path | None:

@@ -16,8 +16,8 @@ from zoo.recipes.papers.coin_flipping.coin_models import (
     points,
     reseeded,
 )
-from zoo.recipes.papers.coin_flipping.flip_statistics import accuracy_by_flips
 from zoo.recipes.reporting.figure import figure
+from zoo.recipes.reporting.flip_statistics import accuracy_by_flips
 from zoo.recipes.reporting.markdown import table, write
 
 _NUMBERS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)

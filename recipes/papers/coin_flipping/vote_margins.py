@@ -19,8 +19,8 @@ from zoo.recipes.papers.coin_flipping.coin_models import (
     prepare,
     reseeded,
 )
-from zoo.recipes.papers.coin_flipping.flip_statistics import margins
 from zoo.recipes.reporting.figure import figure
+from zoo.recipes.reporting.flip_statistics import margins
 from zoo.recipes.reporting.markdown import table, write
 from zoo.recipes.reporting.rows import group_by
 from zoo.scores.wilson_interval import wilson

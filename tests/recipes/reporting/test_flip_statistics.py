@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from zoo.recipes.papers.coin_flipping.flip_statistics import accuracy_by_flips, margins, vote_shares
+from zoo.recipes.reporting.flip_statistics import accuracy_by_flips, margins, vote_shares
 
 pytestmark = pytest.mark.backend_free
 FLIPS = np.array([[0, 0, 1, 2], [1, 1, 1, 1], [2, 2, 0, 0], [1, 2, 2, 2]])
@@ -49,7 +49,7 @@ def test_coins_that_images_share_add_up():
 
 def test_chunks_change_nothing(monkeypatch):
     whole = accuracy_by_flips(FLIPS, LABELS, 3, [1, 2], shuffles=5)
-    monkeypatch.setattr("zoo.recipes.papers.coin_flipping.flip_statistics._CHUNK", 3)
+    monkeypatch.setattr("zoo.recipes.reporting.flip_statistics._CHUNK", 3)
     assert accuracy_by_flips(FLIPS, LABELS, 3, [1, 2], shuffles=5) == whole
 
 
