@@ -158,6 +158,7 @@ def test_adaptive_votes_in_eight_threads_are_each_a_vote(seen):
     assert flips[1] / flips.sum() == pytest.approx(0.75, abs=0.03)  # Wald's identity: stopping does not bend it
 
 
+@pytest.mark.on_tensorflow
 def test_an_existing_folder_is_kept_unless_overwritten(folder):
     before = sorted(path.name for path in folder.iterdir())
     with pytest.raises(FileExistsError, match="`path` exists already"):
@@ -175,6 +176,7 @@ def test_overwriting_keeps_a_folder_of_the_user_s(tmp_path):
     assert (tmp_path / "thesis.tex").read_text() == "mine"
 
 
+@pytest.mark.on_tensorflow
 def test_a_full_disk_is_one_line_and_leaves_the_old_export(folder):
     """Files of more than 4 KiB cannot be written, as where a disk is full."""
     resource = pytest.importorskip("resource")
@@ -215,6 +217,7 @@ def test_a_vote_without_flips_is_refused_and_nothing_is_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.on_tensorflow
 def test_an_amplified_model_serves_in_chunks(tmp_path):
     import tensorflow as tf
 
@@ -244,6 +247,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.on_tensorflow
 def test_a_masked_model_is_exported_as_its_folded_network(tmp_path):
     """The graph is that of the dense network: no scores, no masks, no search."""
     x = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3)).astype("uint8")
@@ -265,6 +269,7 @@ def test_a_masked_model_is_exported_as_its_folded_network(tmp_path):
     assert "Conv2D" in ops[0]
 
 
+@pytest.mark.on_tensorflow
 def test_a_model_of_two_inputs(tmp_path):
     tf = pytest.importorskip("tensorflow")
     model = zoo.build("mlp_hypernetwork", x_size=6, condition_size=5, width=8, outputs=3, seed=0)
@@ -275,6 +280,7 @@ def test_a_model_of_two_inputs(tmp_path):
     np.testing.assert_allclose(served.serve(tf.constant(x), tf.constant(condition)), expected, atol=1e-6)
 
 
+@pytest.mark.on_tensorflow
 def test_a_coin_flipping_model_of_two_inputs_and_two_outputs(tmp_path):
     """Deterministic but for a sure coin: every endpoint gives the model's outputs in their structure."""
     one, other = keras.Input((4,), name="one"), keras.Input((4,), name="other", dtype="int32")
