@@ -73,6 +73,8 @@ def claimed(
 ) -> Iterator[Folder]:
     """Write the record of a new folder, or check that the folder holds the same run, and keep other processes out.
 
+    A new folder in which nothing was written before an error is then as it was.
+
     Args:
         path: The folder.
         name: Name of the file of the record.
@@ -102,13 +104,21 @@ def claimed(
         return True
 
     check()  # nothing is written to a folder that is another's
+    created = not path.exists()
     path.mkdir(parents=True, exist_ok=True)
-    with _locked(path):
-        with appending(path):
-            sweep(path)
-        if not check():
-            write_bytes(path / name, json_bytes(record))
-        yield Folder(path, name)
+    known = True
+    try:
+        with _locked(path):
+            with appending(path):
+                sweep(path)
+            known = check()
+            if not known:
+                write_bytes(path / name, json_bytes(record))
+            yield Folder(path, name)
+    except BaseException:
+        if not known:
+            _forget(path, name, created)
+        raise
 
 
 def check_same(before: Record, now: Record, what: str) -> None:
@@ -116,6 +126,16 @@ def check_same(before: Record, now: Record, what: str) -> None:
     for key, value in json.loads(json.dumps(now)).items():
         if before.get(key) != value:
             raise ValueError(f"{what} {key}={before.get(key)!r}. Received: {key}={value!r}")
+
+
+def _forget(path: Path, name: str, created: bool) -> None:
+    """Remove the record of a folder to which nothing else was written: the next call may have other settings."""
+    if not path.is_dir() or {one.name for one in path.iterdir()} - {name, LOCK}:
+        return
+    for one in (name, LOCK):
+        (path / one).unlink(missing_ok=True)
+    if created:
+        path.rmdir()
 
 
 def _refuse_ours(path: Path, name: str, besides: tuple[str, ...]) -> None:

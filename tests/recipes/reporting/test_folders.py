@@ -108,3 +108,19 @@ def test_a_folder_without_its_record_is_not_written_to(tmp_path):
         (tmp_path / "config.json").unlink()
         with pytest.raises(FileNotFoundError, match=r"its config\.json"):
             folder.write("state.json", b"{}")
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_new_folder_is_as_it_was_after_an_error_that_came_before_anything_was_written(tmp_path, there):
+    path = tmp_path / "run"
+    if there:
+        path.mkdir()
+    with pytest.raises(RuntimeError), claim(path):
+        raise RuntimeError
+    assert path.exists() == there
+    with claim(path, who=2) as folder, pytest.raises(RuntimeError):  # other settings are welcome
+        folder.write("row", b"1")
+        raise RuntimeError
+    with pytest.raises(RuntimeError), claim(path, who=2):
+        raise RuntimeError
+    assert {one.name for one in path.iterdir()} >= {"config.json", "row"}

