@@ -42,8 +42,8 @@ def flips(
         batch_size: Positive int, examples per batch.
         chunk: Positive int; at most `batch_size * chunk` rows are evaluated at once. None as in `amplify`.
         seed: None, or an int in [0, 2**32) from which the coins start; they then go on as if nothing was flipped. Flip
-            number n of an example is then the same in whatever call asks for it, as long as `batch_size` is, and
-            `chunk` where it is below its default.
+            number n of an example is then the same in whatever call asks for it, as long as `x` and `batch_size` are
+            the same, and `chunk` where it is below its default.
         start: Int >= 0, number of the first flip: several processes, or a second one after a crash, can share the
             flips of a seed. It is 0 without a seed.
 
@@ -62,11 +62,11 @@ def flips(
     """
     check_model(model)
     one_of("outputs", outputs, OUTPUTS)
-    flipping_graph(model)  # a model that does not flip is refused for that
+    graph = flipping_graph(model)  # a model that does not flip is refused for that
     if int_at_least("start", start) and seed is None:
         raise ValueError(f"`start` must be 0 where there is no `seed`. Received: start={start}")
     parts: list[list[np.ndarray]] = []
-    with seeded(model, seed):
+    with seeded(model, seed, graph):
         for batch in drawn(model, check_examples(model, x), samples, batch_size, chunk, seed=seed, start=start):
             votes = batch.graph.votes
             chunks = [[_shown(vote, one, outputs) for vote, one in zip(votes, c, strict=True)] for c in batch.chunks]
@@ -140,8 +140,8 @@ def random_accuracy(
     if not wanted:
         raise ValueError(f"`samples` must be a positive int or several. Received: samples={samples!r}")
     wanted = [positive_int("samples", n) for n in wanted]
-    if vote != "expected":
-        flipping_graph(model)  # a model that does not flip is refused for that
+    # A model that does not flip is refused for that.
+    graph = flipping_graph(model) if vote != "expected" else None
     if len(model.outputs) != 1:
         raise ValueError(f"`model` must have one output. Received: {describe(model)} with {len(model.outputs)} outputs")
     if any(isinstance(layer, MajorityVote) and layer.kind == "numbers" for layer in inner_layers(model)):
@@ -151,7 +151,7 @@ def random_accuracy(
         )
     x = check_examples(model, x)
     y = _labels(model, x, y)
-    with seeded(model, seed):
+    with seeded(model, seed, graph):
         predicted = _predicted(model, x, wanted, vote, batch_size, chunk, seed)
     results = [wilson(int(np.sum(predicted[n] == y)), y.size, confidence) for n in wanted]
     return results[0] if isinstance(samples, int | np.integer) else results

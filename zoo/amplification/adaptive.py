@@ -25,13 +25,14 @@ class AdaptiveVote(NamedTuple):
     """What `adaptive_vote` found. Of a model that votes per pixel or per label, `...` are the pixels or labels.
 
     Attributes:
-        classes: `(examples, ...)` int64, class of the vote; of labels 0 or 1.
+        classes: `(examples, ...)` int64, class of the vote when its status was known; of labels 0 or 1. An example with
+            several flips on until all are known.
         samples: `(examples,)` int64, flips of each example.
         status: `(examples, ...)` text. "certified": the class is the mode of the model's own distribution, a claim that
             is wrong with a probability of at most `error`. "tied": no class leads by `margin` or more, wrong with at
             most `error`. "settled": the rest of `max_samples` flips cannot change their vote. "undecided": none of
             these after `max_samples` flips.
-        counts: `(examples, ..., classes)` float32, votes of each class, or sums of soft votes; of labels those for yes.
+        counts: `(examples, ..., classes)` float64, votes of each class, or sums of soft votes; of labels those for yes.
         lead_low: `(examples, ...)`, bound of the class's probability minus that of the best other class. The lead is
             below it with a probability of at most `error`, at whatever moment the flips ended.
         lead_high: `(examples, ...)`, bound that the lead is above with a probability of at most `error`.
@@ -72,13 +73,15 @@ def adaptive_vote(
     Args:
         model: A coin-flipping model with one vote on classes or labels.
         x: Array `(examples, ...)` or `LazyImages`; of several inputs a structure of arrays.
-        error: In (0, 1), the largest probability that a certified class is wrong, for each example.
+        error: In (0, 1), the largest probability that an example's class is certified and wrong; of a model that votes
+            per pixel or label, that of each of them. With a margin, the same again for "tied".
         max_samples: Positive int, most flips of an example.
         margin: In [0, 1), a lead that makes no difference: where no class leads by as much, the example is "tied".
         vote: "majority" (the class that most flips choose) or "mean" (the largest mean of soft votes).
         batch_size: Positive int, examples of which the part before the coins is computed at once.
         chunk: Positive int; at most `batch_size * chunk` rows are evaluated at once. None as in `amplify`.
-        seed: None, or an int in [0, 2**32) from which the coins start; they then go on as if nothing was flipped.
+        seed: None, or an int in [0, 2**32) from which the coins start; they then go on as if nothing was flipped. Who
+            flips with whom depends on all examples, `batch_size` and `chunk`: they belong to what the seed decides.
         verbose: 1 shows a progress bar.
 
     Returns:
@@ -95,19 +98,19 @@ def adaptive_vote(
         (True, (20, 10))
     """
     check_model(model)
-    float_where("error", error, lambda e: 0 < e < 1, "in (0, 1)")
-    positive_int("max_samples", max_samples)
-    proper_fraction("margin", margin)
+    error = float_where("error", error, lambda e: 0 < e < 1, "in (0, 1)")
+    limits = error, positive_int("max_samples", max_samples), proper_fraction("margin", margin)
     one_of("vote", vote, ("majority", "mean"))
     positive_int("batch_size", batch_size)
     graph = flipping_graph(model)
-    _check_vote(model, graph.votes)
+    shape = graph.suffix.outputs[0].shape[1:]
+    _check_vote(model, graph.votes, shape)
     x = check_examples(model, x)
     count = len(keras.tree.flatten(x)[0])
     rows = min(batch_size, count)
     rows = rows * (graph.flips_at_once(rows) if chunk is None else positive_int("chunk", chunk))
-    election = _Election(graph.votes[0], vote, count, graph.suffix.outputs[0].shape[1:], (error, max_samples, margin))
-    with seeded(model, seed):
+    election = _Election(graph.votes[0], vote, count, shape, limits)
+    with seeded(model, seed, graph):
         without_coins = _without_coins(model, graph)
         first = election.least(PRIOR if without_coins else 1 / election.classes)
         pool = Pool(graph, x, batch_size=batch_size, rows=rows, first=first)
@@ -115,7 +118,7 @@ def adaptive_vote(
     return election.result()
 
 
-def _check_vote(model: keras.Model, votes: list[MajorityVote]) -> None:
+def _check_vote(model: keras.Model, votes: list[MajorityVote], shape: tuple) -> None:
     if len(votes) != 1:
         raise ValueError(f"`model` must have one vote. Received: {describe(model)} with {len(votes)} votes")
     if votes[0].kind == "numbers":
@@ -123,6 +126,8 @@ def _check_vote(model: keras.Model, votes: list[MajorityVote]) -> None:
             f"`model` must vote on classes or labels. Received: {describe(model)}, which averages numbers; of logits "
             'make zoo.with_coins(model, vote="majority")'
         )
+    if None in shape:
+        raise ValueError(f"`model` must have outputs of a fixed shape. Received: {describe(model)} with {shape}")
 
 
 def _run(election: "_Election", pool: Pool, without_coins: Callable | None, bar: keras.utils.Progbar) -> None:
@@ -149,7 +154,10 @@ def _without_coins(model: keras.Model, graph: CoinGraph) -> Callable[[list], np.
     """
     if graph.branches:
         return None
-    off = coin_graph(coins_off(model))
+    try:
+        off = coin_graph(coins_off(model))
+    except ValueError:  # a coin that cannot be switched off: there is no guess then, and no need of one
+        return None
 
     def votes(hidden: list) -> np.ndarray:
         rows = [keras.ops.convert_to_numpy(one) for one in off.rows(hidden, 1)]
@@ -169,8 +177,8 @@ class _Election:
         self.classes = 2 if layer.kind == "labels" else shape[-1]
         units = int(np.prod(self.between))
         self.samples = np.zeros(count, int)
-        self.hard = np.zeros((count, units, self.classes), "float32")
-        self.soft = np.zeros((count, units, self.classes), "float32")
+        self.hard = np.zeros((count, units, self.classes))
+        self.soft = np.zeros((count, units, self.classes))
         self.guessed: np.ndarray | None = None
         self.status = np.full((count, units), _OPEN, dtype=f"<U{max(map(len, STATUSES))}")
         self.chosen = np.zeros((count, units), int)
@@ -179,7 +187,7 @@ class _Election:
     def least(self, weight: float) -> int:
         """Return the number of unanimous flips that certify a class of that weight, or `most` if it is less."""
         flips = np.arange(1, min(self.most, 10_000) + 1)
-        enough = log_evidence(flips, 0 * flips) >= -np.log(weight * self.error)
+        enough = log_evidence(flips, 0 * flips) >= -np.log(weight) - np.log(self.error)
         return int(flips[enough.argmax()]) if enough.any() else len(flips)
 
     def guess(self, indices: np.ndarray, votes: np.ndarray) -> None:
@@ -194,7 +202,12 @@ class _Election:
         There may be more places than examples: the rest fills the call.
         """
         both = (self._by_class(of_layer(self.layer, logits)) for of_layer in (hard_votes, soft_votes))
-        hard, soft = (one[: len(examples)] for one in both)
+        hard, soft = (one[: len(examples)].astype("float64") for one in both)
+        if self.vote == "mean" and ((soft < -1e-6).any() or (soft.sum(axis=-1) > 1 + 1e-3).any()):
+            raise ValueError(
+                '`vote` must be "majority" where the soft votes are no probabilities: they must be >= 0 and sum to 1. '
+                f'Received: vote="mean" and votes from {soft.min():.4g} to {soft.max():.4g}'
+            )
         touched, firsts, which = np.unique(examples, return_index=True, return_inverse=True)
         # An example's places are neighbours; the last of them may hold more flips than it may have.
         place = np.arange(len(examples)) - firsts[which]
@@ -238,8 +251,8 @@ class _Election:
     def _asked(self, rows: np.ndarray, leader: np.ndarray) -> np.ndarray:
         """Logarithm of the evidence that certifies each unit's leader."""
         if self.guessed is None:
-            return np.full(leader.shape, -np.log(self.error / self.classes))
-        return -np.log(self.error * class_weight(leader == self.guessed[rows], self.classes))
+            return np.full(leader.shape, np.log(self.classes) - np.log(self.error))
+        return -np.log(self.error) - np.log(class_weight(leader == self.guessed[rows], self.classes))
 
     def _decide(self, rows: np.ndarray) -> None:
         """Give a state to the units of these examples that have one now; a state stays."""

@@ -7,9 +7,8 @@ import keras
 import numpy as np
 
 from zoo.amplification.coin_graph import CoinGraph, flipping_graph
-from zoo.amplification.reseed import start_coins
+from zoo.amplification.reseed import start_coins, states_of
 from zoo.layers.arguments import positive_int
-from zoo.layers.coins import coin_states
 
 
 class Batch(NamedTuple):
@@ -51,8 +50,8 @@ def drawn(
     """Flip the coins of each batch of checked examples, at most `batch_size * chunk` rows at a time.
 
     With a seed the flips come in blocks of the default size, or of `chunk` if that is smaller, and the coins of every
-    block start from the seed, the batch's number and the block's. Flip number n of an example is then the same in
-    whatever call asks for it.
+    block start from the seed, the batch's number and the block's. Flip number n of an example of `x` is then the same
+    in whatever call asks for it.
 
     Args:
         model: A coin-flipping model.
@@ -77,7 +76,7 @@ def drawn(
     else:
         each = min(at_once, usual)
         blocks = _blocks(start, start + positive_int("samples", samples), each)
-    states = coin_states(model)
+    states = states_of(model, graph)
     for number, (_, size, hidden) in enumerate(hidden_of(graph, x, rows)):
         key = None if seed is None else (seed, number)
         yield Batch(graph, size, hidden, _chunks(graph, hidden, (rows, size), each, blocks, (states, key)))

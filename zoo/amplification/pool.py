@@ -29,8 +29,9 @@ class Pool:
 
     def __init__(self, graph: CoinGraph, x, *, batch_size: int, rows: int, first: int) -> None:
         self.graph, self.first = graph, first
-        self.rows, self.shared = max(rows, first), graph.branches > 0  # draws that all examples of a call share
-        self.flips = first if self.shared else min(first, AT_LEAST)
+        self.shared = graph.branches > 0  # draws that all examples of a call share
+        self.rows = max(rows, first) if self.shared else rows
+        self.flips = first if self.shared else min(first, AT_LEAST, rows)
         self.members = np.zeros(0, int)
         self._hidden: list[np.ndarray] = []
         self._batches: Iterator | None = hidden_of(graph, x, batch_size)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
+from zoo.amplification.coin_graph import CoinGraph
 from zoo.graph import check_model
 from zoo.layers.coins import coin_states
 from zoo.layers.seeds import optional_seed
@@ -38,20 +39,30 @@ def reseed(model: keras.Model, seed: int) -> None:
 def start_coins(states: list[keras.Variable], *key: int) -> None:
     """Start coins from a key of ints in [0, 2**32)."""
     for index, state in enumerate(states):
-        words = np.random.SeedSequence((*key, index)).generate_state(2)
+        words = np.random.SeedSequence((len(key), *key, index)).generate_state(2)  # NumPy pads keys with zeros
         state.assign(words.astype(keras.backend.standardize_dtype(state.dtype)))
 
 
+def states_of(model: keras.Model, graph: CoinGraph | None) -> list[keras.Variable]:
+    """List the states of a model's coins, and those that only its flipping parts have, of coins it keeps off."""
+    own = coin_states(model)
+    flipping = coin_states(graph.suffix) if graph else []
+    return own + [state for state in flipping if not any(state is one for one in own)]
+
+
 @contextlib.contextmanager
-def seeded(model: keras.Model, seed: int | None) -> Iterator[None]:
-    """Flip coins from a seed inside, and go on afterwards as if nothing had been flipped; None leaves all as it is."""
-    if seed is None:
+def seeded(model: keras.Model, seed: int | None, graph: CoinGraph | None = None) -> Iterator[None]:
+    """Flip coins from a seed inside, and go on afterwards as if nothing had been flipped; None leaves all as it is.
+
+    `graph` are the parts of the model that flip, if it does.
+    """
+    if optional_seed("seed", seed) is None:
         yield
         return
-    states = coin_states(model)
+    states = states_of(model, graph)
     before = [keras.ops.convert_to_numpy(state.value) for state in states]
-    reseed(model, seed)
     try:
+        start_coins(states, seed)
         yield
     finally:
         for state, value in zip(states, before, strict=True):

@@ -90,9 +90,9 @@ def uncertainty(
     """
     check_model(model)
     at = [probability("quantiles", q) for q in np.atleast_1d(quantiles).tolist()]
-    flipping_graph(model)  # a model that does not flip is refused for that
+    graph = flipping_graph(model)  # a model that does not flip is refused for that
     parts: list[list[Uncertainty]] = []
-    with seeded(model, seed):
+    with seeded(model, seed, graph):
         for batch in drawn(model, check_examples(model, x), samples, batch_size, chunk, seed=seed):
             votes = batch.graph.votes
             sums = [_Sums(vote) for vote in votes]

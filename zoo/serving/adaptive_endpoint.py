@@ -16,9 +16,10 @@ _STATUSES = ("", CERTIFIED, SETTLED, UNDECIDED)  # by their numbers in the loop
 
 
 def can_adapt(model: keras.Model) -> bool:
-    """Return whether a model that votes has one vote, on classes or labels."""
-    votes = flipping_graph(model).votes
-    return len(votes) == 1 and votes[0].kind != "numbers"
+    """Return whether a model that votes has one vote, on classes or labels, of a fixed shape."""
+    graph = flipping_graph(model)
+    fixed = None not in graph.suffix.outputs[0].shape[1:]
+    return len(graph.votes) == 1 and graph.votes[0].kind != "numbers" and fixed
 
 
 def until_decided(model: keras.Model) -> Callable[..., dict]:
@@ -51,6 +52,8 @@ def until_decided(model: keras.Model) -> Callable[..., dict]:
             more = tf.minimum(more, max_samples - state["flips"])
             (logits,), coins = flip(state["coins"], [tf.gather(one, rows[:, 0]) for one in hidden], more)
             of_flips = ops.reshape(ops.cast(logits, "float32"), (open_, more, *shape))
+            largest = ops.max(of_flips, axis=-1) if vote.kind == "classes" else of_flips
+            tf.debugging.Assert(tf.reduce_all(tf.math.is_finite(largest)), ["the model must give finite numbers"])
             hard, soft = (ops.sum(_by_class(vote, one), axis=1) for one in vote.ballots(of_flips))
             state = {
                 **state,
@@ -66,8 +69,8 @@ def until_decided(model: keras.Model) -> Callable[..., dict]:
             "coins": [ops.convert_to_tensor(coin.value) for coin in coins],
             "flips": tf.constant(0),
             "samples": ops.zeros((batch,), "int32"),
-            "votes": ops.zeros((batch, *units, classes)),
-            "soft": ops.zeros((batch, *units, classes)),
+            "votes": ops.zeros((batch, *units, classes), "float32"),
+            "soft": ops.zeros((batch, *units, classes), "float32"),
             "status": ops.zeros((batch, *units), "int32"),
             "classes": ops.zeros((batch, *units), "int64"),
         }
@@ -89,7 +92,7 @@ def _decided(state: dict, guessed, error, left) -> dict:
     leader, ahead, behind = leaders(state["votes"], state["soft"], ops)
     classes = state["votes"].shape[-1]
     weight = 1 / classes if guessed is None else class_weight(ops.equal(leader, guessed), classes, ops)
-    certain = log_evidence(ahead, behind, xp=ops) >= -ops.log(error * weight)
+    certain = log_evidence(ahead, behind, xp=ops) >= -ops.log(error) - ops.log(weight)
     settled = ahead - behind > ops.cast(left, "float32")
     late = ops.where(ops.equal(left, 0), 3, ops.where(settled, 2, 0))
     found = ops.cast(ops.where(certain, 1, late), "int32")
@@ -110,7 +113,10 @@ def _guess(model: keras.Model, graph: CoinGraph) -> Callable:
     """Return a function of the prefix's outputs to the class that coins off vote for, as `adaptive_vote` guesses it."""
     if graph.branches:
         return lambda hidden: None
-    off = coin_graph(coins_off(model))
+    try:
+        off = coin_graph(coins_off(model))
+    except ValueError:  # a coin that cannot be switched off
+        return lambda hidden: None
 
     def guess(hidden: list):
         (logits,) = keras.tree.flatten(off.suffix(off.rows(hidden, 1), training=False))

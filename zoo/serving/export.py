@@ -41,6 +41,7 @@ def export(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = Fal
       dict of `classes`, `samples`, `status` and `counts` as in `zoo.adaptive_vote`; a float32 and an int32 scalar;
     - `reseed(seed)`: start all coins from an int64 scalar; returns it.
 
+    Calls in several threads at once may flip the same coins: each is a vote, but do not add them up.
     A fresh load flips coins of its own from the system's entropy; after `reseed(seed)` the flips that follow are the
     same in every process. Keep the loaded object alive while its endpoints are used.
 

@@ -218,3 +218,41 @@ def test_seeded_flips_are_the_same_however_they_are_asked_for():
     assert (whole[:18] != whole[32:]).mean() > 0.3  # and so have batches
     with pytest.raises(ValueError, match="`start` must be 0"):
         zoo.flips(model, x, 5, start=3)
+
+
+def test_soft_votes_that_are_no_probabilities_are_refused():
+    inputs = keras.Input((3,))
+    flips = Gumbel(seed=0)(Amplify(3)(inputs))
+    model = keras.Model(inputs, MajorityVote(3, "mean", from_logits=False)(flips))
+    with pytest.raises(ValueError, match='`vote` must be "majority" where the soft votes are no probabilities'):
+        zoo.adaptive_vote(model, logs(0.5, 0.3, 0.2), vote="mean")
+
+
+def test_the_seed_reaches_coins_that_the_model_keeps_off():
+    coin = keras.layers.TimeDistributed(CoinFlipDropout(0.5, flip_at_inference=False, seed=0))
+    inputs = keras.Input((1, 6))
+    logits = keras.layers.Dense(3)(keras.layers.Flatten()(coin(Amplify(3)(inputs))))
+    model = keras.Model(inputs, MajorityVote(3)(logits))
+    x = np.random.default_rng(0).normal(size=(9, 1, 6))
+    one, same = (zoo.flips(model, x, 40, seed=1) for _ in range(2))
+    np.testing.assert_array_equal(one, same)
+    found = [zoo.adaptive_vote(model, x, max_samples=40, seed=1).counts for _ in range(2)]
+    np.testing.assert_array_equal(*found)
+
+
+def test_a_coin_that_cannot_be_switched_off_leaves_the_vote_without_a_guess():
+    class Forgetful(Gumbel):
+        def __init__(self, size, **kwargs):
+            super().__init__(**kwargs)
+
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, MajorityVote(3)(Forgetful(1, seed=0)(Amplify(3)(inputs))))
+    found = zoo.adaptive_vote(model, logs(1, 1e-9, 1e-9, 1e-9), seed=1)
+    assert found.status.tolist() == ["certified"]
+    assert found.samples[0] > 9
+
+
+def test_a_tiny_error_and_a_numpy_number_of_flips():
+    found = zoo.adaptive_vote(gumbel_model(3), logs(1, 1e-9, 1e-9), 1e-60, np.uint16(600), seed=1)
+    assert found.status.tolist() == ["certified"]
+    assert 200 < found.samples[0] < 260

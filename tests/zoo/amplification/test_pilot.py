@@ -24,7 +24,8 @@ def wrong(p, flips):
 @pytest.mark.parametrize("votes", [(20, 0, 0), (14, 5, 1), (8, 1, 1)])
 @pytest.mark.parametrize("error", [0.1, 0.01])
 def test_so_many_flips_are_enough_and_not_many_times_too_many(votes, error):
-    p = (np.array(votes) + 0.5) / (sum(votes) + 1.5)
+    added = [0.5 if one else 0.5 / votes.count(0) for one in votes]
+    p = (np.array(votes) + added) / (np.array(votes) + added).sum()
     needed = int(zoo.required_samples(votes, error))
     assert wrong(p, needed) <= error
     exact = next(n for n in itertools.count(1) if wrong(p, n) <= error)
@@ -35,6 +36,19 @@ def test_shapes_and_ties():
     found = zoo.required_samples(np.ones((2, 5, 4)))
     assert found.shape == (2, 5)
     assert np.isinf(found).all()
+
+
+@pytest.mark.parametrize(
+    "votes", [[10.0000001, 10, 0], [1e8 + 1, 1e8], [1000.00006103515625, 1000], [4.2, 4.2 + 1e-15]]
+)
+def test_near_ties_end_in_a_number_that_is_enough_or_in_none(votes):
+    found = float(zoo.required_samples(votes))
+    assert found > 1e6
+    assert found == np.inf or found < 2**53
+
+
+def test_a_thousand_classes_that_nobody_voted_for_are_one_rival():
+    assert zoo.required_samples([9] + [0] * 999)[()] < 3 * zoo.required_samples([9, 0])
 
 
 @pytest.mark.parametrize("votes", [[], [1], [[-1, 2]], [[0, 0]], [[0.5, 0.4]], [[np.nan, 1]], "abc"], ids=str)
