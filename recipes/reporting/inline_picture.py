@@ -46,7 +46,7 @@ class Picture(NamedTuple):
     finding: str
 
 
-def picture(draw: Callable[[Any], None], caption: str, finding: str) -> Picture:
+def picture(draw: Callable[[Any], Any], caption: str, finding: str) -> Picture:
     """Call a function of axes twice, for light and for dark screens."""
     import matplotlib  # it is slow to import
 
@@ -54,7 +54,8 @@ def picture(draw: Callable[[Any], None], caption: str, finding: str) -> Picture:
     with tempfile.TemporaryDirectory() as folder:
         for name, colours in (("light", _LIGHT), ("dark", _DARK)):
             path = Path(folder) / f"{name}.svg"
-            with matplotlib.rc_context({**_BOTH, **colours}), figure(path, figsize=_SIZE) as (axes,):
+            style: dict[Any, Any] = {**_BOTH, **colours}
+            with matplotlib.rc_context(style), figure(path, figsize=_SIZE) as (axes,):
                 draw(axes)
             drawn[name] = data_uri(path.read_bytes(), "image/svg+xml")
     return Picture(drawn["light"], drawn["dark"], caption, finding)

@@ -56,7 +56,8 @@ def seeded(model: keras.Model, seed: int | None, graph: CoinGraph | None = None)
 
     `graph` are the parts of the model that flip, if it does.
     """
-    if optional_seed("seed", seed) is None:
+    seed = optional_seed("seed", seed)
+    if seed is None:
         yield
         return
     states = states_of(model, graph)
