@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zoo.amplification.adaptive import AdaptiveVote
+from zoo.amplification.election import AdaptiveVote
 
 
 def by_certainty(found: AdaptiveVote) -> np.ndarray:

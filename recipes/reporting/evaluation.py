@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from zoo.amplification.adaptive import AdaptiveVote
+from zoo.amplification.election import AdaptiveVote
 from zoo.data.lazy_images import LazyImages
 from zoo.recipes.reporting.rows import Rows
 from zoo.recipes.reporting.votes import Measured

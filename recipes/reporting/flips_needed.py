@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.amplification.adaptive import CERTIFIED, SETTLED, STATUSES, TIED, UNDECIDED, AdaptiveVote
+from zoo.amplification.election import CERTIFIED, SETTLED, STATUSES, TIED, UNDECIDED, AdaptiveVote
 from zoo.data.lazy_images import LazyImages
 from zoo.recipes.reporting.by_certainty import both_ends, by_certainty
 from zoo.recipes.reporting.figure import figure, whole_ticks

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.amplification.adaptive import CERTIFIED, AdaptiveVote
+from zoo.amplification.election import CERTIFIED, AdaptiveVote
 from zoo.recipes.reporting.by_certainty import both_ends, by_certainty
 from zoo.recipes.reporting.evaluation import Evaluation
 from zoo.recipes.reporting.inline_picture import data_uri

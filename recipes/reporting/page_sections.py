@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.amplification.adaptive import AdaptiveVote
+from zoo.amplification.election import AdaptiveVote
 from zoo.recipes.reporting.evaluation import Evaluation
 from zoo.recipes.reporting.figure import whole_ticks
 from zoo.recipes.reporting.flip_statistics import AccuracyByFlips, accuracy_by_flips, margins

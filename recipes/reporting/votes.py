@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from zoo.amplification.adaptive import STATUSES
+from zoo.amplification.election import STATUSES
 from zoo.recipes.reporting.figure import figure
 from zoo.recipes.reporting.rows import Row, Rows, group_by
 from zoo.recipes.reporting.text_table import aligned

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.amplification.adaptive import CERTIFIED, STATUSES, AdaptiveVote
+from zoo.amplification.election import CERTIFIED, STATUSES, AdaptiveVote
 from zoo.scores.wilson_interval import wilson
 
 

@@ -9,11 +9,12 @@ import keras
 import numpy as np
 
 from zoo.amplification.accuracy import chosen
-from zoo.amplification.adaptive import AdaptiveVote, adaptive_vote
+from zoo.amplification.adaptive import adaptive_vote
 from zoo.amplification.amplified import VOTES
 from zoo.amplification.checks import check_examples, check_labels
 from zoo.amplification.coin_graph import has_coins
 from zoo.amplification.drawn import drawn
+from zoo.amplification.election import AdaptiveVote
 from zoo.amplification.tally import Tally, snapshots
 from zoo.amplification.without_coins import without_coins
 from zoo.data.split import Split

@@ -3,7 +3,7 @@
 import numpy as np
 
 from zoo import scores
-from zoo.amplification.adaptive import STATUSES, AdaptiveVote
+from zoo.amplification.election import STATUSES, AdaptiveVote
 from zoo.recipes.reporting.evaluation import Evaluation
 from zoo.recipes.training.adaptive_line import adaptive_line
 from zoo.scores.wilson_interval import wilson
