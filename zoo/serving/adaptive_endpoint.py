@@ -5,11 +5,12 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
-from zoo.amplification.amplified import coins_off, stateless_flips
+from zoo.amplification.amplified import coins_off
 from zoo.amplification.coin_graph import CoinGraph, coin_graph, flipping_graph
 from zoo.amplification.election import CERTIFIED, SETTLED, UNDECIDED
 from zoo.amplification.evidence import class_weight, leaders, log_evidence
 from zoo.amplification.pool import AT_LEAST, SHARE
+from zoo.amplification.stateless_flips import stateless_flips
 from zoo.layers import MajorityVote
 
 _STATUSES = ("", CERTIFIED, SETTLED, UNDECIDED)  # by their numbers in the loop
