@@ -1,0 +1,135 @@
+"""The functions of a SavedModel, as TensorFlow traces them."""
+
+import inspect
+import re
+from collections.abc import Callable
+
+import keras
+
+from zoo.amplification.amplified import vote_on
+from zoo.amplification.coin_graph import flipping_graph, votes
+from zoo.graph import ends
+from zoo.layers.coins import coin_states
+from zoo.layers.flip_rows import graph_of
+from zoo.serving.adaptive_endpoint import can_adapt, until_decided
+
+
+def signatures(model: keras.Model) -> list[list]:
+    """Specifications of the inputs: float ones may also come as uint8."""
+    import tensorflow as tf
+
+    def specification(x, name, pixels: bool):
+        dtype = x.dtype if not _is_float(x) else "uint8" if pixels else "float32"
+        return tf.TensorSpec((None, *x.shape[1:]), dtype, name=name)
+
+    kinds = [False, True] if any(map(_is_float, model.inputs)) else [False]
+    return [
+        [specification(x, name, pixels) for x, name in zip(model.inputs, _names(model), strict=True)]
+        for pixels in kinds
+    ]
+
+
+def _names(model: keras.Model) -> list[str]:
+    return [x.name for x in model.inputs] if len(model.inputs) > 1 else ["images"]
+
+
+def _is_float(x) -> bool:
+    return keras.backend.is_float_dtype(x.dtype)
+
+
+def endpoints(model: keras.Model, fresh) -> list[tuple]:
+    """(name, tf.function, dtypes of the arguments behind the inputs) of the endpoints that take images."""
+    import tensorflow as tf
+
+    coins = coin_states(model)
+
+    def given(inputs):
+        """Return the arguments in the structure and the dtypes of the model's inputs."""
+        pairs = zip(inputs, model.inputs, strict=True)
+        wide = [tf.cast(x, "float32" if _is_float(want) else want.dtype) for x, want in pairs]
+        return keras.tree.pack_sequence_as(ends(graph_of(model))[0], wide)
+
+    def wake() -> None:
+        """Draw the coins' states from the system's entropy at the first call after loading."""
+
+        def draw():
+            for coin in coins:
+                # seed 0, 0 asks TensorFlow for entropy whatever the global seed was when this was traced
+                state = tf.raw_ops.RandomUniformInt(
+                    shape=[2], minval=tf.int64.min, maxval=tf.int64.max, seed=0, seed2=0
+                )
+                coin.value.assign(tf.cast(state, coin.dtype))
+            fresh.assign(False)
+
+        if coins:
+            tf.cond(fresh, draw, lambda: None)
+
+    def serve(*inputs):
+        wake()
+        return model(given(inputs), training=False)
+
+    def check_batch(inputs):
+        tf.debugging.assert_positive(tf.shape(inputs[0])[0], "the batch must hold one example at least")
+
+    def count(inputs, samples, vote):
+        tf.debugging.assert_positive(samples, "`samples` must be a positive int")
+        check_batch(inputs)
+        wake()
+        return vote_on(graph, given(inputs), samples)(vote)
+
+    def vote(*inputs):
+        return count(inputs[:-1], inputs[-1], "majority")
+
+    def mean(*inputs):
+        return count(inputs[:-1], inputs[-1], "mean")
+
+    def single(*inputs):
+        return count(inputs, tf.constant(1), "mean")
+
+    def adaptive(*inputs):
+        *inputs, error, max_samples = inputs
+        inside = tf.logical_and(error > 0, error < 1)
+        tf.debugging.Assert(inside, ["`error` must be in (0, 1). Received:", error])
+        tf.debugging.assert_positive(max_samples, "`max_samples` must be a positive int")
+        check_batch(inputs)
+        wake()
+        return decide(given(inputs), error, max_samples)
+
+    found: list[tuple] = [("serve", serve, {})]
+    if votes(model):
+        graph = flipping_graph(model)
+        flips = {"samples": "int32"}
+        found += [("vote", vote, flips), ("mean", mean, flips), ("single", single, {})]
+        if can_adapt(model):
+            decide = until_decided(model)
+            found.append(("adaptive", adaptive, {"error": "float32", "max_samples": "int32"}))
+    return [(name, tf.function(_named(function, [*_names(model), *extra])), extra) for name, function, extra in found]
+
+
+def _named(function: Callable, names: list[str]) -> Callable:
+    """Return the function with its arguments' names, by which a SavedModel's signature calls them."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    identifiers = [re.sub(r"\W", "_", name) for name in names]
+    signature = inspect.Signature([inspect.Parameter(name, kind) for name in identifiers])
+
+    def named(*arguments, **keywords):
+        return function(*signature.bind(*arguments, **keywords).args)
+
+    named.__signature__ = signature  # pyright: ignore[reportFunctionMemberAccess]
+    named.__name__ = function.__name__
+    return named
+
+
+def reseed(model: keras.Model, fresh) -> Callable:
+    """Return the endpoint that starts all coins from a seed."""
+    import tensorflow as tf
+
+    def start(seed):
+        for index, coin in enumerate(coin_states(model)):
+            key = tf.stack([seed, tf.constant(index, "int64")])
+            bits = tf.random.stateless_uniform([2], key, None, None, coin.dtype)  # pyright: ignore[reportArgumentType]
+            coin.value.assign(bits)
+        fresh.assign(False)
+        return seed
+
+    return start
