@@ -87,6 +87,27 @@ def read_json(path: str | os.PathLike, keys: Mapping[str, type | tuple[type, ...
     return value
 
 
+def sealed(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a JSON object with the SHA-256 of its own content under "sha256"."""
+    return {**value, "sha256": _digest(value)}
+
+
+def unsealed(value: dict[str, Any], path: str | os.PathLike) -> dict[str, Any]:
+    """Return what was sealed.
+
+    Raises:
+        ValueError: If it is not what was written; the error names the file.
+    """
+    held = {key: one for key, one in value.items() if key != "sha256"}
+    if value.get("sha256") != _digest(held):
+        raise ValueError(f"{str(path)!r} is damaged: its content is not what was written")
+    return held
+
+
+def _digest(value: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
 def parse_json(text: bytes | str, where: str) -> Any:
     """Parse JSON.
 

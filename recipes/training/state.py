@@ -1,13 +1,12 @@
 """The state of a run on disk: two generations, each whole at any moment and checked when it is read."""
 
 import hashlib
-import json
 import re
 import sys
 from pathlib import Path
 from typing import Any
 
-from zoo.files import json_bytes, read_json, sha256
+from zoo.files import json_bytes, read_json, sealed, sha256, unsealed
 from zoo.recipes.reporting.folders import Folder
 from zoo.recipes.reporting.results import read_results
 
@@ -94,7 +93,7 @@ class SavedState:
 
     def replace(self, state: State) -> None:
         """Write the newest state again, with something added that changes neither epoch nor batch."""
-        self._saved = json_bytes({**state, "sha256": _digest(state)})
+        self._saved = json_bytes(sealed(state))
         self._folder.write(NAME, self._saved)
 
     def _begin(self) -> None:
@@ -126,8 +125,7 @@ def read_state(path: Path) -> State:
         FileNotFoundError: If there is no such file.
     """
     state = read_json(path, _KEYS)
-    if "sha256" in state and state.pop("sha256") != _digest(state):
-        raise ValueError(f"{str(path)!r} is damaged: its content is not what was written")
+    state = unsealed(state, path) if "sha256" in state else state
     files = state.setdefault("files", {})
     good = state["epoch"] >= 0 and state["batch"] >= 0 and isinstance(files, dict)
     good = good and (state["weights"] is None or _WEIGHTS.fullmatch(state["weights"]))
@@ -187,7 +185,3 @@ def _of_a_run(name: str) -> bool:
 
 def _where(state: State) -> str:
     return f"epoch {state['epoch']}, batch {state['batch']}"
-
-
-def _digest(state: State) -> str:
-    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()

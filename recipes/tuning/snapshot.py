@@ -1,12 +1,10 @@
 """keras-tuner's state as it was after the last trial: it writes its own files in place, one after the other."""
 
-import hashlib
-import json
 import shutil
 import sys
 from pathlib import Path
 
-from zoo.files import read_json, sha256, write_bytes
+from zoo.files import read_json, sealed, sha256, unsealed, write_bytes
 from zoo.recipes.reporting.folders import Folder
 
 _NAME = "search.json"
@@ -44,9 +42,7 @@ class Snapshot:
                 self._write({}, {})
             return
         try:
-            held = read_json(path, {"texts": dict, "weights": dict, "sha256": str})
-            if held.pop("sha256") != _digest(held):
-                raise ValueError(f"{str(path)!r} is damaged: its content is not what was written")
+            held = unsealed(read_json(path, {"texts": dict, "weights": dict}), path)
         except ValueError as error:
             print(f"{error}. Going on from keras-tuner's own files", file=sys.stderr, flush=True)
             return
@@ -67,8 +63,7 @@ class Snapshot:
             write_bytes(self._state / name, text.encode())
 
     def _write(self, texts: dict[str, str], weights: dict[str, str]) -> None:
-        held = {"texts": texts, "weights": weights}
-        self._folder.write_json(_NAME, {**held, "sha256": _digest(held)})
+        self._folder.write_json(_NAME, sealed({"texts": texts, "weights": weights}))
 
     def _say_damaged(self, texts: dict[str, str]) -> None:
         for name in texts:
@@ -79,7 +74,3 @@ class Snapshot:
 
     def _relative(self, path: Path) -> str:
         return path.relative_to(self._state).as_posix()
-
-
-def _digest(held: dict) -> str:
-    return hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()
