@@ -8,8 +8,8 @@ import keras
 
 from zoo.amplification.amplified import vote_on
 from zoo.amplification.coin_graph import flipping_graph, votes
+from zoo.amplification.reseed import states_of
 from zoo.graph import ends
-from zoo.layers.coins import coin_states
 from zoo.layers.flip_rows import graph_of
 from zoo.serving.adaptive_endpoint import can_adapt, until_decided
 
@@ -29,6 +29,11 @@ def signatures(model: keras.Model) -> list[list]:
     ]
 
 
+def _states(model: keras.Model) -> list[keras.Variable]:
+    """Return the states of all coins that an endpoint flips, those that the model keeps off among them."""
+    return states_of(model, flipping_graph(model) if votes(model) else None)
+
+
 def _names(model: keras.Model) -> list[str]:
     return [x.name for x in model.inputs] if len(model.inputs) > 1 else ["images"]
 
@@ -41,7 +46,7 @@ def endpoints(model: keras.Model, fresh) -> list[tuple]:
     """(name, tf.function, dtypes of the arguments behind the inputs) of the endpoints that take images."""
     import tensorflow as tf
 
-    coins = coin_states(model)
+    coins = _states(model)
 
     def given(inputs):
         """Return the arguments in the structure and the dtypes of the model's inputs."""
@@ -125,7 +130,7 @@ def reseed(model: keras.Model, fresh) -> Callable:
     import tensorflow as tf
 
     def start(seed):
-        for index, coin in enumerate(coin_states(model)):
+        for index, coin in enumerate(_states(model)):
             key = tf.stack([seed, tf.constant(index, "int64")])
             bits = tf.random.stateless_uniform([2], key, None, None, coin.dtype)  # pyright: ignore[reportArgumentType]
             coin.value.assign(bits)

@@ -309,3 +309,21 @@ def test_coins_without_a_vote_are_flipped_anew_and_start_from_a_seed(tmp_path):
     for served in (first, second):
         served.reseed(tf.constant(7, tf.int64))
     np.testing.assert_array_equal(first.serve(ones), second.serve(ones))
+
+
+@pytest.mark.on_tensorflow
+def test_coins_that_the_model_keeps_off_flip_anew_and_start_from_a_seed_too(tmp_path):
+    import tensorflow as tf
+
+    coin = keras.layers.TimeDistributed(CoinFlipDropout(0.5, flip_at_inference=False, seed=0))
+    inputs = keras.Input((1, 6))
+    logits = keras.layers.Dense(3)(keras.layers.Flatten()(coin(Amplify(3)(inputs))))
+    zoo.export(keras.Model(inputs, MajorityVote(3)(logits)), tmp_path / "model")
+    loads = [tf.saved_model.load(tmp_path / "model") for _ in range(2)]
+    x = tf.constant(np.random.default_rng(0).normal(size=(5, 1, 6)).astype("float32"))
+    first, second = (load.vote(x, tf.constant(50)).numpy() for load in loads)
+    assert (first != second).any()
+    for load in loads:
+        load.reseed(tf.constant(3, tf.int64))
+    first, second = (load.vote(x, tf.constant(50)).numpy() for load in loads)
+    np.testing.assert_array_equal(first, second)
