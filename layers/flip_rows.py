@@ -30,8 +30,25 @@ def graph_of(model):
 
 def check_flips(tensor: keras.KerasTensor) -> None:
     """Raise a `ValueError` if the graph before a tensor flips coins where they cannot mean what they say."""
-    sources = keras.utils.get_source_inputs(tensor)
+    sources = sources_of(tensor)
     kinds_of(keras.Function(sources, tensor), dict.fromkeys(map(id, sources), EXAMPLE))
+
+
+def sources_of(tensor: keras.KerasTensor) -> list[keras.KerasTensor]:
+    """List the inputs of the graph before a tensor.
+
+    `keras.utils.get_source_inputs` goes every way back, of which a graph of concatenations has exponentially many.
+    """
+    found, seen, waiting = [], set(), [tensor]
+    while waiting:
+        one = waiting.pop()
+        operation, index, _ = one._keras_history
+        node = operation._inbound_nodes[index]
+        if id(node) not in seen:
+            seen.add(id(node))
+            found += node.outputs if node.is_input else []
+            waiting += node.input_tensors
+    return found
 
 
 def last_activation(tensor: keras.KerasTensor) -> str | None:

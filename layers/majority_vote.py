@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from zoo.layers.arguments import boolean, one_of, positive_float, positive_int
-from zoo.layers.flip_rows import check_flips, last_activation
+from zoo.layers.flip_rows import check_flips, last_activation, sources_of
 
 KINDS = ("classes", "labels", "numbers")
 # Lifts the winner of a tied vote above its equals; a single vote is larger in up to a million flips.
@@ -164,7 +164,7 @@ class MajorityVote(keras.layers.Layer):
         return keras.KerasTensor(self.compute_output_shape(inputs.shape), self.compute_dtype)
 
     def _check_rows(self, inputs) -> None:
-        sources = keras.utils.get_source_inputs(inputs)
+        sources = sources_of(inputs)
         batch = sources[0].shape[0] or _EXAMPLES
         examples = [keras.KerasTensor((batch, *x.shape[1:]), x.dtype) for x in sources]
         rows = keras.Function(sources, inputs).compute_output_spec(examples).shape[0]

@@ -184,6 +184,13 @@ def test_rows_of_an_example_are_counted_where_a_model_is_defined(batch):
     assert MajorityVote(4)(keras.Input((2,))).shape == (None, 2)  # rows of flips from elsewhere
 
 
+def test_a_graph_of_2_to_the_60_ways_is_looked_at_once():
+    x = Amplify(3)(keras.Input((2,)))
+    for _ in range(60):
+        x = keras.layers.Add()([x, keras.layers.Dense(2)(x)])
+    assert MajorityVote(3)(x).shape == (None, 2)
+
+
 def test_rows_are_counted_in_a_sequential_that_its_first_batch_builds():
     model = keras.Sequential([Amplify(3), MajorityVote(2)])
     with pytest.raises(ValueError, match="samples=2"):
