@@ -1,6 +1,6 @@
 """The graph of a Keras model: the only place that reads what Keras keeps private of it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy, deepcopy
 from typing import Any
 
@@ -75,6 +75,14 @@ def nodes_of(graph: keras.Model, layer: keras.layers.Layer) -> list:
 def inner_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     """List all layers inside a layer or model, at any depth."""
     return list(layer._flatten_layers(include_self=False))
+
+
+def calls(model: keras.Model) -> Iterator[tuple[keras.Operation, dict[str, Any]]]:
+    """Yield the operations of a model's graph and of those nested in it, each with a call's arguments by keyword."""
+    for graph in [graph_of(one) for one in (model, *inner_layers(model)) if has_graph(one)]:
+        for node in nodes(graph):
+            if not node.is_input:
+                yield node.operation, node.arguments.kwargs
 
 
 def last_operation(tensor: keras.KerasTensor) -> keras.Operation:

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from zoo.files import sha256, write_weights
+from zoo.files import parse_json, sha256, write_weights
 from zoo.graph import uncompiled
 from zoo.layers.coins import coin_states
-from zoo.weights.structure import Where, check_structure, parse
+from zoo.weights.structure import Where, check_structure
 from zoo.weights.weights_file import check_weights_file
 
 # Inside zoo/ in an installed wheel, beside it in a checkout.
@@ -112,7 +112,7 @@ def manifest() -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     try:
-        rows = parse(path.read_bytes())
+        rows = parse_json(path.read_bytes(), path.name)
         check_structure(rows, [dict], "manifest")
         for index, row in enumerate(rows):
             score = row.get("score")

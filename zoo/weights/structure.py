@@ -1,6 +1,5 @@
-"""JSON that others may have written: parsed, and compared with the form that its reader relies on."""
+"""JSON that others may have written, compared with the form that its reader relies on."""
 
-import json
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any, NamedTuple
@@ -16,18 +15,6 @@ class Where(NamedTuple):
 
     allowed: str
     holds: Callable[[Any], bool]
-
-
-def parse(text: str | bytes) -> Any:
-    """Parse JSON.
-
-    Raises:
-        ValueError: If it is none, or nested deeper than Python reads.
-    """
-    try:
-        return json.loads(text)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
 
 
 def check_structure(value: Any, form: Any, where: str) -> None:

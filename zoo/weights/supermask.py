@@ -8,10 +8,16 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.graph import planned, uncompiled
+from zoo.graph import calls, planned, uncompiled
 from zoo.layers.masks import kept
 from zoo.layers.score_masked import masked_layers, require_masked_layers
+from zoo.weights.structure import Where, check_structure
 from zoo.weights.supermask_format import VALUES, Stored, little, pack, read, write
+
+# Arguments of calls by keyword, which Keras looks at only when a model runs; others it wants to be tensors.
+_FLAGS = ("training", "use_causal_mask")
+_TENSORS = Where("tensors or null", lambda value: all(isinstance(x, keras.KerasTensor) for x in _leaves(value)))
+_FLAG = Where("true, false or null", lambda value: value is None or type(value) is bool)
 
 
 def save_supermask(model: keras.Model, path: str | os.PathLike, *, values: str = "float32") -> None:
@@ -69,7 +75,9 @@ def load_supermask(path: str | os.PathLike) -> keras.Model:
     stored = read(Path(path))
     try:
         # Built once without memory: the sizes in the config are compared with what is stored before they are believed.
-        _check_fits(planned(stored.config), stored, path)
+        plan = planned(stored.config)
+        _check_fits(plan, stored, path)
+        _check_calls(plan)
         model = keras.saving.deserialize_keras_object(stored.config, safe_mode=True)
     except _UnfitError:
         raise
@@ -107,6 +115,20 @@ def _check_fits(model: Any, stored: Stored, path) -> None:
             raise _UnfitError(
                 f"{path} was saved at another sparsity. Received: sparsity={layer.sparsity} in {layer.name!r}"
             )
+
+
+def _check_calls(model: keras.Model) -> None:
+    """Raise a `ValueError` if a call in a model's graph has an argument with which the model could not run."""
+    for operation, arguments in calls(model):
+        for name, value in arguments.items():
+            if name in _FLAGS:
+                check_structure(value, _FLAG, f"{operation.name}.{name}")
+            elif name == "mask" or name.endswith("_mask"):
+                check_structure(value, _TENSORS, f"{operation.name}.{name}")
+
+
+def _leaves(value: Any) -> list:
+    return [leaf for leaf in keras.tree.flatten(value) if leaf is not None]
 
 
 def _is_whole(dtype: np.dtype) -> bool:

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops
 
-from zoo.files import write_bytes
+from zoo.files import parse_json, write_bytes
 from zoo.layers import SignedKaimingConstant, initializers
 from zoo.layers.masks import topk_mask_numpy
 from zoo.layers.score_masked import ScoreMasked
-from zoo.weights.structure import Where, check_structure, parse
+from zoo.weights.structure import Where, check_structure
 
 _MAGIC, _VERSION = b"SUPERMSK", 1
 _HEADER = struct.Struct("<8sIQ32s")  # magic, version, bytes of JSON, sha256 of all that follows
@@ -84,11 +84,11 @@ def read(path: Path) -> Stored:
     try:
         return _parsed(payload[:length], io.BytesIO(payload[length:]))
     except ValueError as error:
-        raise ValueError(f"{path} is not a supermask file: its description cannot be read: {error}") from error
+        raise ValueError(f"{path} is not a supermask file that can be read: {error}") from error
 
 
 def _parsed(header: bytes, body: io.BytesIO) -> Stored:
-    text = parse(header)
+    text = parse_json(header, "description")
     check_structure(text, _FORM, "description")
     layers = [_unpack(row, body) for row in text["layers"]]
     others = []

@@ -245,6 +245,38 @@ def test_a_right_sha_over_a_wrong_structure_is_refused(saved, tmp_path, changes)
         zoo.load_supermask(tmp_path / "bad.supermask")
 
 
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize(
+    ("arguments", "keywords", "said"),
+    [
+        ([], {"mask": "float32"}, r"`softmax\.mask` must be tensors or null\. Received: 'float32'"),
+        ([], {"mask": -1}, r"`softmax\.mask` must be tensors or null\. Received: -1"),
+        ([], {"mask": [None, True]}, r"`softmax\.mask` must be tensors or null\. Received: \[None, True\]"),
+        (["x"], {}, r"Only input tensors may be passed as positional arguments.*"),
+        ([], {"training": "x"}, r"`softmax\.training` must be true, false or null\. Received: 'x'"),
+        ([], {"training": False, "mask": None}, None),
+    ],
+)
+def test_a_call_with_which_the_model_could_not_run_is_refused(tmp_path, arguments, keywords, said, nested):
+    inputs = keras.Input((2, 2, 1))
+    x = ScoreMaskedDense(3, seed=0)(keras.layers.Flatten()(inputs))
+    model = keras.Model(inputs, keras.layers.Softmax(name="softmax")(x))
+    if nested:
+        outer = keras.Input((2, 2, 1))
+        model = keras.Model(outer, model(outer))
+    zoo.save_supermask(model, tmp_path / "good.supermask")
+    config = description(tmp_path / "good.supermask")["model"]
+    inner = config["config"]["layers"][1] if nested else config
+    call = inner["config"]["layers"][-1]["inbound_nodes"][0]
+    call.update(args=[*call["args"], *arguments], kwargs={**call["kwargs"], **keywords})
+    (tmp_path / "bad.supermask").write_bytes(described(tmp_path / "good.supermask", model=config))
+    if said is None:
+        assert zoo.load_supermask(tmp_path / "bad.supermask")(np.ones((1, 2, 2, 1))).shape == (1, 3)
+        return
+    with pytest.raises(ValueError, match=rf"bad\.supermask holds a model that cannot be built here: {said}$"):
+        zoo.load_supermask(tmp_path / "bad.supermask")
+
+
 def test_a_config_of_a_terabyte_is_refused_by_what_is_stored(saved, tmp_path):
     model = description(saved)["model"]
     dense = next(layer for layer in model["config"]["layers"] if layer["class_name"] == "ScoreMaskedDense")
@@ -257,7 +289,7 @@ def test_a_config_of_a_terabyte_is_refused_by_what_is_stored(saved, tmp_path):
 def test_a_deep_description_is_refused(saved, tmp_path):
     data = saved.read_bytes()
     (tmp_path / "bad.supermask").write_bytes(rewritten(data[:52] + b"[" * 10**5, length=10**5))
-    with pytest.raises(ValueError, match="cannot be read: nested too deeply"):
+    with pytest.raises(ValueError, match="'description' is no JSON that can be read: it is nested too deep"):
         zoo.load_supermask(tmp_path / "bad.supermask")
 
 
