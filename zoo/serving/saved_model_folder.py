@@ -6,12 +6,22 @@ import re
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 _FOLDERS = ("variables", "assets")
 _FILES = ("saved_model.pb", "fingerprint.pb")
 _VARIABLES = re.compile(r"variables\.(index|data-\d{5}-of-\d{5})")
+# Whatever TensorFlow leaves of a SavedModel that it has not finished.
+_UNFINISHED = re.compile(
+    r"((saved_model|fingerprint)\.pb|variables/variables\.[^/]+|variables/variables_temp/part-[^/]+)(\.tmp\w+)?"
+)
+_UNFINISHED_FOLDERS = ("variables", "assets", "variables/variables_temp")
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of <fcntl.h> and <linux/fs.h>
 
 
@@ -47,19 +57,64 @@ def check_replaceable(path: Path, overwrite: bool) -> None:
 
 @contextmanager
 def replacement(path: Path) -> Iterator[Path]:
-    """Yield the path of a folder to write; at the end it becomes `path`, or vanishes if writing fails.
+    """Yield an empty folder to write to; at the end it becomes `path`, or vanishes if writing fails.
 
-    What is at `path` stays there until the new folder is whole and on the disk.
+    What is at `path` stays there until the new folder is whole and on the disk. What killed processes left of their
+    folders is removed first.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
     part = path.with_name(f".{uuid.uuid4().hex[:8]}.{path.name}")
     try:
-        yield part
-        _flush(part)
-        check_replaceable(path, overwrite=True)  # something else may have come there since
-        _swap(part, path)
+        os.mkdir(part)
+        with _locked(part, wait=True):
+            part.mkdir(exist_ok=True)  # another process may have swept it before it was locked
+            yield part
+            _flush(part)
+            check_replaceable(path, overwrite=True)  # something else may have come there since
+            _swap(part, path)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _sweep(path: Path) -> None:
+    """Remove the folders that processes which were killed left beside `path`: ours by name, content and a free lock."""
+    ours = re.compile(rf"\.[0-9a-f]{{8}}\.{re.escape(path.name)}(\.old)?")
+    with suppress(OSError), os.scandir(path.parent) as entries:
+        for found in [entry for entry in entries if ours.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)]:
+            aside = found.name.endswith(".old")
+            if aside and not os.path.lexists(path):
+                continue  # the only whole one
+            with suppress(OSError), _locked(Path(found.path)) as held:
+                if held and (_is_unfinished(Path(found.path)) or not _strangers(Path(found.path))):
+                    shutil.rmtree(found.path, ignore_errors=True)
+
+
+def _is_unfinished(folder: Path) -> bool:
+    for inner, folders, files in os.walk(folder):
+        below = os.path.relpath(inner, folder)
+        names = [os.path.normpath(os.path.join(below, name)).replace(os.sep, "/") for name in (*folders, *files)]
+        if not all(name in _UNFINISHED_FOLDERS or _UNFINISHED.fullmatch(name) for name in names):
+            return False
+    return True
+
+
+@contextmanager
+def _locked(folder: Path, *, wait: bool = False) -> Iterator[bool]:
+    """Lock a folder where the system can, and say whether it is; the lock of a process that has ended is free."""
+    if fcntl is None:
+        yield False
+        return
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        held = True
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # another process has it, or there are no locks on this disk
+            held = False
+        yield held
+    finally:
+        os.close(opened)
 
 
 def _strangers(path: Path) -> list[str]:

@@ -18,7 +18,7 @@ OPERATIONS += [(saved_model_folder, "_exchange")]
 
 def write(folder, text="old", assets=()):
     """A folder as TensorFlow writes a SavedModel."""
-    os.mkdir(folder)
+    os.makedirs(folder, exist_ok=True)
     os.mkdir(folder / "variables")
     os.mkdir(folder / "assets")
     listed = b"".join(bytes([0x12, len(name)]) + name.encode() for name in assets)
@@ -161,6 +161,53 @@ def test_an_error_at_any_operation_leaves_old_or_new_and_no_parts(tmp_path, befo
         assert cleaning or os.listdir(path.parent) == (["model"] if left else [])
 
 
+LEFT = [  # of an export that was killed, one moment after the other
+    [],
+    ["variables/variables_temp/part-00000-of-00001.data-00000-of-00001.tempstate1568130617"],
+    ["variables/variables.index", "variables/variables_temp/part-00000-of-00001.index"],
+    ["variables/variables.index", "saved_model.pb.tmp5bd3030004"],
+    ["variables/variables.index", "saved_model.pb", "fingerprint.pb.tmp6a400b05fb"],
+]
+
+
+def put(folder, names):
+    folder.mkdir()
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no locks on folders, so nothing is swept")
+def test_what_killed_exports_left_is_swept_by_the_next_one_to_the_path(tmp_path):
+    for number, names in enumerate(LEFT):
+        put(tmp_path / f".0000000{number}.model", names)
+    write(tmp_path / ".0000000a.model", assets=["words.txt"])  # the old one, which had been exchanged
+    write(tmp_path / ".0000000b.model.old")
+    with replacement(tmp_path / "model") as part:
+        write(part, "new")
+        assert sorted(os.listdir(tmp_path)) == [".0000000b.model.old", part.name]  # it may be the only whole one
+    replace(tmp_path / "model")
+    assert os.listdir(tmp_path) == ["model"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no locks on folders, so nothing is swept")
+def test_nothing_else_is_swept(tmp_path):
+    for name in ("thesis.tex", "variables/thesis.tex", "assets/thesis.tex", ".git/x"):
+        put(tmp_path / f".{len(name):08x}.model", [name, "saved_model.pb"])
+    for name in (".0000000.model", ".0000000g.model", ".00000000.models", ".00000000.other", "00000000.model"):
+        put(tmp_path / name, [])
+    put(tmp_path / "outside", LEFT[1])
+    (tmp_path / ".99999999.model").symlink_to("outside")
+    (tmp_path / ".99999990.model").write_text("mine")
+    before = sorted(str(path) for path in tmp_path.rglob("*"))
+    with replacement(tmp_path / "model") as mine:
+        write(mine, "new")
+        replace(tmp_path / "model")  # another one to the same path, at the same time
+        assert content(mine) == "new"
+    shutil.rmtree(tmp_path / "model")
+    assert sorted(str(path) for path in tmp_path.rglob("*")) == before
+
+
 def killed():
     os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(60)  # the signal may take a moment
@@ -181,5 +228,6 @@ def test_a_kill_at_any_operation_leaves_old_or_new(tmp_path):
         ends.append(content(path))
         replace(path)
         assert content(path) == "new"
+        assert os.listdir(path.parent) == ["model"]
     assert set(ends) == {"old", "new"}
     assert len(ends) > 20
