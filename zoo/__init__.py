@@ -15,6 +15,7 @@ if Path(sys.argv[0]).stem == "zoo":  # the command
     from zoo import stop_signals
 
     stop_signals.listen()  # what follows takes seconds
+    stop_signals.end_at_second()
 
 # A checkout keeps layers/ and recipes/ beside zoo/; an installed wheel has them inside.
 if not (Path(__file__).parent / "layers" / "__init__.py").is_file():

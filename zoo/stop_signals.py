@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -37,6 +38,28 @@ def listen() -> None:
             signal.signal(number, _stop)
 
 
+def end_at_second() -> None:
+    """Let the second signal of a kind end this process at once also while it is busy outside Python from the first on.
+
+    No handler runs there, as in the compilation of a model. The process must be ours alone, for this is for its life.
+    """
+    if threading.current_thread() is threading.main_thread():
+        ours, system_s = socket.socketpair()
+        system_s.setblocking(False)
+        signal.set_wakeup_fd(system_s.detach(), warn_on_full_buffer=False)
+        threading.Thread(target=_end_at_second, args=(ours,), daemon=True).start()
+
+
+def _end_at_second(numbers: socket.socket) -> None:
+    met = set()
+    while True:
+        for number in numbers.recv(1):
+            if number in met:
+                os._exit(EXIT_CODES[signal.Signals(number).name])
+            if number in SIGNALS:
+                met.add(number)
+
+
 @contextmanager
 def listening() -> Iterator[None]:
     """`listen` within a block."""
@@ -62,8 +85,12 @@ def noted(note) -> Iterator[None]:
         # What comes second must end a process that is busy outside Python, too, but not somebody's notebook.
         theirs = before[signal.Signals(number)]
         signal.signal(number, signal.SIG_DFL if theirs in (_stop, signal.SIG_IGN) else theirs)
+        if number in met:  # the second came while this function began
+            signal.raise_signal(number)
+        met.add(number)
         note(signal.Signals(number).name)
 
+    met: set[int] = set()
     watched = SIGNALS if threading.current_thread() is threading.main_thread() else ()
     before = {number: signal.signal(number, handle) for number in watched}
     try:

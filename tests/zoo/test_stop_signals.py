@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from zoo import stop_signals
 from zoo.stop_signals import Stopped, listening, noted
 
 pytestmark = pytest.mark.backend_free
@@ -62,6 +63,50 @@ def test_in_somebody_s_own_program_the_second_signal_is_theirs():
         assert signal.getsignal(signal.SIGTERM) == theirs
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_second_signal_before_the_first_is_handled_acts_at_once(number, monkeypatch):
+    def theirs(number, frame):
+        raise KeyError
+
+    before, set_handler, met = signal.signal(number, theirs), signal.signal, []
+
+    def at_the_worst_moment(one, handler):
+        if signal.getsignal(one) not in (theirs, handler) and not met:
+            met.append(one)
+            signal.raise_signal(one)  # before the handler of the first has changed anything
+        return set_handler(one, handler)
+
+    try:
+        with pytest.raises(KeyError), noted(lambda name: None):  # noqa: PT012
+            monkeypatch.setattr(stop_signals.signal, "signal", at_the_worst_moment)
+            signal.raise_signal(number)
+        assert met == [number]
+    finally:
+        set_handler(number, before)
+
+
+_BUSY = """
+import hashlib, os, signal, sys, threading, time
+sys.path.insert(0, os.path.dirname(sys.argv[1]))
+from stop_signals import end_at_second, listen
+def signals():
+    for _ in range(2):
+        time.sleep(0.3)
+        os.kill(os.getpid(), int(sys.argv[2]))
+listen()
+end_at_second()
+threading.Thread(target=signals, daemon=True).start()
+hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
+"""
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_second_signal_ends_a_process_that_is_busy_outside_python(number):
+    command = [sys.executable, "-c", _BUSY, stop_signals.__file__, str(int(number))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert (done.returncode, done.stdout, done.stderr) == (128 + number, "", "")
 
 
 def test_other_threads_listen_to_nothing():
