@@ -5,12 +5,14 @@ import signal
 import socket
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 EXIT_CODES = {"max_minutes": 0, "SIGINT": 130, "SIGTERM": 143}
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_again: Counter[int] = Counter()  # signals that this process sent itself
 
 
 class Stopped(BaseException):
@@ -36,6 +38,8 @@ def listen() -> None:
     if threading.current_thread() is threading.main_thread():
         for number in SIGNALS:
             signal.signal(number, _stop)
+        if not isinstance(sys.unraisablehook, _Unlost):
+            sys.unraisablehook = _Unlost(sys.unraisablehook)
 
 
 def end_at_second() -> None:
@@ -51,23 +55,40 @@ def end_at_second() -> None:
 
 
 def _end_at_second(numbers: socket.socket) -> None:
-    met = set()
+    met: Counter[int] = Counter()
     while True:
         for number in numbers.recv(1):
-            if number in met:
+            met[number] += 1
+            if number in SIGNALS and met[number] - _again[number] > 1:
                 os._exit(EXIT_CODES[signal.Signals(number).name])
-            if number in SIGNALS:
-                met.add(number)
+
+
+class _Unlost:
+    """Hook for exceptions that Python cannot raise: a `Stopped` that a finalizer or a callback lost comes again."""
+
+    def __init__(self, hook) -> None:
+        self.hook = hook
+
+    def __call__(self, unraisable) -> None:
+        stopped = unraisable.exc_value
+        if not isinstance(stopped, Stopped) or stopped.reason not in signal.Signals.__members__:
+            self.hook(unraisable)
+            return
+        number = signal.Signals[stopped.reason]
+        _again[number] += 1
+        signal.signal(number, _stop)
+        threading.Timer(0.01, signal.raise_signal, (number,)).start()  # not here, where it would be lost again
 
 
 @contextmanager
 def listening() -> Iterator[None]:
     """`listen` within a block."""
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+    before, hook = {number: signal.getsignal(number) for number in SIGNALS}, sys.unraisablehook
     listen()
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for number, handler in before.items():
             if signal.getsignal(number) != handler:
                 signal.signal(number, handler)

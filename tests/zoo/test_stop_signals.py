@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -85,6 +86,20 @@ def test_a_second_signal_before_the_first_is_handled_acts_at_once(number, monkey
         assert met == [number]
     finally:
         set_handler(number, before)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_within_a_finalizer_is_not_lost(number, capfd):
+    class Dying:
+        def __del__(self):
+            signal.raise_signal(number)
+
+    with pytest.raises(Stopped, match=number.name), listening():  # noqa: PT012
+        dying = Dying()
+        del dying
+        for _ in range(1000):
+            time.sleep(0.01)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 _BUSY = """
