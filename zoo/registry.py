@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from zoo.layers.arguments import check_known
+from zoo.layers.arguments import boolean, check_known
 
 
 class Entry(NamedTuple):
@@ -20,6 +20,7 @@ class Entry(NamedTuple):
     section: str
     search: dict[str, Any]
     callback: Callable[..., keras.callbacks.Callback] | None = None
+    twin: str | None = None
 
     @property
     def options(self) -> dict[str, Any]:
@@ -36,6 +37,7 @@ def register(
     section: str,
     search: dict[str, Any] | None = None,
     callback: Callable[..., keras.callbacks.Callback] | None = None,
+    twin: str | None = None,
 ) -> Callable:
     """Register a builder under its own name.
 
@@ -44,19 +46,23 @@ def register(
         section: Place in the paper.
         search: Options worth searching: a list of choices, or a `(low, high)` range of ints or floats.
         callback: Constructor of the callback that training needs besides the model, called with `seed`; or None.
+        twin: Name of the registered model that has the same layers with weights, at least below the head; or None.
+            Each of the two takes the weights published for the other.
 
     Returns:
         A decorator that returns the builder unchanged.
 
     Raises:
-        ValueError: If the name is taken, or `search` names an option the builder does not have.
+        ValueError: If the name is taken, `search` names an option the builder does not have, or `twin` is unknown.
     """
+    if twin is not None:
+        check_known("twin", twin, _MODELS)
 
     def decorate(builder: Callable[..., keras.Model]) -> Callable[..., keras.Model]:
         name = builder.__name__
         if name in _MODELS:
             raise ValueError(f"A model is already registered under this name. Received: name={name!r}")
-        entry = Entry(builder, paper, section, search=dict(search or {}), callback=callback)
+        entry = Entry(builder, paper, section, search=dict(search or {}), callback=callback, twin=twin)
         for option in entry.search:
             check_known("search", option, entry.options)
         _MODELS[name] = entry
@@ -69,6 +75,8 @@ def build(
     name: str,
     *,
     weights: Any = None,
+    include_top: bool = True,
+    coins: bool = True,
     seed: int | None = None,
     name_in_model: str | None = None,
     **options: Any,
@@ -78,8 +86,18 @@ def build(
     Args:
         name: A name from `list_models()`.
         weights: None for random weights, a name from `list_weights()`, or a path to a `.weights.h5` or
-            `.supermask` file.
-            Pretrained weights bring the options they were trained with; an option that contradicts them is refused.
+            `.supermask` file. A model takes the names of its twin, too (`resnet20_dropout` those of `resnet20_cfnn`);
+            "MODEL:NAME" says whose weights are meant, as `hypernet_cfnn` and its twin have the same names.
+            Pretrained weights bring the options they were trained with, and an option that contradicts them is refused,
+            but for `classes` and `input_shape`. With other `classes`, and from a twin that has another head, all
+            weights are taken but those of the head (the last linear layer and what makes its weights), and a warning
+            says so. Another `input_shape` is possible where no layer depends on it, behind global pooling.
+        include_top: Bool. False gives a model of images without its head: it returns the features that the last linear
+            layer would take. Coins flip as in the whole model with the same seed. Where features are random there is a
+            row per flip, `(batch * samples, features)`, those of one image contiguous, as `MajorityVote` takes them
+            behind a head of your own. `hypernet_cfnn` has all of its coins in the head: a row per image.
+        coins: Bool. False, which goes with `include_top=False`, replaces every coin by its mean: one row per image,
+            `(batch, features)`, the same at every call.
         seed: None or int in [0, 2**32), of the initial weights and the coins. Loaded weights leave the coins to
             `seed`.
         name_in_model: Name of the Keras model; the registered name by default.
@@ -89,27 +107,66 @@ def build(
         A plain Functional `keras.Model`. Models of images take float or uint8 pixels in [0, 255].
 
     Raises:
-        ValueError: If the name, an option or the weights' name is unknown, or the weights do not fit or are damaged.
+        ValueError: If the name, an option or the weights' name is unknown, the weights do not fit or are damaged, or
+            `include_top` or `coins` is False where it cannot be.
         FileNotFoundError: If `weights` is a path and there is no such file.
 
     Example:
         >>> model = zoo.build("resnet20_cfnn", input_shape=(8, 8, 1), depth=8, samples=3, seed=0)
         >>> model.name, model.output_shape
         ('resnet20_cfnn', (None, 10))
+        >>> base = zoo.build("resnet20_cfnn", weights="digits", include_top=False, samples=3)
+        >>> mine = keras.Model(base.input, layers.MajorityVote(3)(keras.layers.Dense(2)(base.output)))
+        >>> base.output_shape, mine.output_shape
+        ((None, 64), (None, 2))
     """
     found = find(name)
+    _check_top(name, found, include_top, coins)
     for option in options:
         check_known("option", option, found.options)
     if weights is None:
         model = found.builder(seed=seed, **options)
     else:
-        from zoo.weights import pretrained  # h5py is slow to import and only needed for weights
+        from zoo.weights.transfer import give_weights  # h5py is slow to import and only needed for weights
 
-        source = pretrained.find(name, weights)
-        model = found.builder(seed=seed, **source.merge(options))
-        source.load(model)
+        source = find_weights(name, weights)
+        options = source.merge(options, found.options)
+        model = found.builder(seed=seed, **options)
+        model.name = name
+        give_weights(model, source, name, lambda one: find(one).builder, options, head=include_top)
+    if not include_top:
+        from zoo.weights.head import without_head
+
+        model = without_head(model, coins)
     model.name = name_in_model or name
     return model
+
+
+def _check_top(name: str, found: Entry, include_top: Any, coins: Any) -> None:
+    boolean("include_top", include_top)
+    boolean("coins", coins)
+    if not include_top and not {"input_shape", "classes"} <= set(found.options):
+        raise ValueError(
+            "`include_top` must be True but for models of images, with the options input_shape and classes. "
+            f"Received: include_top=False for {name!r}"
+        )
+    if include_top and not coins:
+        raise ValueError(
+            "`coins` must be True unless include_top=False: zoo.amplify(model, 1, 'expected') replaces the coins of a "
+            "whole model by their mean. Received: coins=False"
+        )
+
+
+def find_weights(name: str, weights: Any):
+    """Return the `Weights` that `build(name, weights=weights)` loads, and raise as it does."""
+    from zoo.weights import pretrained
+
+    return pretrained.find(name, weights, twins(name))
+
+
+def twins(name: str) -> list[str]:
+    """List the models whose published weights a model takes under the same names."""
+    return [one for one, entry in _MODELS.items() if name == entry.twin or one == find(name).twin]
 
 
 def list_models(pattern: str = "*") -> list[str]:
@@ -153,9 +210,12 @@ def card(name: str) -> str:
     lines = [f"# {name}", "", text, ""]
     lines += [f"Paper: {found.paper}, {found.section}", "", "## Options", ""]
     lines += [f"- `{option}` = `{default!r}`{described.get(option, '')}" for option, default in found.options.items()]
-    rows = [row for row in pretrained.manifest() if row["model"] == name]
     lines += ["", "## Weights", ""]
-    lines += [f"- `{row['weights']}`: {pretrained.describe(row)}" for row in rows] or ["none"]
+    lines += [
+        f"- `{'' if row['model'] == name else row['model'] + ':'}{row['weights']}`: {pretrained.describe(row)}"
+        for row in sorted(pretrained.manifest(), key=lambda row: row["model"] != name)
+        if row["model"] in (name, *twins(name))
+    ] or ["none"]
     return "\n".join(lines)
 
 

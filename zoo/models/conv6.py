@@ -111,7 +111,7 @@ def conv6_edge_popup(
     return _conv6(makers, width, classes, image_input(input_shape, classes, mean, variance))
 
 
-@register(paper=_PAPER, section=_SECTION, search=_MASKED_SEARCH, callback=RandomizePruned)
+@register(paper=_PAPER, section=_SECTION, search=_MASKED_SEARCH, callback=RandomizePruned, twin="conv6_edge_popup")
 def conv6_iterand(
     input_shape=(32, 32, 3),
     classes=10,

@@ -79,7 +79,7 @@ def resnet20_cfnn(
     )
 
 
-@register(paper=_PAPER, section="section 5.2, Table 3 (standard train)", search=_SEARCH)
+@register(paper=_PAPER, section="section 5.2, Table 3 (standard train)", search=_SEARCH, twin="resnet20_cfnn")
 def resnet20_dropout(
     input_shape=(32, 32, 3),
     classes=10,

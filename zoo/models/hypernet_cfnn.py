@@ -87,7 +87,12 @@ def hypernet_cfnn(
     return AmplifiedModel(inputs, MajorityVote(samples)(logits))
 
 
-@register(paper=_PAPER, section="sections 5.1 and E, Tables 1, 2 and 4 (deterministic)", search=_SEARCH)
+@register(
+    paper=_PAPER,
+    section="sections 5.1 and E, Tables 1, 2 and 4 (deterministic)",
+    search=_SEARCH,
+    twin="hypernet_cfnn",
+)
 def hypernet_deterministic(
     input_shape=(32, 32, 3),
     classes=10,

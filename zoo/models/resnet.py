@@ -109,7 +109,9 @@ def _register_trained(depth: int) -> None:
     register(paper=_PAPER, section=_SECTION, search=_SEARCH)(builder)
 
 
-def _register_masked(depth: int, name: str, how: str, callback: type[RandomizePruned] | None = None) -> None:
+def _register_masked(
+    depth: int, name: str, how: str, callback: type[RandomizePruned] | None = None, twin: str | None = None
+) -> None:
     def builder(
         input_shape=(32, 32, 3),
         classes=10,
@@ -133,7 +135,7 @@ def _register_masked(depth: int, name: str, how: str, callback: type[RandomizePr
 
     builder.__name__ = name
     builder.__doc__ = _MASKED_DOC.format(depth=depth, name=name, how=how, kernels=depth + 4)
-    register(paper=_PAPER, section=_SECTION, search=_MASKED_SEARCH, callback=callback)(builder)
+    register(paper=_PAPER, section=_SECTION, search=_MASKED_SEARCH, callback=callback, twin=twin)(builder)
 
 
 _EDGE_POPUP = ": training moves scores, and each layer keeps the weights of the best scores"
@@ -141,7 +143,7 @@ _ITERAND = ", to be trained with `layers.RandomizePruned`, which redraws pruned 
 for _depth in _BLOCKS:
     _register_trained(_depth)
     _register_masked(_depth, f"resnet{_depth}_edge_popup", _EDGE_POPUP)
-    _register_masked(_depth, f"resnet{_depth}_iterand", _ITERAND, RandomizePruned)
+    _register_masked(_depth, f"resnet{_depth}_iterand", _ITERAND, RandomizePruned, f"resnet{_depth}_edge_popup")
 
 
 def _resnet(depth: int, makers: LayerMakers, width: float, classes: int, *, image: tuple[Any, Any]) -> keras.Model:

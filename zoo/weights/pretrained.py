@@ -4,6 +4,7 @@ import json
 import os
 import re
 import warnings
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +35,7 @@ _ROW = {
     "reference": [[_NUMBER]],
 }  # what is read here; a row may have more
 _TOLERANCE = 1e-3  # of a probability: backends and machines round differently
+_OF_THE_DATA = ("input_shape", "classes")  # options that may be others than those of the weights
 
 
 class Weights(NamedTuple):
@@ -42,34 +44,58 @@ class Weights(NamedTuple):
     path: Path
     row: dict[str, Any] | None = None
 
-    def merge(self, options: dict[str, Any]) -> dict[str, Any]:
-        """Merge the builder's options with those that the weights were trained with.
+    @property
+    def is_supermask(self) -> bool:
+        """Whether the file is a supermask."""
+        return self.path.name.endswith(_SUPERMASK)
+
+    def __str__(self) -> str:
+        """Say whose weights these are, for a message."""
+        return str(self.path) if self.row is None else f"weights={self.row['weights']!r} of {self.row['model']!r}"
+
+    def merge(self, options: dict[str, Any], known: Collection[str]) -> dict[str, Any]:
+        """Merge a builder's options with those that the weights were trained with.
+
+        Args:
+            options: Options that are asked for. Images of another size and other classes contradict no weights.
+            known: Names of the options that the builder has; it may be that of another model.
 
         Raises:
             ValueError: If an option contradicts the weights.
         """
         if self.row is None:
             return options
-        for option, trained in self.row["options"].items():
-            if option in options and _plain(options[option]) != trained:
-                raise ValueError(
-                    f"weights={self.row['weights']!r} of {self.row['model']!r} need {option}={trained!r}. "
-                    f"Received: {option}={options[option]!r}"
-                )
-        return {**self.row["defaults"], **self.row["options"], **options}
+        trained = self.row["options"]
+        for option, value in trained.items():
+            if option in options and option not in _OF_THE_DATA and _plain(options[option]) != value:
+                raise ValueError(f"{self} need {option}={value!r}. Received: {option}={options[option]!r}")
+        images, channels = options.get("input_shape"), list(trained.get("input_shape", []))[-1:]
+        if isinstance(images, tuple | list) and channels and list(images[-1:]) != channels:
+            raise ValueError(f"{self} need images of {channels[0]} channels. Received: input_shape={images!r}")
+        brought = {option: value for option, value in {**self.row["defaults"], **trained}.items() if option in known}
+        return {**brought, **options}
+
+    def are_of(self, name: str, model: keras.Model) -> bool:
+        """Tell whether the weights are known to be all those of a model, head included."""
+        if self.row is None:
+            return False
+        sizes = {"input_shape": list(model.input_shape[1:]), "classes": model.output_shape[-1]}
+        trained = self.row["options"]
+        return self.row["model"] == name and all(trained.get(key, size) == size for key, size in sizes.items())
 
     def load(self, model: keras.Model) -> None:
         """Load into `model` after checking the file; the model's coins keep their own seeds.
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If the file is altered, truncated, of another configuration, or does not give the stored output.
+            UnfitError: If the file is of another configuration.
+            ValueError: If it is altered or truncated, or does not give the stored output.
         """
         if not self.path.is_file():
             raise FileNotFoundError(f"`weights` must be a name from list_weights() or a file. Received: {self.path}")
         if self.row is not None and sha256(self.path) != self.row["sha256"]:
             raise ValueError(f"{self.path} is not the file that was published (its sha256 differs): reinstall it")
-        if self.path.name.endswith(_SUPERMASK):
+        if self.is_supermask:
             from zoo.weights.supermask import load_into
 
             load_into(model, self.path)
@@ -138,17 +164,27 @@ def folder() -> Path:
     return next((path for path in _FOLDERS if path.is_dir()), _FOLDERS[-1])
 
 
-def find(model_name: str, weights: str | os.PathLike) -> Weights:
+def find(model_name: str, weights: str | os.PathLike, twins: Collection[str] = ()) -> Weights:
     """Find the weights called `weights` for a model, or the file at that path.
+
+    Args:
+        model_name: Name of the model.
+        weights: A name of weights published for the model or for one of its twins; `MODEL:NAME`, weights published
+            for that model; or a path.
+        twins: Names of the models whose weights it takes under their own names.
 
     Raises:
         ValueError: If it is neither a known name nor a path ending in `.weights.h5` or `.supermask`.
     """
-    rows = {row["weights"]: row for row in manifest() if row["model"] == model_name}
+    published = manifest()
+    rows = {f"{row['model']}:{row['weights']}": row for row in published}
+    for one in (*twins, model_name):  # its own come last and win
+        rows.update({row["weights"]: row for row in published if row["model"] == one})
     if isinstance(weights, str) and weights in rows:
         return Weights(folder() / rows[weights]["file"], rows[weights])
     if str(weights).endswith((".weights.h5", _SUPERMASK)):
         return Weights(Path(weights))
+    rows = {name: row for name, row in rows.items() if ":" not in name}
     import difflib
 
     nearest = difflib.get_close_matches(str(weights), rows, n=1)

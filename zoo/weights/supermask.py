@@ -13,6 +13,7 @@ from zoo.layers.masks import kept
 from zoo.layers.score_masked import masked_layers, require_masked_layers
 from zoo.weights.structure import Where, check_structure
 from zoo.weights.supermask_format import VALUES, Stored, little, pack, read, write
+from zoo.weights.weights_file import UnfitError
 
 # Arguments of calls by keyword, which Keras looks at only when a model runs; others it wants to be tensors.
 _FLAGS = ("training", "use_causal_mask")
@@ -79,7 +80,7 @@ def load_supermask(path: str | os.PathLike) -> keras.Model:
         _check_fits(plan, stored, path)
         _check_calls(plan)
         model = keras.saving.deserialize_keras_object(stored.config, safe_mode=True)
-    except _UnfitError:
+    except UnfitError:
         raise
     except Exception as error:  # whatever Keras makes of a config that it cannot build
         reason = (str(error) or type(error).__name__).splitlines()[0]
@@ -95,24 +96,20 @@ def load_into(model: keras.Model, path: str | os.PathLike) -> None:
     _fill(model, stored, path)
 
 
-class _UnfitError(ValueError):
-    """Raised where a file's layers are not the model's."""
-
-
 def _check_fits(model: Any, stored: Stored, path) -> None:
     """Raise a `ValueError` unless a model has the layers and variables of a file."""
     if not isinstance(model, keras.Model):
-        raise _UnfitError(f"{path} holds no model")
+        raise UnfitError(f"{path} holds no model")
     masked, others = masked_layers(model), _others(model)
     shapes = [tuple(layer.kernel.shape) for layer in masked], [tuple(variable.shape) for variable in others]
     if shapes != ([layer.mask.shape for layer in stored.layers], [array.shape for array in stored.others]):
-        raise _UnfitError(f"{path} was saved from a model with other layers (classes, width, input_shape, ...)")
+        raise UnfitError(f"{path} was saved from a model with other layers (classes, width, input_shape, ...)")
     for variable, array in zip(others, stored.others, strict=True):
         if _is_whole(np.dtype(keras.backend.standardize_dtype(variable.dtype))) != _is_whole(array.dtype):
-            raise _UnfitError(f"{path} was saved from a model with other dtypes: {array.dtype} for {variable.path!r}")
+            raise UnfitError(f"{path} was saved from a model with other dtypes: {array.dtype} for {variable.path!r}")
     for layer, (mask, _) in zip(masked, stored.layers, strict=True):
         if mask.sum() != kept(mask.size, layer.sparsity):
-            raise _UnfitError(
+            raise UnfitError(
                 f"{path} was saved at another sparsity. Received: sparsity={layer.sparsity} in {layer.name!r}"
             )
 

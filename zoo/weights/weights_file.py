@@ -11,23 +11,25 @@ from zoo.files import weights_bytes
 _GROUPS = ("layers", "vars")  # what Keras reads into a model without an optimizer
 
 
+class UnfitError(ValueError):
+    """Raised where a file's variables are not the model's."""
+
+
 def check_weights_file(path: Path, model: keras.Model) -> None:
-    """Raise a `ValueError` unless a file has the variables of a model, by name, shape and kind, stored as Keras does.
+    """Check that a file has the variables of a model, by name, shape and kind, stored as Keras does.
 
     States of random generators may be missing.
+
+    Raises:
+        UnfitError: If it has others.
+        ValueError: If it cannot be read, or is not as Keras writes it.
     """
     import h5py
 
-    try:
-        with h5py.File(path) as file:
-            found = _variables(file)
-    except ValueError as error:
-        raise ValueError(f"{path} is not a .weights.h5 file as Keras writes it: {error}") from error
-    except Exception as error:  # h5py raises half a dozen kinds for damaged files
-        raise ValueError(f"{path} is not a readable .weights.h5 file; it may be truncated") from error
-    count = sum(math.prod(shape) for name, (shape, _) in found.items() if not _is_state(name))
+    found = _read(path)
+    count = _parameters(found)
     if count != model.count_params():
-        raise ValueError(
+        raise UnfitError(
             f"{path} holds {count:,} parameters and the model has {model.count_params():,}: it was saved for another "
             "configuration (classes, depth, input_shape, ...)"
         )
@@ -37,9 +39,30 @@ def check_weights_file(path: Path, model: keras.Model) -> None:
     wrong += [name for name in wanted if name not in found and not _is_state(name)]
     if wrong:
         has, wants = found.get(wrong[0], "nothing"), wanted.get(wrong[0], "nothing")
-        raise ValueError(
+        raise UnfitError(
             f"{path} does not fit the model; was it saved from another one? {wrong[0]!r} is {has} and must be {wants}"
         )
+
+
+def stored_parameters(path: Path) -> int:
+    """Count the parameters in a file; raises as `check_weights_file` where it cannot be read."""
+    return _parameters(_read(path))
+
+
+def _read(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
+    import h5py
+
+    try:
+        with h5py.File(path) as file:
+            return _variables(file)
+    except ValueError as error:
+        raise ValueError(f"{path} is not a .weights.h5 file as Keras writes it: {error}") from error
+    except Exception as error:  # h5py raises half a dozen kinds for damaged files
+        raise ValueError(f"{path} is not a readable .weights.h5 file; it may be truncated") from error
+
+
+def _parameters(found: dict[str, tuple[tuple[int, ...], str]]) -> int:
+    return sum(math.prod(shape) for name, (shape, _) in found.items() if not _is_state(name))
 
 
 def _is_state(name: str) -> bool:

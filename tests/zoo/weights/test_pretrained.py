@@ -41,7 +41,7 @@ def published(tmp_path, monkeypatch, own_registry):
         "file": "tiny-small/model.weights.h5",
         "sha256": pretrained.sha256(path),
         "parameters": model.count_params(),
-        "options": {"input_shape": [8, 8, 1], "classes": 4},
+        "options": {"input_shape": [8, 8, 1], "classes": 4, "depth": 1},
         "defaults": {"samples": 7},
         "score": {"accuracy": 0.5, "n": 10, "split": "test", "vote": "majority", "samples": 7},
         "seed": 1,
@@ -119,8 +119,10 @@ def test_unknown_weights(published, weights):
 
 
 def test_an_option_that_contradicts_the_weights(published):
-    with pytest.raises(ValueError, match=r"need classes=4. Received: classes=5"):
-        zoo.build("tiny", weights="small", classes=5)
+    with pytest.raises(ValueError, match=r"weights='small' of 'tiny' need depth=1. Received: depth=2"):
+        zoo.build("tiny", weights="small", depth=2)
+    with pytest.raises(ValueError, match=r"need images of 1 channels. Received: input_shape=\(8, 8, 3\)"):
+        zoo.build("tiny", weights="small", input_shape=(8, 8, 3))
 
 
 @pytest.mark.parametrize("damage", ["altered", "truncated"])
@@ -143,7 +145,7 @@ def test_a_truncated_file_of_one_s_own(published, tmp_path, content):
         zoo.build("tiny", weights=path, **OPTIONS)
 
 
-@pytest.mark.parametrize("options", [{"classes": 5}, {"depth": 2}, {"depth": 0}, {"input_shape": (9, 9, 1)}])
+@pytest.mark.parametrize("options", [{"depth": 2}, {"depth": 0}, {"input_shape": (9, 9, 1)}])
 def test_weights_of_another_configuration(published, options):
     _, row = published
     with pytest.raises(ValueError, match="another configuration"):

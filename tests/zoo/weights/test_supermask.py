@@ -146,9 +146,12 @@ def test_build_takes_a_supermask_file_as_weights(model, saved):
     np.testing.assert_array_equal(predictions(again), predictions(model))
 
 
-@pytest.mark.parametrize("change", [{"width": 0.5}, {"classes": 5}, {"sparsity": 0.6}])
+MISFITS = {"width": r"has a weight of shape .*, and theirs is", "sparsity": r"has sparsity=0.6, and .* sparsity=0.5"}
+
+
+@pytest.mark.parametrize("change", [{"width": 0.5}, {"sparsity": 0.6}])
 def test_a_file_of_another_configuration_is_refused(saved, change):
-    with pytest.raises(ValueError, match=r"other layers|another sparsity"):
+    with pytest.raises(ValueError, match=MISFITS[next(iter(change))]):
         zoo.build("conv6_iterand", weights=str(saved), **{**SMALL, **change})
 
 
