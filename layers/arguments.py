@@ -108,10 +108,16 @@ def check_known(argument: str, value: str, known: Iterable[str]) -> None:
     """Raise a `ValueError` that lists what is allowed and shows the nearest match if `value` is not among `known`."""
     known = sorted(known)
     if value not in known:
-        nearest = difflib.get_close_matches(str(value).lower(), known, n=1)
-        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
         allowed = ", ".join(known) or "none"
-        raise ValueError(f"Unknown {argument}.{hint} Allowed: {allowed}. Received: {argument}={value!r}")
+        raise ValueError(
+            f"Unknown {argument}.{did_you_mean(value, known)} Allowed: {allowed}. Received: {argument}={value!r}"
+        )
+
+
+def did_you_mean(value: object, known: Iterable[str]) -> str:
+    """Return a sentence, with a space before it, of the known name that is nearest to `value`; "" if none is near."""
+    nearest = difflib.get_close_matches(str(value).lower(), list(known), n=1)
+    return f" Did you mean {nearest[0]!r}?" if nearest else ""
 
 
 def ints_at_least(name: str, value: ArrayLike, minimum: int) -> np.ndarray:

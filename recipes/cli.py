@@ -1,7 +1,9 @@
 """The `zoo` command: it parses and calls importable functions."""
 
+import fnmatch
 import json
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,22 +39,43 @@ def options(
 
 
 DataDir = Annotated[str | None, typer.Option(help="Folder of the TensorFlow datasets.")]
-Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A recipe key or model option.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="A recipe key or model option; options.samples are the model's flips, samples=[1,25] the evaluation's.",
+    ),
+]
 Weights = Annotated[str | None, typer.Option(help="Name from `zoo list`, or a path to a .weights.h5 file.")]
 
 
 @app.command("list")
-def list_(pattern: Annotated[str, typer.Argument(help="Shell-style pattern of model names.")] = "*") -> None:
+def list_(pattern: Annotated[str, typer.Argument(help="Shell-style pattern of names.")] = "*") -> None:
     """List models, pretrained weights, recipes and experiments."""
+    from zoo.layers.arguments import did_you_mean
     from zoo.recipes.experiments.experiment import names as experiments
     from zoo.recipes.training.recipe import names
 
     models = zoo.list_models(pattern)
-    print("Models:\n  " + "\n  ".join(models or ["none"]))
-    pairs = [f"{model}  {weights}" for model, weights in zoo.list_weights() if model in models]
-    print("Weights:\n  " + "\n  ".join(pairs or ["none"]))
-    print("Recipes:\n  " + "\n  ".join(names()))
-    print("Experiments:\n  " + "\n  ".join(experiments()))
+    found = {
+        "Models": models,
+        "Weights": [
+            f"{model}  {weights}"
+            for model, weights in zoo.list_weights()
+            if model in models or fnmatch.fnmatchcase(weights, pattern)
+        ],
+        "Recipes": fnmatch.filter(names(), pattern),
+        "Experiments": fnmatch.filter(experiments(), pattern),
+    }
+    if not any(found.values()):
+        hint = did_you_mean(pattern, [*zoo.list_models(), *names(), *experiments()])
+        raise ValueError(
+            f"No model, weights, recipe or experiment has such a name.{hint} Received: pattern={pattern!r}"
+        )
+    for title, lines in found.items():
+        if lines:
+            print(f"{title}:\n  " + "\n  ".join(lines))
 
 
 @app.command()
@@ -75,23 +98,37 @@ def show(name: Annotated[str, typer.Argument(help="A model, a recipe (name or .j
 
 @app.command()
 def train(
-    recipe: Annotated[str, typer.Argument(help="Name from `zoo list`, or a .json file.")],
+    recipe: Annotated[str, typer.Argument(help="A recipe (name or .json file), or a model's name.")],
     out: Annotated[Path, typer.Option(help="Folder of the run.")],
     epochs: Annotated[int | None, typer.Option(help="Passes over the training split.")] = None,
+    data: Annotated[str | None, typer.Option(help="Name of a data set, an .npz file or a folder of images.")] = None,
+    image_size: Annotated[int | None, typer.Option(help="Height and width of the images of a folder.")] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Weights to start from: a name, a .weights.h5 or .supermask file, a run."),
+    ] = None,
+    classes: Annotated[int | None, typer.Option(help="Classes, if more than the data have.")] = None,
     data_dir: DataDir = None,
     seed: Annotated[int | None, typer.Option(help="Seed of weights, coins, order and augmentation.")] = None,
     settings: Settings = None,
     max_minutes: Annotated[float | None, typer.Option(help="Save the state and stop after this long.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in OUT, also for more --epochs than it had.")
+    ] = False,
 ) -> None:
-    """Train a recipe; Ctrl-C and SIGTERM save the state, --resume goes on from it."""
+    """Train a recipe, or a model by its default recipe; Ctrl-C and SIGTERM save the state, --resume goes on from it."""
     with _stoppable("the same command and --resume"):
         from zoo.recipes.reporting.votes import report
-        from zoo.recipes.training.recipe import find, parse_settings
+        from zoo.recipes.training.default_recipe import default_recipe
+        from zoo.recipes.training.recipe import find, names, parse_settings
         from zoo.recipes.training.train import train as run
 
-        given = {key: value for key, value in {"epochs": epochs, "seed": seed}.items() if value is not None}
-        chosen = find(recipe).replace({**parse_settings(settings), **given})
+        given = {"epochs": epochs, "seed": seed, "data": data, "start_from": weights, "classes": classes}
+        given = {key: value for key, value in {**given, "image_size": image_size}.items() if value is not None}
+        by_model = recipe not in names() and recipe in zoo.list_models()
+        chosen = (default_recipe if by_model else find)(recipe).replace({**parse_settings(settings), **given})
+        if by_model:
+            print(f"{recipe} by its default recipe: {_settings(chosen)}\n")
         rows = run(chosen, out, data_dir=data_dir, resume=resume, max_minutes=max_minutes)
     print(f"\n{report(rows)}\n\nWritten to {out}")
 
@@ -208,14 +245,16 @@ def tune(
     data: Annotated[str, typer.Option(help="Name of a data set, or an .npz file.")] = "digits",
     data_dir: DataDir = None,
     seed: Annotated[int, typer.Option(help="Seed of configurations, weights, coins and order.")] = 0,
-    settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Fix an option.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Fix an option (flips: options.samples).")
+    ] = None,
 ) -> None:
     """Search a model's options and its optimiser's; the best is written as a recipe for `zoo train`."""
     with _stoppable("the same command"):
-        from zoo.recipes.training.recipe import parse_settings
+        from zoo.recipes.training.recipe import model_options, parse_settings
         from zoo.recipes.tuning.tune import tune as run
 
-        options = parse_settings(settings)
+        options = model_options(parse_settings(settings))
         given = {"tuner": tuner, "trials": trials, "epochs": epochs, "data": data, "data_dir": data_dir, "seed": seed}
         run(name, out, **given, options=options)
 
@@ -264,6 +303,13 @@ def quickstart(
     run(out, seed=seed)
 
 
+def _settings(recipe) -> str:
+    """Return what decides a training, in one line."""
+    left = ("name", "model", "paper", "samples")
+    values = {key: value for key, value in recipe.to_dict().items() if key not in left and value not in (None, {})}
+    return ", ".join(f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in values.items())
+
+
 @contextmanager
 def _stoppable(again: str) -> Iterator[None]:
     """Say how to go on with what was asked to stop; what is on the disk is whole at any moment."""
@@ -281,9 +327,14 @@ def _ints(name: str, text: str) -> list[int]:
         raise ValueError(f"`{name}` must be ints separated by commas. Received: {name}={text!r}") from None
 
 
+def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
+    print(f"warning: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
+
+
 def main() -> None:
     """Run the command; an expected error is one line on stderr and exit code 1, a signal one line and its code."""
-    with listening():
+    with listening(), warnings.catch_warnings():
+        warnings.showwarning = _show_warning
         try:
             app()
         except Stopped as stopped:

@@ -5,7 +5,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,12 +41,12 @@ def append_results(path: Path, rows: Iterable[Row]) -> None:
         write_bytes(path, _whole_lines(path) + result_lines(rows))
 
 
-def add_results(path: Path, rows: list[Row]) -> None:
-    """Make sure that result lines are in a file once, before those that others appended.
+def add_results(path: Path, rows: list[Row], instead_of: Sequence[Row] = ()) -> None:
+    """Make sure that result lines are in a file once, before those that others appended, and others not any more.
 
     A line that differs in `seconds` and `command` only is the same one, measured again.
     """
-    known = [_measured(row) for row in rows]
+    known = [_measured(row) for row in (*rows, *instead_of)]
     with appending(path.parent):
         before = _whole_lines(path)
         lines = [line for line in before.split(b"\n") if line.strip()]

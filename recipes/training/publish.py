@@ -12,14 +12,12 @@ import zoo
 from zoo.files import write_bytes, write_json
 from zoo.layers.score_masked import masked_layers
 from zoo.recipes.reporting.votes import coins_sentence, vote_table
+from zoo.recipes.training.claim import claim
 from zoo.recipes.training.recipe import Recipe, find, names
 from zoo.recipes.training.run_config import read_config
 from zoo.recipes.training.state import finished_rows
 from zoo.recipes.training.trained import load_trained
 from zoo.weights import pretrained
-
-# Options that may differ from training without contradicting the weights.
-_FREE = ("samples", "rate", "weight_decay")
 
 
 def publish(run: Path, name: str, folder: Path, note: str = "") -> dict[str, Any]:
@@ -55,8 +53,8 @@ def publish(run: Path, name: str, folder: Path, note: str = "") -> dict[str, Any
         "sha256": pretrained.sha256(folder / target),
         "parameters": model.count_params(),
         "data": recipe.data,
-        "options": {key: value for key, value in options.items() if key not in _FREE},
-        "defaults": {key: value for key, value in options.items() if key in _FREE},
+        "options": {key: value for key, value in options.items() if key not in pretrained.FREE},
+        "defaults": {key: value for key, value in options.items() if key in pretrained.FREE},
         "score": {key: score[key] for key in measured if key in score},
         "seed": recipe.seed,
         "command": environment["command"],
@@ -64,13 +62,24 @@ def publish(run: Path, name: str, folder: Path, note: str = "") -> dict[str, Any
         "versions": environment["versions"],
         "reference": pretrained.reference_output(model).round(6).tolist(),
     }
-    write_bytes((folder / target).with_name("README.md"), _card(recipe, row, results, note).encode())
+    card = _card(recipe, row, results, note, environment.get("continued", []))
+    write_bytes((folder / target).with_name("README.md"), card.encode())
     others = [old for old in pretrained.manifest() if (old["model"], old["weights"]) != (recipe.model, name)]
     write_json(folder / "manifest.json", sorted([*others, row], key=lambda one: (one["model"], one["weights"])))
     return row
 
 
-def _card(recipe: Recipe, row: dict[str, Any], results: list[dict[str, Any]], note: str) -> str:
+def _continued(continued: list[dict[str, Any]]) -> str:
+    """Return a line for every time that a run was given more epochs."""
+    return "".join(
+        f"Planned for {one['epochs']} epochs, from epoch {one['from_epoch']} on continued by the schedule of more.\n"
+        for one in continued
+    )
+
+
+def _card(
+    recipe: Recipe, row: dict[str, Any], results: list[dict[str, Any]], note: str, continued: list[dict[str, Any]]
+) -> str:
     note = f"{note}\n" if note else ""
     versions = ", ".join(f"{package} {version}" for package, version in row["versions"].items())
     planned = find(recipe.name).epochs if recipe.name in names() else recipe.epochs
@@ -82,8 +91,8 @@ def _card(recipe: Recipe, row: dict[str, Any], results: list[dict[str, Any]], no
 
 Trained on the training split of {row["data"]} with `{row["command"]}`, seed {row["seed"]},
 on {row["machine"]} ({versions}).
-{recipe.paper or "Our own setting; no table of a paper is claimed."}
-{short}{note}
+{claim(recipe)}
+{short}{_continued(continued)}{note}
 ## Test accuracy of the last epoch
 
 {vote_table(results, "github")}

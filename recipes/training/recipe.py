@@ -43,9 +43,10 @@ class Recipe:
         randomize_period: None, or updates between redraws of pruned weights (IteRand's K_per), >= 1.
         randomize_rate: The probability that a pruned weight is redrawn (IteRand's r), in [0, 1].
         frozen_from: None, or the folder of a finished run whose embedding network is taken and kept frozen.
-        start_from: None, or what the weights are taken from before training: the folder of a run, the name of
-            published weights of `model`, or a path to a `.weights.h5` file. Everything but the coins' random state is
-            taken, `samples` and `rate` may differ; optimizer and schedule begin anew.
+        start_from: None, or what the weights are taken from before training: the folder of a run, or what `zoo.build`
+            takes as `weights` for `model`. They bring the options they were trained with, but for `samples`, `rate` and
+            `weight_decay`. Everything but the coins' random state is taken, and of other classes everything but the
+            head; optimizer and schedule begin anew.
         precision: Keras dtype policy, `"float32"`, `"mixed_bfloat16"` or `"mixed_float16"`.
         samples: Numbers of flips that the trained model is evaluated with.
         seed: Seed of weights, coins, order and augmentation, in [0, 2**32).
@@ -97,7 +98,7 @@ class Recipe:
         for key, check in _CHECKS.items():
             check(key, getattr(self, key))
         if not isinstance(self.samples, tuple) or not self.samples:
-            self._refuse("samples", "a list of positive ints")
+            self._refuse("samples", "a list of positive ints, the evaluation's (the model's own is options.samples)")
         for flips in self.samples:
             positive_int("samples", flips)
         if self.randomize_period is not None:
@@ -200,6 +201,21 @@ def find(name_or_path: str) -> Recipe:
         return Recipe.from_dict(values)
     except ValueError as error:
         raise ValueError(f"{name_or_path!r} is no recipe: {error}") from error
+
+
+def model_options(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings as options of a model: each key is an option, or `options.` and one.
+
+    Raises:
+        ValueError: If a key is both a recipe's and could be the model's (`samples`).
+    """
+    fields = {field.name for field in dataclasses.fields(Recipe)}
+    for key, value in settings.items():
+        if key in fields:
+            raise ValueError(
+                f"`{key}` is a recipe's, and no option of a model: that is options.{key}. Received: {key}={value!r}"
+            )
+    return {key.removeprefix("options."): value for key, value in settings.items()}
 
 
 def parse_settings(settings: list[str] | None) -> dict:

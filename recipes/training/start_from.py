@@ -1,47 +1,77 @@
-"""The weights of an earlier training as the start of another, perhaps with another number of flips."""
+"""The weights of an earlier training as the start of another, perhaps with other classes or another number of flips."""
 
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import keras
 
-import zoo
+from zoo import registry
 from zoo.recipes.training.recipe import Recipe
+from zoo.recipes.training.run_config import NAME, read_config
 from zoo.recipes.training.trained import load_trained
+from zoo.weights.pretrained import FREE, Weights
+from zoo.weights.transfer import give_weights, take_weights
 
 
-def start_from(model: keras.Model, recipe: Recipe, weights: str) -> None:
-    """Give `model` the weights of an earlier training: all but the coins' random state.
+def with_options_of_start(recipe: Recipe, sizes: dict[str, Any]) -> Recipe:
+    """Return a recipe with the options that the weights it starts from were trained with, where it has none of its own.
+
+    Those that leave the weights as they are, such as `rate` and `samples`, are not taken over.
+
+    Args:
+        recipe: The recipe of the training to come.
+        sizes: Input shape and classes of its data.
+
+    Raises:
+        FileNotFoundError: If `start_from` is a path and there is no such file.
+        ValueError: If there are no such weights, or the recipe's options contradict them.
+    """
+    if recipe.start_from is None:
+        return recipe
+    options = _source(recipe).merge({**sizes, **recipe.options}, registry.find(recipe.model).options)
+    own = {key: value for key, value in options.items() if key not in sizes or key in recipe.options}
+    return dataclasses.replace(recipe, options=own)
+
+
+def start_from(model: keras.Model, recipe: Recipe, options: dict[str, Any]) -> None:
+    """Give a model the weights that its recipe starts from: all of them, or all but the head, which a warning says.
+
+    The coins' random state is not among them.
 
     Args:
         model: The recipe's model.
-        recipe: The recipe of the training to come.
-        weights: The folder of a run, the name of published weights of the model, or a path to a `.weights.h5` file.
+        recipe: The recipe of the training to come. Its `start_from` is the folder of a run, or what `zoo.build` takes
+            as `weights`.
+        options: The options that `model` was built with.
 
     Raises:
-        FileNotFoundError: If `weights` is a path and there is no such file.
-        ValueError: If the weights do not exist or are those of another architecture.
+        FileNotFoundError: If `start_from` is a path and there is no such file.
+        ValueError: If the weights do not exist, are damaged, or do not fit below the head.
     """
-    source = _source(model, recipe, weights)
-    shapes = [[tuple(weight.shape) for weight in one.weights] for one in (source, model)]
-    if shapes[0] != shapes[1]:
-        different = next((i for i, (a, b) in enumerate(zip(*shapes, strict=False)) if a != b), min(map(len, shapes)))
-        raise ValueError(
-            f"`start_from` must be weights of the same architecture as {recipe.model!r}. Received: "
-            f"start_from={weights!r} with {len(shapes[0])} weights, not {len(shapes[1])}, or another shape "
-            f"of weight {different}"
-        )
-    model.set_weights(source.get_weights())
+    source = _source(recipe)
+    if _is_run(recipe.start_from):
+        take_weights(model, load_trained(str(recipe.start_from)).model, str(source))
+    else:
+        give_weights(model, source, recipe.model, lambda name: registry.find(name).builder, options)
 
 
-def _source(model: keras.Model, recipe: Recipe, weights: str) -> keras.Model:
-    if (Path(weights) / "config.json").is_file():
-        return load_trained(weights).model
-    known = [name for model_name, name in zoo.list_weights() if model_name == recipe.model]
-    if weights not in known and not weights.endswith(".weights.h5"):
+def _source(recipe: Recipe) -> Weights:
+    """Return the weights and the options that they need."""
+    weights = str(recipe.start_from)
+    if _is_run(weights):
+        of_run, sizes, _ = read_config(Path(weights))
+        options = {key: value for key, value in {**sizes, **of_run.options}.items() if key not in FREE}
+        row = {"weights": weights, "model": of_run.model, "options": options, "defaults": {}}
+        return Weights(Path(weights) / "last.weights.h5", row)
+    try:
+        source = registry.find_weights(recipe.model, weights)
+    except ValueError as error:
         raise ValueError(
-            f"`start_from` must be the folder of a run, published weights of {recipe.model!r} "
-            f"({', '.join(map(repr, known)) or 'none'}) or a path to a .weights.h5 file. "
-            f"Received: start_from={weights!r}"
-        )
-    options = {"input_shape": model.input_shape[1:], "classes": model.output_shape[-1], **recipe.options}
-    return zoo.build(recipe.model, weights=weights, **options)
+            f"`start_from` must be the folder of a run, or what zoo.build takes: {error}, start_from={weights!r}"
+        ) from error
+    return source if source.row is None else Weights(source.path, {**source.row, "defaults": {}})
+
+
+def _is_run(weights: str | None) -> bool:
+    return weights is not None and (Path(weights) / NAME).is_file()

@@ -156,7 +156,7 @@ def finished_rows(folder: Path, epochs: int, state: State | None = None) -> list
     if "results" not in state and not state["files"] and state["epoch"] >= epochs:  # of an earlier version
         path = folder / "results.jsonl"
         return (read_results(path) or None) if path.is_file() else None
-    return state.get("results")
+    return state.get("results") if state["epoch"] >= epochs else None  # fewer: it was made longer
 
 
 def changed_product(path: Path) -> bool:

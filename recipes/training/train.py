@@ -14,13 +14,15 @@ from zoo.data.datasets import Dataset, load
 from zoo.layers import RandomizePruned
 from zoo.recipes.reporting.folders import Folder, claimed
 from zoo.recipes.reporting.results import add_results, environment
+from zoo.recipes.training.absolute_paths import with_absolute_paths
 from zoo.recipes.training.checkpoint import Checkpoint, restore
 from zoo.recipes.training.cosine_per_epoch import CosinePerEpoch
 from zoo.recipes.training.evaluate import evaluate
 from zoo.recipes.training.frozen_embedding import take_frozen_embedding
 from zoo.recipes.training.linear_warmup import LinearWarmup
+from zoo.recipes.training.longer import lengthen, say_longer
 from zoo.recipes.training.recipe import Recipe
-from zoo.recipes.training.start_from import start_from
+from zoo.recipes.training.start_from import start_from, with_options_of_start
 from zoo.recipes.training.state import SavedState, finished_rows
 from zoo.stop_signals import Stopped, noted
 
@@ -42,11 +44,16 @@ def train(
     `Stopped`; a killed run goes on from the state saved last, at most five minutes old. A resumed run ends as it would
     have without the stop. One process at a time has the folder. A damaged state is refused, or the one before it taken.
 
+    A run, finished or not, is resumed with more epochs by a recipe that differs in `epochs` only. It goes on from its
+    state as a run of so many epochs would: at a constant learning rate it ends with the same bits. A cosine is that of
+    all the epochs from there on, so that the rate rises anew where it had fallen to 0. `config.json` has the new
+    `epochs`, and under `continued` those before and the epoch at which it went on.
+
     Args:
         recipe: What to train.
         out: Folder of the run.
         data_dir: Folder of the TensorFlow datasets; None is TFDS's own default.
-        resume: Go on with the run in `out`; a folder without one starts afresh.
+        resume: Go on with the run in `out`, also to more epochs; a folder without one starts afresh.
         max_minutes: Stop after that many minutes, > 0.
         verbose: Keras's `verbose` of `fit`.
 
@@ -62,14 +69,20 @@ def train(
     if max_minutes is not None and not max_minutes > 0:
         raise ValueError(f"`max_minutes` must be > 0. Received: max_minutes={max_minutes!r}")
     out, started = Path(out), time.monotonic()
+    recipe = with_absolute_paths(recipe)
     data = load(recipe.data, data_dir, validation=recipe.validation)
+    recipe = with_options_of_start(recipe, sizes_of(data))
     model = build(recipe, data)
     with _claimed(out, recipe, data, resume) as folder:
         saved = SavedState(folder)
         state = saved.read()
+        longer = lengthen(folder, recipe, state)
         rows = finished_rows(out, recipe.epochs, state)
         if rows is None:
+            state.pop("results", None)
             restore(model, folder, saved, state)
+            if longer:
+                say_longer(model, recipe, state)
             with _stop_requests(started, max_minutes) as asked_to_stop:
                 _fit(model, recipe, data, Checkpoint(folder, saved, state, asked_to_stop), verbose)
             rows = evaluate(model, data.test, recipe.samples, recipe=recipe.name, data=recipe.data, seed=recipe.seed)
@@ -79,9 +92,24 @@ def train(
     return rows
 
 
+def sizes_of(data: Dataset) -> dict[str, Any]:
+    """Options of a model that data decide."""
+    return {"input_shape": data.input_shape, "classes": data.classes}
+
+
 def build(recipe: Recipe, data: Dataset) -> keras.Model:
-    """The recipe's model, compiled; input shape and classes are the data's."""
-    options = {"input_shape": data.input_shape, "classes": data.classes, **recipe.options}
+    """The recipe's model, compiled; input shape and classes are the data's, unless the recipe has more classes.
+
+    Raises:
+        ValueError: If the recipe has fewer classes than the data, or the model refuses its options or weights.
+    """
+    recipe = with_options_of_start(recipe, sizes_of(data))
+    options = {**sizes_of(data), **recipe.options}
+    if options["classes"] < data.classes:
+        raise ValueError(
+            f"`classes` must be at least those of the data, {data.classes} in {recipe.data!r}. "
+            f"Received: classes={options['classes']!r}"
+        )
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(recipe.precision)
     try:
@@ -89,7 +117,7 @@ def build(recipe: Recipe, data: Dataset) -> keras.Model:
     finally:
         keras.config.set_dtype_policy(before)
     if recipe.start_from is not None:
-        start_from(model, recipe, recipe.start_from)
+        start_from(model, recipe, options)
     if recipe.frozen_from is not None:
         take_frozen_embedding(model, recipe.frozen_from)
     updates = -(-len(data.train.x) // recipe.batch_size)
@@ -142,12 +170,11 @@ def _fit(model, recipe: Recipe, data: Dataset, checkpoint: Checkpoint, verbose) 
 
 def _claimed(out: Path, recipe: Recipe, data: Dataset, resume: bool) -> AbstractContextManager[Folder]:
     """Claim the folder of the run, with `config.json`."""
-    sizes = {"input_shape": data.input_shape, "classes": data.classes}
     return claimed(
         out,
         "config.json",
-        {"recipe": recipe.to_dict(), **sizes, **environment()},
-        lambda one: {**one["recipe"], "backend": one["backend"]},
+        {"recipe": recipe.to_dict(), **sizes_of(data), **environment()},
+        lambda one: {**one["recipe"], "epochs": None, "backend": one["backend"]},  # `lengthen` looks at the epochs
         what=f"The run in {str(out)!r} has",
         new="" if resume else f"`out` holds a run already: pass --resume to go on with it. Received: out={str(out)!r}",
     )

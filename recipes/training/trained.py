@@ -24,8 +24,7 @@ def load_trained(name: str, weights: str | None = None, seed: int | None = None)
 
     Args:
         name: Name of a model, or the folder of a run (its last weights, unless `weights` says otherwise).
-        weights: Name of pretrained weights or path to a `.weights.h5` or `.supermask` file; None is a model's only
-            weights.
+        weights: What `zoo.build` takes as `weights`; None is a model's only weights, its own or a twin's.
         seed: Seed of the coins.
 
     Raises:
@@ -41,8 +40,9 @@ def load_trained(name: str, weights: str | None = None, seed: int | None = None)
             f"Received: name={name!r}"
         )
     zoo.registry.find(name)
-    published = [row for row in zoo.weights.pretrained.manifest() if row["model"] == name]
-    known = [row["weights"] for row in published]
+    pairs = zoo.list_weights()
+    known = [weights for model, weights in pairs if model == name]
+    known = known or [weights for model, weights in pairs if model in zoo.registry.twins(name)]
     if weights is None and len(known) != 1:
         names = ", ".join(map(repr, known)) or "none"
         raise ValueError(
@@ -50,7 +50,8 @@ def load_trained(name: str, weights: str | None = None, seed: int | None = None)
             "file. Received: weights=None"
         )
     chosen = known[0] if weights is None else weights
-    data = next((row["data"] for row in published if row["weights"] == chosen), "digits")
+    row = zoo.registry.find_weights(name, chosen).row
+    data = row["data"] if row else "digits"
     return Trained(zoo.build(name, weights=chosen, seed=seed), data, "", chosen)
 
 

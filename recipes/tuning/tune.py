@@ -10,6 +10,7 @@ from zoo.data.datasets import load
 from zoo.layers.arguments import check_known, positive_int
 from zoo.recipes.reporting.folders import Folder, claimed
 from zoo.recipes.reporting.results import environment, result_lines
+from zoo.recipes.training.absolute_paths import with_absolute_paths
 from zoo.recipes.training.recipe import Recipe
 from zoo.recipes.tuning.snapshot import Snapshot
 from zoo.recipes.tuning.trials import Progress, Rows, describe, leaderboard, ranked, trial_row
@@ -79,10 +80,9 @@ def tune(
 def _prepared(name: str, data: str, data_dir: str | None, options: dict[str, Any], **settings: Any):
     """The recipe that the search completes, and the hypermodel; what is wrong with them is said here."""
     zoo.registry.find(name)
-    if data.lower().endswith(".npz"):
-        data = str(Path(data).expanduser().resolve())  # the best recipe can be trained from any folder
     recipe = Recipe(name=f"{name}_tuned", model=name, data=data, options=options, schedule="constant", **settings)
-    model = zoo.tuning.hypermodel(name, load(data, data_dir), seed=recipe.seed, **options)
+    recipe = with_absolute_paths(recipe)  # the best recipe can be trained from any folder
+    model = zoo.tuning.hypermodel(name, load(recipe.data, data_dir), seed=recipe.seed, **options)
     zoo.build(name, seed=recipe.seed, **model.fixed)  # or every trial would fail by the same fixed option
     return recipe, model
 

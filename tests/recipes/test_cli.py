@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,6 +33,48 @@ def test_list_and_show(zoo_command, recipe_file):
     assert json.loads(out)["options"]["weight_decay"] == 5e-3
     code, out, _ = zoo_command("show", recipe_file)
     assert json.loads(out) == json.loads(recipe_file.read_text())
+
+
+def test_list_shows_what_the_pattern_names(zoo_command):
+    code, out, _ = zoo_command("list", "*digits*")
+    assert code == 0
+    assert "Weights:\n  resnet20_cfnn  digits\nRecipes:\n" in out
+    lines = [line for line in out.splitlines() if line.startswith("  ")]
+    assert len(lines) > 3
+    assert all("digits" in line for line in lines)
+    code, out, errors = zoo_command("list", "resnet20_cfn")
+    assert (code, out) == (1, "")
+    assert errors.startswith("error: No model, ")
+    assert "Did you mean 'resnet20_cfnn'?" in errors
+
+
+@pytest.mark.filterwarnings("default:.*head of 4 classes:UserWarning")
+def test_a_model_by_its_name_on_one_s_own_data_and_weights(zoo_command, recipe, tmp_path, monkeypatch):
+    """Relative paths are those of the folder where the run began; more classes than the data have is a wish."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.npz").write_bytes(Path(recipe.data).read_bytes())
+    common = ("--data", "mine.npz", "--set", "samples=[1]", "--epochs", 1)
+    code, printed, errors = zoo_command("train", "tiny_cfnn", *common, "--classes", 4, "--out", "run")
+    assert code == 0, errors
+    assert printed.startswith('tiny_cfnn by its default recipe: data=mine.npz, options={"classes": 4}, augment=crop, ')
+    assert "learning_rate=0.1" in printed
+    config = json.loads((tmp_path / "run/config.json").read_text())
+    assert (config["recipe"]["data"], config["recipe"]["paper"]) == (str(tmp_path / "mine.npz"), "")
+    assert (config["recipe"]["options"], config["recipe"]["epochs"]) == ({"classes": 4}, 1)
+
+    code, _, errors = zoo_command("train", "tiny_cfnn", *common, "--weights", "run", "--out", "two")
+    assert code == 0, errors
+    (warning,) = [line for line in errors.splitlines() if line.startswith("warning: ")]
+    assert "the head of 4 classes of 'tiny_cfnn' is not taken. That of 3 classes" in warning
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    code, _, errors = zoo_command("evaluate", tmp_path / "two", "--samples", "1")
+    assert code == 0, errors
+    again = ("--data", tmp_path / "mine.npz", *common[2:4], "--weights", tmp_path / "run", "--out", tmp_path / "two")
+    code, _, errors = zoo_command("train", "tiny_cfnn", *again, "--epochs", 2, "--resume")
+    assert code == 0, errors
+    assert "Going on from epoch 1 to 2" in errors
+    assert json.loads((tmp_path / "two/config.json").read_text())["recipe"]["epochs"] == 2
 
 
 def test_train_evaluate_export(zoo_command, recipe_file, tmp_path):
@@ -153,6 +196,11 @@ BAD = [
     (["train", "RECIPE", "--out", "OUT", "--set", "momentum=2"], "`momentum` must be in [0, 1)"),
     (["train", "RECIPE", "--out", "OUT", "--set", "rate=1.5"], "`rate` must be in [0, 1). Received: rate=1.5"),
     (["train", "RECIPE", "--out", "OUT", "--set", "options.samples=0"], "`samples` must be a positive int"),
+    (["train", "RECIPE", "--out", "OUT", "--set", "samples=2"], "(the model's own is options.samples)"),
+    (["tune", "resnet20_cfnn", "--out", "OUT", "--set", "samples=2"], "that is options.samples. Received: samples=2"),
+    (["train", "RECIPE", "--out", "OUT", "--classes", "2"], "`classes` must be at least those of the data, 3 in"),
+    (["train", "RECIPE", "--out", "OUT", "--weights", "nowhere"], "`start_from` must be the folder of a run, or what"),
+    (["train", "ball_cfnn", "--out", "OUT"], "`model` must be a model of images"),
     (["train", "RECIPE", "--out", "OUT", "--set", "data=nowhere.npz"], "nowhere.npz"),
     (["train", "RECIPE", "--out", "OUT", "--set", "data=BROKEN"], "broken.npz"),
     (["train", "RECIPE", "--out", "OUT", "--set", "data=NAN"], "x_test"),

@@ -13,6 +13,7 @@ import numpy as np
 
 from zoo.files import parse_json, sha256, write_weights
 from zoo.graph import uncompiled
+from zoo.layers.arguments import did_you_mean
 from zoo.layers.coins import coin_states
 from zoo.weights.structure import Where, check_structure
 from zoo.weights.weights_file import check_weights_file
@@ -35,6 +36,7 @@ _ROW = {
     "reference": [[_NUMBER]],
 }  # what is read here; a row may have more
 _TOLERANCE = 1e-3  # of a probability: backends and machines round differently
+FREE = ("samples", "rate", "weight_decay")  # options that may be others without contradicting the weights
 _OF_THE_DATA = ("input_shape", "classes")  # options that may be others than those of the weights
 
 
@@ -185,14 +187,10 @@ def find(model_name: str, weights: str | os.PathLike, twins: Collection[str] = (
     if str(weights).endswith((".weights.h5", _SUPERMASK)):
         return Weights(Path(weights))
     rows = {name: row for name, row in rows.items() if ":" not in name}
-    import difflib
-
-    nearest = difflib.get_close_matches(str(weights), rows, n=1)
-    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
     known = ", ".join(map(repr, rows)) or "none"
     raise ValueError(
         f"`weights` must be one of those published for {model_name!r} ({known}) or a path ending in .weights.h5 or "
-        f".supermask.{hint} Received: weights={str(weights)!r}"
+        f".supermask.{did_you_mean(weights, rows)} Received: weights={str(weights)!r}"
     )
 
 

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import tiny
 
 import zoo
 from zoo.recipes.training.recipe import Recipe
+from zoo.recipes.training.start_from import with_options_of_start
 from zoo.recipes.training.train import build
 from zoo.recipes.training.trained import load_trained
 
@@ -47,10 +49,24 @@ def test_all_weights_are_taken_and_the_coins_are_its_own(run, digits, kind):
     assert int(model.optimizer.iterations) == 0
 
 
+def test_another_data_set_takes_all_but_the_head_and_the_options_of_the_weights(run, digits, tmp_path):
+    """The run has depth 8, which the recipe does not say."""
+    path = tiny.write_npz(tmp_path / "three_classes.npz")
+    recipe = Recipe("three", "resnet20_cfnn", path, options={"samples": 3}, start_from=str(run))
+    with pytest.warns(UserWarning, match=r"the head of 10 classes of 'resnet20_dropout' is not taken. That of 3"):
+        model = build(recipe, zoo.data.load(path))
+    taken, before = model.get_weights(), load_trained(str(run)).model.get_weights()
+    for a, b in zip(taken[:-2], before[:-2], strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert (taken[-2].shape, before[-2].shape) == ((64, 3), (64, 10))
+    assert with_options_of_start(recipe, {"input_shape": (8, 8, 1), "classes": 3}).options == {"samples": 3, "depth": 8}
+
+
 @pytest.mark.parametrize(
     ("options", "source", "error", "message"),
     [
-        ({"depth": 14}, "RUN", ValueError, "same architecture as 'resnet20_cfnn'"),
+        ({"depth": 14}, "RUN", ValueError, r"of 'resnet20_dropout' need depth=8. Received: depth=14"),
+        ({"depth": 8, "classes": 9}, "RUN", ValueError, r"`classes` must be at least those of the data, 10 in"),
         ({"depth": 8}, "nowhere", ValueError, "`start_from` must be .*start_from='nowhere'"),
         ({"depth": 8}, "nowhere.weights.h5", FileNotFoundError, "nowhere.weights.h5"),
     ],

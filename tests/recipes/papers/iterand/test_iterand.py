@@ -1,6 +1,7 @@
 """IteRand through `zoo train`: redraws at the period, exact resume, results without votes, publishing."""
 
 import json
+import shutil
 import signal
 
 import numpy as np
@@ -63,6 +64,16 @@ def test_the_result_is_one_line_without_a_vote(masked, whole):
     assert row["correct"] == (model.predict(data.test.x, verbose=0).argmax(-1) == data.test.y).sum()
 
 
+def test_the_card_says_that_a_run_was_continued(whole, tmp_path):
+    run = shutil.copytree(whole, tmp_path / "run")
+    config = json.loads((run / "config.json").read_text())
+    config["continued"] = [{"epochs": 2, "from_epoch": 2, "command": "zoo train"}]
+    (run / "config.json").write_text(json.dumps(config))
+    publish(run, "tiny", tmp_path / "saved_models")
+    card = (tmp_path / "saved_models/tiny_masked-tiny/README.md").read_text()
+    assert "Planned for 2 epochs, from epoch 2 on continued by the schedule of more." in card
+
+
 def test_a_masked_run_is_published_as_a_supermask(masked, whole, tmp_path, monkeypatch):
     row = publish(whole, "tiny", tmp_path / "saved_models")
     assert row["file"] == "tiny_masked-tiny/model.supermask"
@@ -73,7 +84,10 @@ def test_a_masked_run_is_published_as_a_supermask(masked, whole, tmp_path, monke
     trained = zoo.build("tiny_masked", weights=whole / "last.weights.h5", **options)
     x = zoo.data.load(masked.data).test.x
     np.testing.assert_array_equal(model.predict(x, verbose=0), trained.predict(x, verbose=0))
-    assert "no vote" in (tmp_path / "saved_models/tiny_masked-tiny/README.md").read_text()
+    card = (tmp_path / "saved_models/tiny_masked-tiny/README.md").read_text()
+    assert "no vote" in card
+    assert "no table of a paper is claimed" in card
+    assert "continued" not in card
     for layer in model.layers:
         if hasattr(layer, "scores"):
             assert set(np.unique(np.array(layer.scores))) <= {0.0, 1.0}
