@@ -310,6 +310,27 @@ def _settings(recipe) -> str:
     return ", ".join(f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in values.items())
 
 
+@app.command("completion")
+def completion_(shell: Annotated[str, typer.Argument(help="bash or zsh.")]) -> None:
+    """Print a script that completes this command: eval "$(zoo completion bash)" in ~/.bashrc."""
+    from zoo.data.datasets import NAMES
+    from zoo.recipes.completion import completion
+    from zoo.recipes.experiments.experiment import names as experiments
+    from zoo.recipes.training.recipe import names
+
+    models = zoo.list_models()
+    takes = dict.fromkeys(("evaluate", "probe", "export", "tune"), models)
+    takes |= {"train": [*names(), *models], "reproduce": experiments(), "completion": ["bash", "zsh"]}
+    takes |= {name: [*models, *names(), *experiments()] for name in ("list", "show")}
+    words, values = {}, {}
+    for name, command in typer.main.get_command(app).commands.items():
+        options = [one for one in command.params if one.opts[0][0] == "-"]
+        words[name] = [*(option for one in options for option in one.opts), *takes.get(name, [])]
+        values |= {option: [] for one in options if not one.is_flag for option in one.opts}
+    values |= {"--data": NAMES, "--weights": sorted({weights for _, weights in zoo.list_weights()})}
+    print(completion(shell, words, values), end="")
+
+
 @contextmanager
 def _stoppable(again: str) -> Iterator[None]:
     """Say how to go on with what was asked to stop; what is on the disk is whole at any moment."""

@@ -11,11 +11,16 @@ from pathlib import Path
 __version__ = "0.1.0"
 
 if Path(sys.argv[0]).stem == "zoo":  # the command
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads this when it is imported below
     from zoo import stop_signals
 
     stop_signals.listen()  # what follows takes seconds
     stop_signals.end_at_second()
+    if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # TensorFlow reads this, but some of its lines come before
+        from zoo.quiet_import import quiet_import
+
+        with quiet_import():
+            import keras  # noqa: F401 -- and its backend
 
 # A checkout keeps layers/ and recipes/ beside zoo/; an installed wheel has them inside.
 if not (Path(__file__).parent / "layers" / "__init__.py").is_file():
