@@ -63,6 +63,7 @@ def test_other_classes_take_all_but_the_head_and_say_so(tmp_path):
     np.testing.assert_array_equal(taken[f"{HEAD}vars/0"], keras.ops.convert_to_numpy(fresh.layers[-2].kernel))
 
 
+@pytest.mark.on_tensorflow
 @pytest.mark.parametrize("name", ["resnet20_cfnn", "hypernet_cfnn", "conv6_edge_popup"])
 def test_a_file_of_other_classes_by_its_path(name, tmp_path):
     options = {"input_shape": (8, 8, 1), **SMALL[name]}
@@ -91,6 +92,7 @@ def test_a_supermask_of_other_classes(tmp_path):
             np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.on_tensorflow
 def test_the_plain_twin_gives_the_coins_off_outputs_to_the_bit(tmp_path):
     model = zoo.build("resnet20_cfnn", weights="digits")
     x = images(n=5)
@@ -148,6 +150,7 @@ def test_features_are_what_the_head_takes(name, tmp_path):
     assert output(plain, x).shape == (len(x), model.output_shape[-1])
 
 
+@pytest.mark.on_tensorflow
 def test_a_head_of_one_s_own_votes_and_is_amplified():
     base = zoo.build("resnet20_cfnn", weights="digits", include_top=False, samples=3, seed=0)
     mine = keras.Model(base.input, layers.MajorityVote(3)(keras.layers.Dense(2)(base.output)))
