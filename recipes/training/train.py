@@ -14,7 +14,7 @@ from zoo.data.datasets import Dataset, load
 from zoo.layers import RandomizePruned
 from zoo.recipes.reporting.folders import Folder, claimed
 from zoo.recipes.reporting.results import add_results, environment
-from zoo.recipes.training.absolute_paths import with_absolute_paths
+from zoo.recipes.training.absolute_paths import absolute, with_absolute_paths
 from zoo.recipes.training.checkpoint import Checkpoint, restore
 from zoo.recipes.training.cosine_per_epoch import CosinePerEpoch
 from zoo.recipes.training.evaluate import evaluate
@@ -174,10 +174,16 @@ def _claimed(out: Path, recipe: Recipe, data: Dataset, resume: bool) -> Abstract
         out,
         "config.json",
         {"recipe": recipe.to_dict(), **sizes_of(data), **environment()},
-        lambda one: {**one["recipe"], "epochs": None, "backend": one["backend"]},  # `lengthen` looks at the epochs
+        _identity,
         what=f"The run in {str(out)!r} has",
         new="" if resume else f"`out` holds a run already: pass --resume to go on with it. Received: out={str(out)!r}",
     )
+
+
+def _identity(config: dict[str, Any]) -> dict[str, Any]:
+    """Settings that a resumed run may not change: not the epochs, which `lengthen` looks at."""
+    recipe = {key: value for key, value in config["recipe"].items() if key != "epochs"}
+    return {**recipe, "data": absolute(recipe["data"]), "backend": config["backend"]}  # earlier runs have it as typed
 
 
 @contextmanager
