@@ -138,6 +138,14 @@ def read_state(path: Path) -> State:
     return state
 
 
+def has_weights(folder: Path) -> bool:
+    """Tell whether a run in a folder has saved weights to go on from."""
+    try:
+        return read_state(folder / NAME)["weights"] is not None
+    except (OSError, ValueError):
+        return False
+
+
 def finished_rows(folder: Path, epochs: int, state: State | None = None) -> list[dict[str, Any]] | None:
     """Result lines of a run, or None if it is not finished: its state decides, not what files there are.
 

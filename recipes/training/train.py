@@ -23,7 +23,7 @@ from zoo.recipes.training.linear_warmup import LinearWarmup
 from zoo.recipes.training.longer import lengthen, say_longer
 from zoo.recipes.training.recipe import Recipe
 from zoo.recipes.training.start_from import start_from, with_options_of_start
-from zoo.recipes.training.state import SavedState, finished_rows
+from zoo.recipes.training.state import SavedState, finished_rows, has_weights
 from zoo.stop_signals import Stopped, noted
 
 
@@ -72,7 +72,7 @@ def train(
     recipe = with_absolute_paths(recipe)
     data = load(recipe.data, data_dir, validation=recipe.validation)
     recipe = with_options_of_start(recipe, sizes_of(data))
-    model = build(recipe, data)
+    model = build(recipe, data, started=resume and has_weights(out))
     with _claimed(out, recipe, data, resume) as folder:
         saved = SavedState(folder)
         state = saved.read()
@@ -97,8 +97,13 @@ def sizes_of(data: Dataset) -> dict[str, Any]:
     return {"input_shape": data.input_shape, "classes": data.classes}
 
 
-def build(recipe: Recipe, data: Dataset) -> keras.Model:
+def build(recipe: Recipe, data: Dataset, *, started: bool = False) -> keras.Model:
     """The recipe's model, compiled; input shape and classes are the data's, unless the recipe has more classes.
+
+    Args:
+        recipe: The recipe.
+        data: Its data.
+        started: Whether a state will replace the weights, so that those of `start_from` are not loaded.
 
     Raises:
         ValueError: If the recipe has fewer classes than the data, or the model refuses its options or weights.
@@ -116,7 +121,7 @@ def build(recipe: Recipe, data: Dataset) -> keras.Model:
         model = zoo.build(recipe.model, seed=recipe.seed, **options)
     finally:
         keras.config.set_dtype_policy(before)
-    if recipe.start_from is not None:
+    if recipe.start_from is not None and not started:
         start_from(model, recipe, options)
     if recipe.frozen_from is not None:
         take_frozen_embedding(model, recipe.frozen_from)

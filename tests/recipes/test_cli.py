@@ -74,6 +74,7 @@ def test_a_model_by_its_name_on_one_s_own_data_and_weights(zoo_command, recipe, 
     code, _, errors = zoo_command("train", "tiny_cfnn", *again, "--epochs", 2, "--resume")
     assert code == 0, errors
     assert "Going on from epoch 1 to 2" in errors
+    assert "warning" not in errors  # the head is the run's own by now
     assert json.loads((tmp_path / "two/config.json").read_text())["recipe"]["epochs"] == 2
 
 
