@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from zoo.layers.arguments import positive_int
-from zoo.layers.seeds import fresh_seed, optional_seed, uniform
+from zoo.layers.seeds import bits_24, fresh_seed, optional_seed, uniform
 
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")
@@ -40,8 +40,11 @@ class KaimingUniform(keras.initializers.Initializer):
 
     def draw(self, shape: tuple[int, ...]) -> np.ndarray:
         """Return the numbers as a float32 NumPy array."""
-        bound = np.float32(math.sqrt(6 / fan_in(shape)))
-        return bound * (2 * uniform(shape, self.seed) - 1)
+        numbers = uniform(shape, self.seed)
+        numbers *= 2
+        numbers -= 1
+        numbers *= np.float32(math.sqrt(6 / fan_in(shape)))
+        return numbers
 
     def get_config(self) -> dict:
         """Return the constructor's arguments."""
@@ -68,7 +71,7 @@ class SignedKaimingConstant(KaimingUniform):
 
     def draw(self, shape: tuple[int, ...]) -> np.ndarray:
         """Return the numbers as a float32 NumPy array."""
-        return np.where(uniform(shape, self.seed) < 0.5, -self.constant(shape), self.constant(shape))
+        return np.where(bits_24(shape, self.seed) < 2**23, -self.constant(shape), self.constant(shape))
 
     @staticmethod
     def constant(shape: tuple[int, ...]) -> np.float32:

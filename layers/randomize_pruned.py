@@ -84,5 +84,6 @@ class RandomizePruned(keras.callbacks.Callback):
             kernel, scores = ops.convert_to_numpy(layer.kernel), ops.convert_to_numpy(layer.scores)
             initializer = with_seed(layer.kernel_initializer, int(np.random.SeedSequence(key).generate_state(1)[0]))
             fresh = ops.convert_to_numpy(initializer(kernel.shape, layer.kernel.dtype))
-            pruned = ~topk_mask_numpy(scores, layer.sparsity, layer.score_transform)
-            layer.kernel.assign(np.where(pruned & (uniform(kernel.shape, *key) < self.rate), fresh, kernel))
+            chosen = uniform(kernel.shape, *key) < self.rate
+            chosen &= ~topk_mask_numpy(scores, layer.sparsity, layer.score_transform)
+            layer.kernel.assign(np.where(chosen, fresh, kernel))

@@ -31,10 +31,18 @@ def uniform(shape: tuple[int, ...], *key: int) -> np.ndarray:
 
     They are made of Philox's raw words, which NumPy promises not to change, and so are equal on every machine.
     """
+    numbers = bits_24(shape, *key).astype(np.float32)
+    numbers *= np.float32(2**-24)
+    return numbers
+
+
+def bits_24(shape: tuple[int, ...], *key: int) -> np.ndarray:
+    """Return the numbers of `uniform` as uint32 in [0, 2**24), before they are divided by it."""
     size = math.prod(shape)
     words = np.random.Philox(np.random.SeedSequence(key)).random_raw(-(-size // 2))
-    halves = np.stack([words & np.uint64(0xFFFFFFFF), words >> np.uint64(32)], axis=-1).reshape(-1)[:size]
-    return ((halves >> np.uint64(8)).astype(np.float32) * np.float32(2**-24)).reshape(shape)
+    halves = words.astype("<u8", copy=False).view("<u4")[:size]  # the lower half of each word first
+    halves >>= np.uint32(8)
+    return halves.reshape(shape)
 
 
 def layer_seeds(seed: int | None) -> Iterator[int]:
