@@ -10,48 +10,73 @@ from keras import ops
 _SAMPLE = 4096  # number of values that are sorted for a first guess
 _BLOCK = 1024
 _BITS = {"float32": "int32", "float64": "int64"}
+_FLOATS = {bits: dtype for dtype, bits in _BITS.items()}
 _INFINITY = {"float32": 0x7F800000, "float64": 0x7FF0000000000000}  # as bits
 
 
-def _largest(values, keep: int):
-    """Ones at the `keep` largest of the values, in a vector; NaN everywhere if one of them is NaN."""
+def largest(values, keep: int):
+    """Mark the `keep` largest values, the first ones among equals.
+
+    Args:
+        values: Vector of floats of static size.
+        keep: Int in [1, size].
+
+    Returns:
+        A bool vector, and a bool scalar that tells whether a value is NaN: then the marks mean nothing.
+    """
     given = keras.backend.standardize_dtype(values.dtype)
     dtype = given if given in _BITS else "float32"  # exact for the 16-bit floats
-    keys = _keys(ops.cast(ops.reshape(values, (-1,)), dtype), dtype)
-    low, high = ops.min(keys), ops.max(keys)
-    has_nan = ops.logical_or(high > _INFINITY[dtype], low < -_INFINITY[dtype])
-    with contextlib.suppress(TypeError):  # while a compiled function is traced there is no value yet
-        _refuse_nan(bool(has_nan))
-    found = _compiled(_BITS[dtype])(keys, ops.cast(keep, "int32"), low, high, *_guesses(keys, keep))
-    one, zero = (ops.where(has_nan, ops.cast(math.nan, given), ops.cast(value, given)) for value in (1, 0))
-    return ops.where(found, one, zero)
+    values = ops.cast(values, dtype)
+    return _compiled(dtype)(values, ops.cast(keep, "int32"), *_guesses(values, keep))
 
 
 @functools.cache
-def _compiled(bits: str):
-    """Compile `_largest_keys` once for all layers of a model: it has most of the operations of a small layer."""
+def _compiled(dtype: str):
+    """Compile the search once for all layers of a model: it has most of the operations of a small layer."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        keys, key, count = tf.TensorSpec([None], bits), tf.TensorSpec([], bits), tf.TensorSpec([], "int32")
-        return tf.function(_largest_keys, input_signature=[keys, count, key, key, key, key], autograph=False)
+        # Without XLA, which Keras takes on a GPU and which needs static shapes, an operation is a pass over memory.
+        marks = _marks if tf.config.list_physical_devices("GPU") else _marks_by_candidates
+        vector, number, count = tf.TensorSpec([None], dtype), tf.TensorSpec([], dtype), tf.TensorSpec([], "int32")
+        return tf.function(marks, input_signature=[vector, count, number, number], autograph=False)
     if keras.backend.backend() == "jax":
         import jax
 
-        return jax.jit(_largest_keys)
-    return _largest_keys
+        return jax.jit(_marks)
+    return _marks
 
 
-def _largest_keys(keys, keep, low, high, *guesses):
-    """Mark the `keep` largest keys, the first ones among equals; all keys lie between `low` and `high`."""
-    threshold, excess = _threshold(keys, keep, low, high, guesses)
+def _marks(values, keep, low, high):
+    """Search the threshold by counts over all values, beginning with two guesses."""
+    keys = _keys(values)
+    threshold, excess = _threshold(keys, keep, (_keys(low), _keys(high)))
+    found = ops.cond(excess == 0, lambda: keys >= threshold, lambda: _first_of_equals(keys, threshold, excess))
+    return found, ops.any(ops.isnan(values))
 
-    def break_ties():
-        ties = keys == threshold
-        last = _position(ties, ops.sum(ops.cast(ties, "int32")) - excess)
-        return ops.logical_or(keys > threshold, ops.logical_and(ties, ops.arange(ops.shape(keys)[0]) <= last))
 
-    return ops.cond(excess == 0, lambda: keys >= threshold, break_ties)
+def _marks_by_candidates(values, keep, low, high):
+    """Search the threshold among the values in [low, high), a few hundredths of all, if it is there."""
+    dtype = keras.backend.standardize_dtype(values.dtype)
+    above = _count(values >= high)
+    between = ops.nonzero(ops.logical_and(values >= low, values < high))[0]
+    inside = ops.logical_and(above < keep, keep <= above + ops.shape(between)[0])
+    keys, wanted = ops.cond(
+        inside, lambda: (_keys(ops.take(values, between)), keep - above), lambda: (_keys(values), keep)
+    )
+    threshold, excess = _threshold(keys, wanted)
+    number = _floats(threshold, dtype)
+    # A processor may take subnormal numbers for 0; as keys they differ.
+    plain = ops.logical_and(excess == 0, ops.abs(number) >= np.finfo(dtype).tiny)
+    found = ops.cond(plain, lambda: values >= number, lambda: _first_of_equals(_keys(values), threshold, excess))
+    return found, ops.any(ops.isnan(values))
+
+
+def _first_of_equals(keys, threshold, excess):
+    """Mark the keys that reach a threshold, without the last `excess` of those equal to it."""
+    ties = keys == threshold
+    last = _position(ties, _count(ties) - excess)
+    return ops.logical_or(keys > threshold, ops.logical_and(ties, ops.arange(ops.shape(keys)[0]) <= last))
 
 
 def _position(flags, count):
@@ -66,21 +91,21 @@ def _position(flags, count):
     return block * _BLOCK + ops.sum(ops.cast(ops.cumsum(row) < left, "int32"))
 
 
-def _threshold(keys, keep, smallest, largest, guesses):
+def _count(flags):
+    return ops.sum(ops.cast(flags, "int32"))
+
+
+def _threshold(keys, keep, guesses=()):
     """Largest threshold that at least `keep` keys reach, and the number of keys beyond `keep` that reach it.
 
     (Any number between the threshold and the next smaller key may be returned.) Throughout, count(keys >= low) >= keep
     and count(keys >= high) < keep. Guesses interpolate between the two counts; every third one halves the range.
     """
-    bits = keras.backend.standardize_dtype(keys.dtype)
-    dtype = {bits: dtype for dtype, bits in _BITS.items()}[bits]
-    one, infinity = ops.cast(1, bits), ops.cast(_INFINITY[dtype], bits)
-
-    def count(key):
-        return ops.sum(ops.cast(keys >= key, "int32"))
+    dtype = _FLOATS[keras.backend.standardize_dtype(keys.dtype)]
+    one, infinity = ops.cast(1, keys.dtype), ops.cast(_INFINITY[dtype], keys.dtype)
 
     def narrow(low, above_low, high, above_high, step, guess):
-        above = count(guess)
+        above = _count(keys >= guess)
         enough = above >= keep
         low, above_low = ops.where(enough, guess, low), ops.where(enough, above, above_low)
         high, above_high = ops.where(enough, high, guess), ops.where(enough, above_high, above)
@@ -92,13 +117,13 @@ def _threshold(keys, keep, smallest, largest, guesses):
     def search(low, above_low, high, above_high, step):
         bottom, top = _floats(low, dtype), _floats(high, dtype)
         share = ops.cast(above_low - keep, dtype) / ops.cast(above_low - above_high, dtype)
-        between = _keys(bottom + (top - bottom) * share, dtype)
+        between = _keys(bottom + (top - bottom) * share)
         middle = ops.bitwise_and(low, high) + ops.right_shift(ops.bitwise_xor(low, high), one)  # does not overflow
         guess = ops.where(step % 3 == 2, middle, between)
         return narrow(low, above_low, high, above_high, step, ops.clip(guess, low + one, high - one))
 
     # Clipped, so that the key of a NaN cannot overflow.
-    low, high = ops.maximum(smallest, -infinity), ops.minimum(largest, infinity) + one
+    low, high = ops.maximum(ops.min(keys), -infinity), ops.minimum(ops.max(keys), infinity) + one
     zero = ops.cast(0, "int32")
     state = (low, zero + ops.shape(keys)[0], high, zero, zero)
     for guess in guesses:
@@ -107,25 +132,25 @@ def _threshold(keys, keep, smallest, largest, guesses):
     return low, above_low - keep
 
 
-def _guesses(keys, keep: int):
-    """Two keys, most likely one below and one above the threshold: quantiles of a strided sample."""
-    size = keys.shape[0]
+def _guesses(values, keep: int):
+    """Two values, most likely one below and one above the threshold: quantiles of a strided sample."""
+    size = values.shape[0]
     stride = size // _SAMPLE | 1  # odd: an even stride could sample the same few output channels
-    sample = ops.sort(keys[::stride])
-    margin = 0 if stride == 1 else 2 * math.isqrt(sample.shape[0])  # four standard deviations
+    sample = ops.sort(values[::stride])
+    margin = 1 if stride == 1 else 2 * math.isqrt(sample.shape[0])  # four standard deviations
     rank = (size - keep) // stride
     last = sample.shape[0] - 1
-    return sample[min(max(rank - margin, 0), last)], sample[min(rank + margin, last)] + ops.cast(1, keys.dtype)
+    return sample[min(max(rank - margin, 0), last)], sample[min(rank + margin, last)]
 
 
-def _keys(floats, dtype: str):
+def _keys(floats):
     """Map floats to ints in the same order; both zeros become 0, and subnormal floats keep their order."""
-    bits = ops.view(floats, _BITS[dtype])
-    return ops.where(bits < 0, ops.cast(np.iinfo(_BITS[dtype]).min, _BITS[dtype]) - bits, bits)
+    dtype = _BITS[keras.backend.standardize_dtype(floats.dtype)]
+    bits = ops.reshape(ops.view(ops.expand_dims(floats, -1), dtype), ops.shape(floats))  # of any size, also unknown
+    return ops.where(bits < 0, ops.cast(np.iinfo(dtype).min, dtype) - bits, bits)
 
 
 def _floats(keys, dtype: str):
     """Map the ints of `_keys` back to floats."""
-    return ops.view(ops.where(keys < 0, ops.cast(np.iinfo(_BITS[dtype]).min, _BITS[dtype]) - keys, keys), dtype)
-
-
+    lowest = ops.cast(np.iinfo(_BITS[dtype]).min, _BITS[dtype])
+    return ops.view(ops.where(keys < 0, lowest - keys, keys), dtype)

@@ -1,7 +1,6 @@
 """topk_mask: exactly as many of a tensor's largest scores as asked for, found without sorting them."""
 
 import contextlib
-import functools
 import math
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from zoo.layers.arguments import one_of, proper_fraction
+from zoo.layers.largest import largest
 
 SCORE_TRANSFORMS = ("none", "abs")
 
@@ -31,8 +31,7 @@ def topk_mask(scores: Any, sparsity: float, score_transform: str = "none"):
         score_transform: "none" ranks the scores themselves (IteRand), "abs" their magnitudes (edge-popup's code).
 
     Returns:
-        Zeros and ones in the scores' shape and dtype. The gradient of an element is 1, or for "abs" the score's sign;
-        it is 0 where the score is infinite.
+        Zeros and ones in the scores' shape and dtype. The gradient of an element is 1, or for "abs" the score's sign.
 
     Raises:
         ValueError: If an argument is out of range, or a score is NaN. A compiled function cannot raise: a NaN score
@@ -57,10 +56,27 @@ def topk_mask(scores: Any, sparsity: float, score_transform: str = "none"):
             f"Received: shape {tuple(scores.shape)}, {scores.dtype}"
         )
     ranked = ops.abs(scores) if score_transform == "abs" else scores
-    fixed = ops.stop_gradient(ranked)
-    mask = ops.reshape(_largest(fixed, kept(size, sparsity)), scores.shape)
-    # The bracket keeps 0 and 1 exact. For infinite scores it would be NaN.
-    return mask + ops.where(ops.isinf(fixed), ops.zeros_like(fixed), ranked - fixed)
+    return ops.reshape(_straight_through(ops.reshape(ranked, (-1,)), kept(size, sparsity)), scores.shape)
+
+
+def _straight_through(ranked, keep: int):
+    """Ones at the `keep` largest of a vector, NaN everywhere if one of them is NaN, with the vector's gradient."""
+
+    @ops.custom_gradient
+    def mask(ranked):
+        found, has_nan = largest(ranked, keep)
+        with contextlib.suppress(TypeError):  # while a compiled function is traced there is no value yet
+            _refuse_nan(bool(has_nan))
+        one, zero = (
+            ops.where(has_nan, ops.cast(math.nan, ranked.dtype), ops.cast(value, ranked.dtype)) for value in (1, 0)
+        )
+        return ops.where(found, one, zero), _pass
+
+    return mask(ranked)
+
+
+def _pass(*arguments, upstream=None):
+    return arguments[-1] if upstream is None else upstream
 
 
 def topk_mask_numpy(scores: np.ndarray, sparsity: float, score_transform: str = "none") -> np.ndarray:
