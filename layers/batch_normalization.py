@@ -1,4 +1,4 @@
-"""BatchNormalization: Keras's layer, with TensorFlow's fused op as its training pass."""
+"""BatchNormalization: Keras's layer, by TensorFlow's fused op."""
 
 import keras
 from keras import ops
@@ -9,12 +9,13 @@ FUSED_RANKS = (3, 4)
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Batch normalisation that trains with TensorFlow's fused op where there is one.
+    """Batch normalisation by TensorFlow's fused op where there is one.
 
-    The layer has the arguments, configuration, weights and inference of `keras.layers.BatchNormalization`. Files of
-    weights fit both. The moving statistics are Keras's, too: the biased variance, kept in float32 under mixed
-    precision. The fused op runs on the TensorFlow backend, for inputs of three or four axes whose last axis is
-    normalised, without a mask, `renorm` or `synchronized`. In all other cases Keras's own code runs. It also runs
+    The layer has the arguments, configuration and weights of `keras.layers.BatchNormalization`, and its outputs but for
+    the order of their roundings. Files of weights fit both. The moving statistics are Keras's, too: the biased
+    variance, kept in float32 under mixed precision. The fused op runs on the TensorFlow backend, for inputs of three
+    or four axes whose last axis is normalised, without a mask, `renorm` or `synchronized`; at inference TensorFlow
+    joins it with the convolution before and the ReLU behind. In all other cases Keras's own code runs. It also runs
     under XLA, which computes the fused op's variance as E[x^2] - E[x]^2: a large mean would cost its digits.
 
     Args:
@@ -38,8 +39,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def call(self, inputs, training=None, mask=None):
         """Normalise by the batch in training, by the moving statistics at inference."""
-        if training and self.trainable and mask is None and self._has_fused_op(inputs):
-            return self._fused(inputs)
+        if mask is None and self._has_fused_op(inputs):
+            return self._fused(inputs, training=bool(training and self.trainable))
         return super().call(inputs, training=training, mask=mask)
 
     def _has_fused_op(self, inputs) -> bool:
@@ -53,7 +54,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
             and not _compiled_by_xla()
         )
 
-    def _fused(self, inputs):
+    def _fused(self, inputs, training: bool):
         import tensorflow as tf  # other backends run without TensorFlow
 
         if keras.backend.standardize_dtype(inputs.dtype) != self.compute_dtype:
@@ -64,16 +65,23 @@ class BatchNormalization(keras.layers.BatchNormalization):
             x=rows,
             scale=ops.cast(self.gamma, "float32") if self.scale else tf.ones(channels),
             offset=ops.cast(self.beta, "float32") if self.center else tf.zeros(channels),
-            mean=tf.constant([]),  # not read in training
-            variance=tf.constant([]),
+            mean=tf.constant([]) if training else ops.cast(self.moving_mean, "float32"),  # not read in training
+            variance=tf.constant([]) if training else ops.cast(self.moving_variance, "float32"),
             epsilon=self.epsilon,  # exactly; tf.compat.v1.nn.fused_batch_norm raises it to 1.001e-5
+            is_training=training,
         )
-        # The op returns the unbiased variance, n / (n - 1) times Keras's. Some devices divide by zero if n is 1.
-        count = tf.reduce_prod(tf.cast(tf.shape(inputs)[:-1], "float32"))
-        variance = tf.math.multiply_no_nan(variance, (count - 1) / count)
-        for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            moving.assign(ops.cast(moving, "float32") * self.momentum + batch * (1.0 - self.momentum))
+        if training:
+            self._move(mean, variance, positions=tf.reduce_prod(tf.cast(tf.shape(inputs)[:-1], "float32")))
         return ops.cast(outputs if rows is inputs else tf.squeeze(outputs, 1), self.compute_dtype)
+
+    def _move(self, mean, variance, positions) -> None:
+        """Move the statistics towards those of a batch, whose variance is the unbiased one."""
+        import tensorflow as tf
+
+        # n / (n - 1) times Keras's; some devices divide by zero if n is 1.
+        biased = tf.math.multiply_no_nan(variance, (positions - 1) / positions)
+        for moving, batch in ((self.moving_mean, mean), (self.moving_variance, biased)):
+            moving.assign(ops.cast(moving, "float32") * self.momentum + batch * (1.0 - self.momentum))
 
 
 def _compiled_by_xla() -> bool:

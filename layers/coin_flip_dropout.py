@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from zoo.layers.arguments import proper_fraction
+from zoo.layers.coin_bits import kept
 from zoo.layers.coins import CoinLayer, drawn_in
 
 
@@ -68,13 +69,14 @@ class CoinFlipDropout(CoinLayer):
         dtype = keras.backend.standardize_dtype(inputs.dtype)
         lengths = self.noise_shape or (None,) * len(inputs.shape)
         shape = [size if one is None else one for one, size in zip(lengths, ops.shape(inputs), strict=True)]
-        seed = self.generator(training)
+        generator, wide = self.generator(training), drawn_in(dtype)
+        scale = 1 / (1 - self.rate)
         if draws is None:
-            wide = ops.cast(inputs, drawn_in(dtype))
-            return ops.cast(keras.random.dropout(wide, self.rate, noise_shape=shape, seed=seed), dtype)
+            scaled = ops.cast(ops.cast(inputs, wide) * scale, dtype)
+            return ops.where(kept(shape, self.rate, generator), scaled, ops.zeros((), dtype))
         flips = ops.shape(draws)[0]
-        ones = ops.ones((flips, *shape[1:]), dtype=drawn_in(dtype))
-        mask = ops.cast(keras.random.dropout(ones, self.rate, seed=seed), dtype)
+        coins = kept((flips, *shape[1:]), self.rate, generator)
+        mask = ops.where(coins, ops.cast(scale, dtype), ops.zeros((), dtype))
         rows = ops.reshape(inputs, (-1, flips, *inputs.shape[1:]))
         return ops.reshape(rows * mask, (-1, *inputs.shape[1:]))
 

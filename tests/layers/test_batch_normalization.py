@@ -152,7 +152,7 @@ def test_epsilon_is_taken_exactly(epsilon):
 @pytest.mark.parametrize("shape", [*SHAPES, (6, 3), (2, 3, 4, 5, 3)])
 @pytest.mark.parametrize("dtype", ["float32", *FLOAT64, "mixed_bfloat16", "mixed_float16", "float16"])
 @pytest.mark.parametrize(("training", "trainable"), [(False, True), (None, True), (True, False)])
-def test_inference_is_that_of_keras_to_the_bit(shape, dtype, training, trainable):
+def test_inference_is_that_of_keras(shape, dtype, training, trainable):
     x, found = numbers(shape), []
     for kind in (BatchNormalization, keras.layers.BatchNormalization):
         layer = with_weights(kind, shape, dtype=dtype, trainable=trainable)
@@ -160,7 +160,10 @@ def test_inference_is_that_of_keras_to_the_bit(shape, dtype, training, trainable
         found.append(to_numpy(layer(x, training=training)))
         for weight, unmoved in zip(layer.weights, before, strict=True):
             np.testing.assert_array_equal(to_numpy(weight.value), unmoved)
-    np.testing.assert_array_equal(*found)
+    if TENSORFLOW and dtype == "float32" and len(shape) in (3, 4):  # the fused op rounds in another order
+        np.testing.assert_allclose(*found, rtol=1e-6, atol=1e-6)
+    else:
+        np.testing.assert_array_equal(*found)
 
 
 @pytest.mark.parametrize(
@@ -211,11 +214,11 @@ def test_a_mask_of_the_layer_before_is_used_and_passed_on():
 @on_tensorflow
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("options", [{}, {"axis": "last"}, {"center": False}, {"scale": False}])
-def test_training_uses_the_fused_op(shape, options):
+def test_the_fused_op_is_used(shape, options):
     options = {**options, "axis": len(shape) - 1} if "axis" in options else options
     layer = with_weights(BatchNormalization, shape, **options)
-    assert count_fused(lambda: layer(numbers(shape), training=True)) == 1
-    assert count_fused(lambda: layer(numbers(shape), training=False)) == 0
+    for training in (True, False):
+        assert count_fused(lambda training=training: layer(numbers(shape), training=training)) == 1
 
 
 @on_tensorflow
@@ -308,7 +311,7 @@ def test_weights_files_fit_both_layers(tmp_path):
         network.save_weights(tmp_path / "m.weights.h5")
         other = model(target)
         other.load_weights(tmp_path / "m.weights.h5")
-        np.testing.assert_array_equal(other.predict(x, verbose=0), network.predict(x, verbose=0))
+        np.testing.assert_allclose(other.predict(x, verbose=0), network.predict(x, verbose=0), rtol=1e-6)
 
 
 def test_a_file_of_keras_layer_keeps_it(tmp_path):

@@ -6,6 +6,7 @@ import pytest
 
 import zoo
 from zoo.layers import Amplify, CoinFlipDropout, MajorityVote, SharedDraws
+from zoo.layers.coin_bits import kept
 
 ONES = np.ones((100, 100))  # one shape: JAX compiles each anew
 
@@ -62,9 +63,29 @@ def test_mean_over_coins_is_the_input(rate):
 
 
 def test_neighbours_flip_their_own_coins():
-    kept = flip(CoinFlipDropout(0.5, seed=4), ONES) != 0
-    for agree in (kept[:, 1:] == kept[:, :-1], kept[1:] == kept[:-1]):  # units, rows
+    on = flip(CoinFlipDropout(0.5, seed=4), ONES) != 0
+    for agree in (on[:, 1:] == on[:, :-1], on[1:] == on[:-1]):  # units, rows
         assert abs(agree.mean() - 0.5) < 5 * 0.5 / np.sqrt(agree.size)
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.75, 1 / 256, 1 / 65536, 0.3])  # of 8, 16 and 24 bits
+def test_coins_of_few_bits_are_independent_and_of_their_rate(rate):
+    """Four coins come from a word: all pairs of places in it, and blocks of two words, against the binomial law."""
+    coins = (
+        keras.ops.convert_to_numpy(kept((1000, 1001), rate, keras.random.SeedGenerator(5)))
+        .reshape(-1)[: 8 * 125_000]
+        .reshape(-1, 8)
+    )
+    variance = rate * (1 - rate)
+    assert abs(coins.mean() - (1 - rate)) < 5 * np.sqrt(variance / coins.size)
+    covariance = np.cov(coins.astype(float).T) - variance * np.eye(8)
+    bound = 5 * np.sqrt(variance * max(variance, (1 - 2 * rate) ** 2) / len(coins)) + 5 * variance / np.sqrt(len(coins))
+    assert (np.abs(covariance) < bound).all()
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (3, 5), (2, 0)])
+def test_coins_of_any_shape(shape):
+    assert tuple(kept(shape, 0.5, keras.random.SeedGenerator(5)).shape) == shape
 
 
 def test_seeds():

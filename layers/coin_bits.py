@@ -1,0 +1,46 @@
+"""kept: coins of a rate, drawn with as few random bits as the rate needs."""
+
+import keras
+from keras import ops
+
+_WIDTHS = {8: "uint8", 16: "uint16"}
+
+
+def kept(shape, rate: float, generator: keras.random.SeedGenerator):
+    """Draw coins that are True with probability 1 - `rate`, independently.
+
+    A rate that is a multiple of 1/256 or 1/65536 (0.5, 0.25, ...) takes 8 or 16 bits a coin and is exact. Any other is
+    compared with uniform numbers in float32.
+
+    Args:
+        shape: Lengths, ints or int tensors.
+        rate: Float in [0, 1).
+        generator: Takes one step.
+
+    Returns:
+        A bool tensor.
+    """
+    width = next((bits for bits in _WIDTHS if (rate * 2**bits).is_integer()), None)
+    if width is None or keras.backend.backend() not in _RANDOM_BITS:
+        return keras.random.uniform(shape, seed=generator, dtype="float32") >= rate
+    bits = _RANDOM_BITS[keras.backend.backend()](shape, width, generator.next())
+    return bits >= ops.cast(round(rate * 2**width), bits.dtype)
+
+
+def _by_tensorflow(shape, width: int, seed):
+    """Cut words into coins: a word costs more than a comparison."""
+    import tensorflow as tf
+
+    count = tf.reduce_prod(tf.cast(tf.stack(shape), "int64")) if len(shape) else tf.constant(1, "int64")
+    of_a_word = 32 // width
+    words = tf.random.stateless_uniform([-(-count // of_a_word)], tf.cast(seed, "int32"), None, None, "int32")
+    return tf.reshape(tf.reshape(tf.bitcast(words, _WIDTHS[width]), [-1])[:count], shape)
+
+
+def _by_jax(shape, width: int, seed):
+    import jax
+
+    return jax.random.bits(seed, shape, _WIDTHS[width])
+
+
+_RANDOM_BITS = {"tensorflow": _by_tensorflow, "jax": _by_jax}
