@@ -1,9 +1,9 @@
 """Amplify: repeat each example so that a random network can flip several coins on it."""
 
 import keras
-from keras import ops
 
 from zoo.layers.arguments import positive_int
+from zoo.layers.equal_rows import repeated
 
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")
@@ -44,7 +44,7 @@ class Amplify(keras.layers.Layer):
 
     def call(self, inputs):
         """Repeat every row `samples` times, in place."""
-        return inputs if self.samples == 1 else ops.repeat(inputs, self.samples, axis=0)
+        return inputs if self.samples == 1 else repeated(inputs, self.samples)
 
     def compute_mask(self, inputs, previous_mask):
         """Repeat the mask as the rows; in a model's graph by a layer, which knows that it is repeated."""

@@ -9,8 +9,7 @@ from keras import ops
 from zoo.layers.arguments import boolean, finite_float, non_negative_float, positive_int, row_size
 from zoo.layers.coins import drawn_in
 
-_BLOCK = 32  # inputs squared at a time at inference: the squares of all would take as much memory as the input
-
+_LEAST, _PARTS = 32, 8  # inputs are squared in parts at inference: all squares would take as much memory as the input
 _RAW_ZERO = -110.0  # its softplus is 0 in float32
 
 
@@ -80,8 +79,9 @@ class KernelMoments(keras.layers.Layer):
         """Compute the means and deviations of every row."""
         self.compute_output_shape(inputs.shape)
         mean = ops.matmul(inputs, ops.convert_to_tensor(self.loc, dtype=self.compute_dtype))
-        # Training keeps all squares for its gradients anyway.
-        return ops.concatenate([mean, self._deviation(inputs, inputs.shape[-1] if training else _BLOCK)], axis=-1)
+        size = inputs.shape[-1]
+        block = size if training else max(_LEAST, -(-size // _PARTS))  # training keeps all squares for its gradients
+        return ops.concatenate([mean, self._deviation(inputs, block)], axis=-1)
 
     def _deviation(self, inputs, block: int):
         rows, size, wide = ops.shape(inputs)[0], inputs.shape[-1], drawn_in(self.compute_dtype)

@@ -7,6 +7,7 @@ from keras import ops
 
 from zoo.layers.arguments import finite_float, probability, row_size
 from zoo.layers.coins import CoinLayer, drawn_in
+from zoo.layers.equal_rows import once
 
 
 @keras.saving.register_keras_serializable(package="coinflip_zoo")
@@ -59,12 +60,17 @@ class NormalDraw(CoinLayer):
         """Draw, or at inference without `flip_at_inference` take the means."""
         self.compute_output_shape(inputs.shape)
         flips, seed = self.flips(training), self.generator(training)
-        mean, deviation = ops.split(inputs, 2, axis=-1)
+        moments, times = once(inputs) if flips else (inputs, None)
+        mean, deviation = ops.split(moments, 2, axis=-1)
+        shape = ops.shape(mean)
+        if times is not None:  # equal rows: one of each meets the numbers of all
+            mean, deviation, shape = mean[:, None], deviation[:, None], (shape[0], times, shape[1])
         if flips:
-            noise = keras.random.normal(ops.shape(mean), seed=seed, dtype=drawn_in(self.compute_dtype))
-            mean = mean + ops.cast(noise, self.compute_dtype) * deviation
-        gate = gate_of(self.gate, ops.shape(mean), seed, self.compute_dtype, flips)
-        return finish(mean, self.bias, gate, self.activation)
+            noise = keras.random.normal(shape, seed=seed, dtype=drawn_in(self.compute_dtype))
+            mean = ops.cast(noise, self.compute_dtype) * deviation + mean
+        gate = gate_of(self.gate, shape, seed, self.compute_dtype, flips)
+        outputs = finish(mean, self.bias, gate, self.activation)
+        return outputs if times is None else ops.reshape(outputs, (-1, shape[-1]))
 
     def compute_output_shape(self, input_shape):
         """Return `(rows, units)`."""

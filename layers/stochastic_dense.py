@@ -9,6 +9,7 @@ from keras import ops
 
 from zoo.layers.arguments import boolean, row_size
 from zoo.layers.coins import drawn_in, share
+from zoo.layers.equal_rows import once, repeated
 from zoo.layers.kernel_moments import KernelMoments
 from zoo.layers.normal_draw import NormalDraw, finish, gate_of
 
@@ -22,8 +23,8 @@ class StochasticDense(keras.layers.Layer):
     The output is `activation(t * (x @ kernel + bias))`. The noise has mean 0 and variance 1 and is independent for
     every row, input and unit. For a normal law the layer draws the product, `x @ loc + sqrt(x^2 @ scale^2) * noise`,
     which has the same law and needs no kernel per row in memory. For all other laws, and for `shared`, it draws
-    kernels. After `Amplify` the rows of an example are equal: there `KernelMoments`, `Amplify` and `NormalDraw`, in
-    this order, have the same law and cost less.
+    kernels. Right after `Amplify` the rows of an example are equal: the product's moments are then computed once for
+    all of them, as by `KernelMoments`, `Amplify` and `NormalDraw`, in this order.
 
     Args:
         units: Positive int.
@@ -114,7 +115,9 @@ class StochasticDense(keras.layers.Layer):
         self.compute_output_shape(inputs.shape)
         draw = self.normal_draw
         if not self.flips(training) or (self.law == "normal" and not self.shared):
-            return draw(self.moments(inputs, training=training), training=training)
+            x, times = once(inputs)
+            moments = self.moments(x, training=training)
+            return draw(moments if times is None else repeated(moments, times), training=training)
         rows = 1 if self.shared else ops.shape(inputs)[0]
         shape = (rows, inputs.shape[-1], self.moments.units)
         noise = ops.cast(self._noise(shape, draw.generator(training)), self.compute_dtype)

@@ -1,12 +1,17 @@
 """Wall time and peak memory, as the benchmarks take them."""
 
 import os
+import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+import keras
+import numpy as np
+from tabulate import tabulate
 
 
 def seconds(run: Callable[[], Any]) -> float:
@@ -14,6 +19,52 @@ def seconds(run: Callable[[], Any]) -> float:
     started = time.perf_counter()
     run()
     return time.perf_counter() - started
+
+
+def compare(calls: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, np.ndarray]:
+    """Interleave calls that are compiled already: wall and CPU seconds of each, `(rounds, 2)`.
+
+    Each round begins with another call, so that none always follows the same one.
+    """
+    names, times = list(calls), {name: np.zeros((rounds, 2)) for name in calls}
+    for number in range(rounds):
+        shift = number % len(names)
+        for name in names[shift:] + names[:shift]:
+            started = time.perf_counter(), time.process_time()
+            calls[name]()
+            times[name][number] = time.perf_counter() - started[0], time.process_time() - started[1]
+    return times
+
+
+def table(times: Mapping[str, np.ndarray], to: str, peaks: Mapping[str, float] | None = None) -> str:
+    """Return a Markdown table of what `compare` found, as ratios to the call named `to`, and the machine."""
+    headers = ["", "median ms", f"/ {to}", "min", "max", "CPU ms", f"/ {to}", *(["peak MiB"] if peaks else [])]
+    rows = []
+    for name, found in times.items():
+        ratios, medians = found / times[to], 1e3 * np.median(found, axis=0)
+        wall = np.median(ratios[:, 0]), ratios[:, 0].min(), ratios[:, 0].max()
+        rows.append((name, medians[0], *wall, medians[1], np.median(ratios[:, 1]), *([peaks[name]] if peaks else [])))
+    rounds = len(times[to])
+    return f"{machine()}, {rounds} rounds\n\n" + tabulate(rows, headers, tablefmt="github", floatfmt=".3g")
+
+
+def machine() -> str:
+    """Kind and number of CPUs, load, backend and versions."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    kind = next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.processor())
+    backend = f"{keras.backend.backend()}, keras {keras.__version__}"
+    return f"{os.cpu_count()} CPUs ({kind}), load {os.getloadavg()[0]:.1f}, {backend}"
+
+
+def torch_or_none():
+    """Import PyTorch with as many threads as there are CPUs; None, and a line that says so, if it is not installed."""
+    try:
+        import torch  # an extra: the library itself does not need it
+    except ImportError:
+        print('PyTorch is not installed (pip install "coinflip-zoo[bench]"): its side is skipped.')
+        return None
+    torch.set_num_threads(os.cpu_count() or 1)
+    return torch
 
 
 def print_peak_of(run: Callable[[], Any]) -> None:

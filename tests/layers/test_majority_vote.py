@@ -97,6 +97,29 @@ def test_every_small_election(samples, classes):
     np.testing.assert_allclose(out.sum(1), 1, atol=1e-6)
 
 
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0])
+def test_two_classes_are_counted_as_any_number_of_them(temperature):
+    """Against a third class that nobody votes for; equal logits, classes ruled out and NaN among them."""
+    flips = RNG.choice([-3.0, 0.0, 0.25, 2.0, -np.inf], size=(6, 50, 2))
+    flips[np.isneginf(flips).all(axis=-1)] = 0.0
+    flips[5, 7, 1] = np.nan
+    third = np.concatenate([flips, np.full((6, 50, 1), -np.inf)], axis=-1)
+    layer = MajorityVote(50, temperature=temperature)
+    two, three = (
+        [np.asarray(one) for one in layer.tally(keras.ops.convert_to_tensor(x, "float32"))] for x in (flips, third)
+    )
+    assert np.isnan(two[0][5]).all()
+    assert np.isnan(two[1][5]).all()
+    for ours, theirs in zip(two, three, strict=True):
+        np.testing.assert_allclose(ours[:5], theirs[:5, :2], rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(two[0][:5].sum(axis=1), 50)
+
+
+def test_a_class_of_infinite_logit_has_no_soft_vote():
+    soft = MajorityVote(2).tally(keras.ops.convert_to_tensor([[[np.inf, 0.0], [0.0, 0.0]]], "float32"))[1]
+    assert np.isnan(keras.ops.convert_to_numpy(soft)).all()
+
+
 @hypothesis.settings(deadline=None, max_examples=60, derandomize=True, database=None)
 @hypothesis.given(
     st.lists(st.sampled_from([-2.0, -0.5, 0.0, 0.3, 1.0]), min_size=20, max_size=20), st.permutations(range(4))

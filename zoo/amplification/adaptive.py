@@ -75,7 +75,7 @@ def adaptive_vote(
     x = check_examples(model, x)
     count = len(keras.tree.flatten(x)[0])
     rows = min(batch_size, count)
-    rows = rows * (graph.flips_at_once(rows) if chunk is None else positive_int("chunk", chunk))
+    rows = rows * (graph.flips_in_block(rows) if chunk is None else positive_int("chunk", chunk))
     election = Election(graph.votes[0], vote, count, shape, limits)
     with seeded(model, seed, graph):
         without_coins = _without_coins(model, graph)

@@ -1,5 +1,6 @@
 """Take a coin-flipping model apart: what runs once per example, what runs once per flip, what is behind the votes."""
 
+import math
 import weakref
 from typing import NamedTuple
 
@@ -19,10 +20,12 @@ from zoo.graph import (
 )
 from zoo.layers import Amplify, CoinFlip, HyperDense, MajorityVote, SharedDraws
 from zoo.layers.coins import flips_coins, is_coin
+from zoo.layers.equal_rows import repeated
 from zoo.layers.flip_rows import DRAW, EXAMPLE, FLIP, VOTED, kinds_of, nodes, role_of
 from zoo.layers.random_input import FIXED_ROWS
 
 _ROWS = 800  # of examples' flips evaluated at once, if nobody says how many: 25 flips of 32 images
+_NUMBERS = 2**18  # in one tensor of more rows than that, of small models: 1 MB, about what a core's cache holds
 _DRAWS = 250  # of weights that the batch shares, which take little memory
 
 
@@ -40,6 +43,7 @@ class CoinGraph(NamedTuple):
         repeated: Number of tensors that are repeated.
         met: Number of tensors that meet drawn weights.
         branches: Number of `SharedDraws` layers.
+        width: Most numbers of a row in any tensor of the suffix; 0 if a shape is not known.
     """
 
     prefix: keras.Model
@@ -51,22 +55,30 @@ class CoinGraph(NamedTuple):
     repeated: int
     met: int
     branches: int
+    width: int
 
     @property
     def samples(self) -> int:
         """Flips of the model."""
         return self.votes[0].samples
 
+    def flips_in_block(self, batch):
+        """Number of flips of a batch, an int or a tensor, whose coins start from a seed and the block's number."""
+        return self._flips(batch, _ROWS)
+
     def flips_at_once(self, batch):
-        """Default number of flips evaluated at once of a batch, an int or a tensor."""
+        """Default number of flips evaluated at once of a batch, an int or a tensor: more where rows are small."""
+        return self._flips(batch, max(_ROWS, _NUMBERS // self.width) if self.width else _ROWS)
+
+    def _flips(self, batch, rows: int):
         if self.branches and not self.repeated:
             return _DRAWS
-        return max(1, _ROWS // batch) if isinstance(batch, int) else ops.maximum(1, _ROWS // batch)
+        return max(1, rows // batch) if isinstance(batch, int) else ops.maximum(1, rows // batch)
 
     def rows(self, hidden: list, flips) -> list:
         """Repeat the prefix's outputs for a number of flips (an int or an int tensor): the inputs of `suffix`."""
-        repeated, met = hidden[: self.repeated], hidden[self.repeated : self.repeated + self.met]
-        return [*(ops.repeat(h, flips, axis=0) for h in repeated), *met, *[ops.zeros((flips, 1))] * self.branches]
+        examples, met = hidden[: self.repeated], hidden[self.repeated : self.repeated + self.met]
+        return [*(repeated(h, flips) for h in examples), *met, *[ops.zeros((flips, 1))] * self.branches]
 
     def beside(self, hidden: list) -> list:
         """Return those of the prefix's outputs that the tail takes."""
@@ -210,7 +222,14 @@ def _split(graph: keras.Model) -> CoinGraph:
         repeated=len(repeated),
         met=len(met),
         branches=len(of["draws"]),
+        width=_width(suffix_inputs + [x for node in inner for x in node.outputs]),
     )
+
+
+def _width(tensors: list[keras.KerasTensor]) -> int:
+    """Return the most numbers in a row of any tensor, 0 if a shape is not known."""
+    sizes = [x.shape[1:] for x in tensors]
+    return 0 if any(None in size for size in sizes) else max(math.prod(size) for size in sizes)
 
 
 def _call(operation, node, arguments, keywords):

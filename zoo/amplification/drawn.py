@@ -68,13 +68,12 @@ def drawn(
     graph = flipping_graph(model)
     count = len(keras.tree.flatten(x)[0])
     rows = min(positive_int("batch_size", batch_size), count)
-    usual = graph.flips_at_once(rows)
-    at_once = usual if chunk is None else positive_int("chunk", chunk)
+    at_once = graph.flips_at_once(rows) if chunk is None else positive_int("chunk", chunk)
     if seed is None:
         each = -(-positive_int("samples", samples) // -(-samples // at_once))  # equal chunks: one compilation
         blocks = _blocks(0, samples, each)
     else:
-        each = min(at_once, usual)
+        each = min(at_once, graph.flips_in_block(rows))
         blocks = _blocks(start, start + positive_int("samples", samples), each)
     states = states_of(model, graph)
     for number, (_, size, hidden) in enumerate(hidden_of(graph, x, rows)):

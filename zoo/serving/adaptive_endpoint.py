@@ -49,7 +49,7 @@ def until_decided(model: keras.Model) -> Callable[..., dict]:
             unsettled = tf.reshape(state["status"], (batch, -1)) == 0
             rows = tf.where(tf.reduce_any(unsettled, axis=1))
             open_ = tf.size(rows)
-            more = tf.minimum(tf.maximum(AT_LEAST, state["flips"] // SHARE), graph.flips_at_once(open_))
+            more = tf.minimum(tf.maximum(AT_LEAST, state["flips"] // SHARE), graph.flips_in_block(open_))
             more = tf.minimum(more, max_samples - state["flips"])
             (logits,), coins = flip(state["coins"], [tf.gather(one, rows[:, 0]) for one in hidden], more)
             of_flips = ops.reshape(ops.cast(logits, "float32"), (open_, more, *shape))
