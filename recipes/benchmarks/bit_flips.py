@@ -1,12 +1,13 @@
 """The greedy search for the nearest flip, and populations, against what one would write without them.
 
-    python -m zoo.recipes.benchmarks.bit_flips [--bits 256] [--networks 50] [--points 1000] [--rounds 3] [--alone 200]
+    python -m zoo.recipes.benchmarks.bit_flips [--bits 256] [--networks 50] [--points 1000] [--rounds 7]
 
 Search: random networks, each from a string of its own. "population" is one call of `probes.nearest_flip`, "network by
-network" one call for each, "whole forward" the same search where all strings that differ in one bit go through the
-whole network in one batch, "one candidate" where each goes alone: that one is timed on `alone` strings, times the
-number of strings that the search looks at. Evaluation: a population on the points of a circle, against a loop over its
-networks. All compiled, interleaved, in one process; the peak in a process of its own, where only the population is.
+network" one call for each, "Keras, forward" the same search where all strings that differ in one bit go through the
+whole network in one batch. "PyTorch, forward" does so for all networks that search still, in one batched product per
+layer and step; "PyTorch, changes" adds the change of the first layer instead of its product. Evaluation: a population
+on the points of a circle, against a loop over its networks. All compiled, interleaved, in one process; peaks of the
+searches in processes of their own.
 """
 
 import argparse
@@ -14,19 +15,18 @@ import math
 
 import keras
 import numpy as np
-from tabulate import tabulate
 
 import zoo
 from zoo import probes
-from zoo.recipes.benchmarks.measure import peak_of_process, print_peak_of, seconds
+from zoo.recipes.benchmarks.measure import compare, peak_of_process, print_peak_of, table, torch_or_none
 
 
-def networks(given: argparse.Namespace, alone: bool = True) -> tuple[keras.Model, list[keras.Model], np.ndarray]:
+def networks(given: argparse.Namespace) -> tuple[keras.Model, list[keras.Model], np.ndarray]:
     """A population, the same networks one by one, and a string for each."""
     options = {"dim": given.bits, "width": given.bits, "depth": 2, "activation": "relu", "sigma_w": math.sqrt(2)}
     population = zoo.build("random_mlp", networks=given.networks, seed=0, **options)
     models = []
-    for network in range(given.networks if alone else 0):
+    for network in range(given.networks):
         models.append(zoo.build("random_mlp", seed=0, **options))
         models[-1].set_weights([w[network] for w in population.get_weights()])
     x = np.random.default_rng(0).choice([-1.0, 1.0], (given.networks, given.bits)).astype("float32")
@@ -47,58 +47,86 @@ def whole_forward(model: keras.Model, string: np.ndarray) -> int:
     return -1
 
 
+def by_torch(torch, population: keras.Model, x: np.ndarray, changes: bool) -> np.ndarray:
+    """The greedy search of all networks, a batched forward per step; networks that are done leave the batch."""
+    layers = [torch.tensor(kernel) for kernel in population.get_weights()]
+    strings, left = torch.tensor(x), torch.arange(len(x))
+    found, free = torch.full((len(x),), -1), torch.ones(x.shape, dtype=torch.bool)
+    flips = 1 - 2 * torch.eye(x.shape[1])
+
+    def outputs(z, kernels):
+        for kernel in kernels:
+            z = torch.bmm(torch.relu(z), kernel)
+        return z[..., 0]
+
+    with torch.no_grad():
+        positive = outputs(torch.bmm(strings[:, None], layers[0]), layers[1:])[:, 0] > 0
+        for distance in range(1, x.shape[1] + 1):
+            if changes:
+                z = torch.bmm(strings[:, None], layers[0]) - 2 * strings[:, :, None] * layers[0]
+            else:
+                z = torch.bmm(strings[:, None] * flips, layers[0])
+            y = outputs(z, layers[1:])
+            lowest, best = torch.where(free, torch.where(positive[:, None], y, -y), torch.inf).min(dim=1)
+            changed = torch.where(positive, lowest <= 0, lowest < 0)
+            found[left[changed]] = distance
+            rows = torch.arange(len(strings))
+            strings[rows, best] *= -1
+            free[rows, best] = False
+            if changed.any():
+                strings, free, positive, left = (one[~changed] for one in (strings, free, positive, left))
+                layers = [kernel[~changed] for kernel in layers]
+            if not len(left):
+                break
+    return found.numpy()
+
+
+def searches(given: argparse.Namespace) -> dict:
+    """Searches by name, of the same networks from the same strings; each made once."""
+    population, models, x = networks(given)
+    calls = {
+        "population": lambda: probes.nearest_flip(population, x[None], networks=True)[0],
+        "network by network": lambda: np.array(
+            [probes.nearest_flip(model, string[None])[0] for model, string in zip(models, x, strict=True)]
+        ),
+        "Keras, forward": lambda: np.array([whole_forward(m, string) for m, string in zip(models, x, strict=True)]),
+    }
+    if torch := torch_or_none():
+        calls["PyTorch, forward"] = lambda: by_torch(torch, population, x, changes=False)
+        calls["PyTorch, changes"] = lambda: by_torch(torch, population, x, changes=True)
+    found = {name: call() for name, call in calls.items()}
+    for name, distances in found.items():
+        different = int(np.sum(distances != found["population"]))
+        if different > len(distances) // 10:
+            raise AssertionError(f"{name} finds other distances for {different} networks")
+    return calls
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, default in (("bits", 256), ("networks", 50), ("points", 1000), ("rounds", 3), ("alone", 200)):
+    for name, default in (("bits", 256), ("networks", 50), ("points", 1000), ("rounds", 7)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--peak", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--peak", help=argparse.SUPPRESS)
     given = parser.parse_args()
+    calls = searches(given)
     if given.peak:
-        population, _, x = networks(given, alone=False)
-        print_peak_of(lambda: probes.nearest_flip(population, x[None], networks=True))
+        print_peak_of(calls[given.peak])
         return
-    population, models, x = networks(given)
-    found = probes.nearest_flip(population, x[None], networks=True)[0]
+    arguments = [f"--{name}={getattr(given, name)}" for name in ("bits", "networks")]
+    peaks = {name: peak_of_process(__file__, *arguments, f"--peak={name}") for name in calls}
+    print(
+        table(compare(calls, given.rounds), "PyTorch, forward" if "PyTorch, forward" in calls else "population", peaks)
+    )
 
-    def by_network():
-        return [probes.nearest_flip(model, string[None])[0] for model, string in zip(models, x, strict=True)]
-
-    def whole():
-        return [whole_forward(model, string) for model, string in zip(models, x, strict=True)]
-
-    def one_candidate():
-        for string in np.repeat(x, -(-given.alone // len(x)), axis=0)[: given.alone]:
-            models[0].predict_on_batch(string[None])
-
-    for search in (by_network, whole):
-        different = int(np.sum(np.array(search()) != found))
-        if different > len(found) // 10:
-            raise AssertionError(f"{search.__name__} finds other distances for {different} networks")
-    one_candidate()
-    scale = [1, 1, 1, int(np.sum(np.where(found > 0, found, given.bits))) * given.bits / given.alone]
-    searches = [lambda: probes.nearest_flip(population, x[None], networks=True), by_network, whole, one_candidate]
-    times = np.array([[seconds(run) for run in searches] for _ in range(given.rounds)]) * scale
-    names = ["population", "network by network", "whole forward", "one candidate"]
-    lines = [(name, np.median(times[:, i]), np.median(times[:, i] / times[:, 0])) for i, name in enumerate(names)]
-    print(tabulate(lines, ["search", "seconds", "of population"], tablefmt="github", floatfmt=".3g"))
-
+    population, models, _ = networks(given)
     first, second = np.random.default_rng(1).standard_normal((2, given.bits))
     circle = probes.great_circle(first, second, given.points)
-    for model in (population, *models):
-        model.predict_on_batch(circle)
-    calls = [lambda: population.predict_on_batch(circle), lambda: [model.predict_on_batch(circle) for model in models]]
-    times = np.array([[seconds(run) for run in calls] for _ in range(given.rounds)])
-    lines = [
-        (name, np.median(times[:, i]), np.median(times[:, i] / times[:, 0]))
-        for i, name in enumerate(("population", "loop"))
-    ]
-    print("\n" + tabulate(lines, ["evaluation", "seconds", "of population"], tablefmt="github", floatfmt=".3g"))
-
-    arguments = [f"--{name}={getattr(given, name)}" for name in ("bits", "networks")]
-    weights = sum(w.size for w in population.get_weights()) * 4 / 2**20
-    peak = peak_of_process(__file__, *arguments, "--peak")
-    print(f"\nPeak of the search above what was held before: {peak:.0f} MiB; the weights take {weights:.0f} MiB.")
+    evaluations = {
+        "population": lambda: population.predict_on_batch(circle),
+        "loop": lambda: [model.predict_on_batch(circle) for model in models],
+    }
+    print("\n" + table(compare(evaluations, given.rounds), "loop"))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
-"""HyperDense against a Python loop over its draws or examples, and the memory of a step of a whole hypernetwork.
+"""HyperDense against the ways of PyTorch and of a loop, and the memory of a step of a whole hypernetwork.
 
-    python -m zoo.recipes.benchmarks.hyper_dense [--examples 128] [--inputs 256] [--units 10] [--draws 25] [--rounds 20]
+    python -m zoo.recipes.benchmarks.hyper_dense [--examples 128] [--inputs 256] [--units 10] [--draws 25] [--rounds 40]
 
-Both sides are compiled, interleaved in one process and compared as ratios. The step is that of predicting rotations of
-CIFAR-10 images: 3072 -> 10 -> 12 without biases, all 30,840 weights generated for each of 64 examples by a linear
-layer of 100 inputs. Its peak memory is that of a process of its own above what it held before its second step, with
-glibc told to give freed blocks back (MALLOC_MMAP_THRESHOLD_).
+Heads drawn by a generator, which all examples of a batch meet, or a head of each example's own; forward, and gradients
+of the sum of squares by inputs and weights. "PyTorch, batched" is a batched product of the same weights, and "PyTorch,
+linear" one product with the weights of all draws below each other, `(draws * units, inputs)`, as its own layers keep
+them. "loop" is a Python loop over the draws or examples, in our backend and compiled. All are interleaved in one
+process. The step is that of predicting rotations of CIFAR-10 images: 3072 -> 10 -> 12 without biases, all 30,840
+weights generated for each of 64 examples by a linear layer of 100 inputs. Its peak memory is that of a process of its
+own above what it held before its second step, with glibc told to give freed blocks back (MALLOC_MMAP_THRESHOLD_).
 """
 
 import argparse
@@ -13,10 +16,9 @@ import argparse
 import keras
 import numpy as np
 from keras import ops
-from tabulate import tabulate
 
 from zoo.layers import HyperDense
-from zoo.recipes.benchmarks.measure import peak_of_process, print_peak_of, seconds
+from zoo.recipes.benchmarks.measure import compare, peak_of_process, print_peak_of, table, torch_or_none
 
 
 def loop_over_draws(x, theta, units: int):
@@ -54,18 +56,53 @@ def passes(function):
     return tf.function(function, autograph=False), tf.function(gradient, autograph=False)
 
 
-def compare(layer: HyperDense, loop, x, theta, rounds: int) -> list[tuple]:
-    """Rows of the table: median times of the layer and of the loop, and the median ratio."""
-    sides = passes(lambda x, theta: layer([x, theta])), passes(lambda x, theta: loop(x, theta, layer.units))
-    rows = []
-    for name, run, other in zip(("forward", "forward + gradient"), *sides, strict=True):
-        for one, two in zip(_arrays(run(x, theta)), _arrays(other(x, theta)), strict=True):  # compiles both
-            np.testing.assert_allclose(one, two, rtol=1e-3, atol=1e-3)
-        times = [[seconds(lambda f=f: _arrays(f(x, theta))) for f in (run, other)] for _ in range(rounds)]
-        ours, looped = np.transpose(times)
-        kind = f"{theta.shape[0]} shared draws" if layer.shared else f"of each of {theta.shape[0]} examples"
-        rows.append((kind, name, 1e3 * np.median(ours), 1e3 * np.median(looped), np.median(ours / looped)))
-    return rows
+def torch_sides(torch, x: np.ndarray, theta: np.ndarray, units: int, shared: bool) -> dict:
+    """Functions of x and theta to outputs, by name, whose rows have the order of PyTorch's products."""
+    size = x.shape[1] * units
+
+    def batched(x, theta):
+        kernel, bias = theta[:, :size].reshape(len(theta), -1, units), theta[:, None, size:]
+        rows = x.expand(len(theta), *x.shape) if shared else x[:, None]
+        return torch.baddbmm(bias, rows, kernel)
+
+    def linear(x, theta):
+        return torch.nn.functional.linear(x, theta[:, :size].reshape(-1, x.shape[1]), theta[:, size:].reshape(-1))
+
+    return {"PyTorch, batched": batched, **({"PyTorch, linear": linear} if shared else {})}
+
+
+def torch_passes(torch, function, x: np.ndarray, theta: np.ndarray) -> tuple:
+    """Calls of the function, and of the gradients of the sum of its squares."""
+    tensors = [torch.tensor(one, requires_grad=True) for one in (x, theta)]
+
+    def forward():
+        with torch.no_grad():
+            return function(*tensors).numpy()
+
+    def gradient():
+        return [one.numpy() for one in torch.autograd.grad(function(*tensors).square().sum(), tensors)]
+
+    return forward, gradient
+
+
+def measure(layer: HyperDense, loop, x: np.ndarray, theta: np.ndarray, rounds: int) -> None:
+    """Print the tables of forward passes and of gradients."""
+    tensors = [ops.convert_to_tensor(one) for one in (x, theta)]
+    sides = {"HyperDense": lambda x, theta: layer([x, theta]), "loop": lambda x, theta: loop(x, theta, layer.units)}
+    found = {name: [lambda f=f: _arrays(f(*tensors)) for f in passes(side)] for name, side in sides.items()}
+    for one, other in zip(*found.values(), strict=True):  # compiles both
+        for ours, looped in zip(one(), other(), strict=True):
+            np.testing.assert_allclose(ours, looped, rtol=1e-3, atol=1e-3)
+    if torch := torch_or_none():
+        for name, function in torch_sides(torch, x, theta, layer.units, layer.shared).items():
+            found[name] = torch_passes(torch, function, x, theta)
+        outputs = np.moveaxis(found["PyTorch, batched"][0](), 0, int(layer.shared)).reshape(-1, layer.units)
+        np.testing.assert_allclose(found["HyperDense"][0]()[0], outputs, rtol=1e-3, atol=1e-3)
+    to = "PyTorch, batched" if "PyTorch, batched" in found else "loop"
+    kind = "draws, shared by the batch" if layer.shared else "examples, each with a head of its own"
+    for number, name in enumerate(("Forward", "Gradients")):
+        calls = {side: pair[number] for side, pair in found.items()}
+        print(f"\n{name}, {len(theta)} {kind}: {table(compare(calls, rounds), to)}")
 
 
 def _arrays(results) -> list[np.ndarray]:
@@ -84,9 +121,9 @@ def rotation_hypernetwork() -> keras.Model:
 
 
 def main() -> None:
-    """Measure and print a Markdown table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, default in (("examples", 128), ("inputs", 256), ("units", 10), ("draws", 25), ("rounds", 20)):
+    for name, default in (("examples", 128), ("inputs", 256), ("units", 10), ("draws", 25), ("rounds", 40)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--memory-of", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -101,19 +138,15 @@ def main() -> None:
         return
     parameters = HyperDense.parameter_count(arguments.inputs, arguments.units)
     x, draws, own = (
-        ops.convert_to_tensor(rng.normal(0, 0.1, shape).astype("float32"))
-        for shape in (
+        rng.normal(0, 0.1, (rows, size)).astype("float32")
+        for rows, size in (
             (arguments.examples, arguments.inputs),
             (arguments.draws, parameters),
             (arguments.examples, parameters),
         )
     )
-    rows = compare(HyperDense(arguments.units, shared=True), loop_over_draws, x, draws, arguments.rounds)
-    rows += compare(HyperDense(arguments.units), loop_over_examples, x, own, arguments.rounds)
-    sizes = f"{arguments.examples} examples, {arguments.inputs} -> {arguments.units}, {arguments.rounds} rounds"
-    print(f"\n{keras.backend.backend()}, keras {keras.__version__}, {sizes}\n")
-    headers = ["weights", "pass", "HyperDense, median ms", "loop, median ms", "HyperDense / loop"]
-    print(tabulate(rows, headers, tablefmt="github", floatfmt=("", "", ".2f", ".2f", ".2f")))
+    measure(HyperDense(arguments.units, shared=True), loop_over_draws, x, draws, arguments.rounds)
+    measure(HyperDense(arguments.units), loop_over_examples, x, own, arguments.rounds)
     print(f"\npeak memory of a step: {peak_of_process(__file__, '--memory-of', 'step'):.0f} MiB")
 
 

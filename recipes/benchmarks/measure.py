@@ -22,14 +22,16 @@ def seconds(run: Callable[[], Any]) -> float:
 
 
 def compare(calls: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, np.ndarray]:
-    """Interleave calls that are compiled already: wall and CPU seconds of each, `(rounds, 2)`.
+    """Interleave calls: wall and CPU seconds of each, `(rounds, 2)`.
 
-    Each round begins with another call, so that none always follows the same one.
+    Each is made once before it is timed, in every round: the threads of other libraries wait busily for a while after
+    their last call. Each round begins with another call, so that none always follows the same one.
     """
     names, times = list(calls), {name: np.zeros((rounds, 2)) for name in calls}
     for number in range(rounds):
         shift = number % len(names)
         for name in names[shift:] + names[:shift]:
+            calls[name]()
             started = time.perf_counter(), time.process_time()
             calls[name]()
             times[name][number] = time.perf_counter() - started[0], time.process_time() - started[1]

@@ -187,4 +187,6 @@ def _bias(layer: Any) -> np.ndarray:
 
 
 def _numbers(x: Any) -> np.ndarray:
-    return ops.convert_to_numpy(x).astype("float32", copy=False)
+    if keras.backend.backend() == "torch":
+        return ops.convert_to_numpy(x).astype("float32", copy=False)
+    return np.asarray(ops.convert_to_tensor(x), "float32")  # `convert_to_numpy` copies weights twice on TensorFlow

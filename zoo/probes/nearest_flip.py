@@ -113,24 +113,31 @@ def _greedy_relu(machine: BitFlipNetwork, string: np.ndarray, most: int) -> int:
     h, second = machine.start(string[None])[0], machine.second
     assert second is not None
     positive = machine.outputs(h[None])[0] > 0
-    reach = 2 * np.abs(machine.rows).max(axis=0)
-    free, factors = np.ones(len(string), bool), -2 * string[:, None]
-    on, through = np.zeros(len(h), bool), np.zeros((len(string), second.kernel.shape[1]), "float32")
+    rows = -2 * string[:, None] * machine.rows
+    reach = np.abs(rows).max(axis=0)
+    on, kept = np.zeros(len(h), bool), np.zeros(len(string), "float32")
+    through = np.zeros((len(string), second.kernel.shape[1]), "float32")
     for distance in range(1, most + 1):
         before, on = on, h > reach
-        for units, sign in ((on & ~before, 1), (before & ~on, -1)):
-            if units.any():
-                through += sign * (machine.rows[:, units] @ second.kernel[units])
-        either = np.abs(h) <= reach
-        base = np.maximum(h, 0) @ second.kernel + second.bias
-        switching = np.maximum(h[either] + factors * machine.rows[:, either], 0) - np.maximum(h[either], 0)
-        y = second.outputs(base + factors * through + switching @ second.kernel[either])
-        y = np.where(free, y if positive else -y, np.inf)
+        turned = np.flatnonzero(before != on)
+        if len(turned):
+            through += rows[:, turned] @ np.where(on[turned, None], second.kernel[turned], -second.kernel[turned])
+        either, hidden = np.flatnonzero(np.abs(h) <= reach), np.maximum(h, 0)
+        # in place: arrays of this size cost as much to allocate as to compute
+        switching = rows[:, either]
+        switching += h[either]
+        np.maximum(switching, 0, out=switching)
+        switching -= hidden[either]
+        z = switching @ second.kernel[either]
+        z += through
+        z += hidden @ second.kernel + second.bias
+        y = second.outputs(z)
+        y = (y if positive else -y) + kept
         best = int(y.argmin())
         if y[best] < 0 or (positive and y[best] == 0):
             return distance
-        h = h + factors[best] * machine.rows[best]
-        free[best] = False
+        h = h + rows[best]
+        kept[best] = np.inf
     return -1
 
 
