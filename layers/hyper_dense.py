@@ -89,23 +89,19 @@ class HyperDense(keras.layers.Layer):
         self.compute_output_shape((tuple(x.shape), tuple(theta.shape)))
         if self.expected:
             theta = ops.mean(theta, axis=0, keepdims=True)
-        size = x.shape[-1] * self.units
+        if self.use_bias:  # a bias is the kernel's row for an input of 1: no part of `theta` is copied
+            x = ops.concatenate([x, ops.ones_like(x[:, :1])], axis=-1)
         rows = -1 if self.shared else ops.shape(x)[0]  # -1 would let one row of theta broadcast if batches are unknown
-        kernel = ops.reshape(theta[:, :size], (rows, x.shape[-1], self.units))
-        bias = theta[:, size:] if self.use_bias else None
-        outputs = self._shared(x, kernel, bias) if self.shared else self._per_example(x, kernel, bias)
-        return self.activation(outputs)
+        kernel = ops.reshape(theta, (rows, x.shape[-1], self.units))
+        return self.activation(self._shared(x, kernel) if self.shared else self._per_example(x, kernel))
 
-    def _per_example(self, x, kernel, bias):
-        outputs = ops.squeeze(ops.matmul(ops.expand_dims(x, 1), kernel), 1)
-        return outputs if bias is None else outputs + bias
+    def _per_example(self, x, kernel):
+        return ops.squeeze(ops.matmul(ops.expand_dims(x, 1), kernel), 1)
 
-    def _shared(self, x, kernel, bias):
+    def _shared(self, x, kernel):
         columns = ops.reshape(ops.transpose(kernel, (1, 0, 2)), (x.shape[-1], -1))
-        outputs = ops.matmul(x, columns)  # a row has all units of the first draw, then of the second, ...
-        if bias is not None:
-            outputs = outputs + ops.reshape(bias, (1, -1))
-        return ops.reshape(outputs, (-1, self.units))
+        # a row has all units of the first draw, then of the second, ...
+        return ops.reshape(ops.matmul(x, columns), (-1, self.units))
 
     def compute_output_shape(self, input_shape):
         """Return `(rows, units)`, with one row per example, or per example and shared draw."""
