@@ -12,6 +12,8 @@ searches in processes of their own.
 
 import argparse
 import math
+from collections.abc import Callable
+from functools import cache
 
 import keras
 import numpy as np
@@ -21,16 +23,20 @@ from zoo import probes
 from zoo.recipes.benchmarks.measure import compare, peak_of_process, print_peak_of, table, torch_or_none
 
 
-def networks(given: argparse.Namespace) -> tuple[keras.Model, list[keras.Model], np.ndarray]:
-    """A population, the same networks one by one, and a string for each."""
+def networks(given: argparse.Namespace) -> tuple[keras.Model, Callable[[], list[keras.Model]], np.ndarray]:
+    """A population, a function that makes the same networks one by one, once, and a string for each."""
     options = {"dim": given.bits, "width": given.bits, "depth": 2, "activation": "relu", "sigma_w": math.sqrt(2)}
     population = zoo.build("random_mlp", networks=given.networks, seed=0, **options)
-    models = []
-    for network in range(given.networks):
-        models.append(zoo.build("random_mlp", seed=0, **options))
-        models[-1].set_weights([w[network] for w in population.get_weights()])
+
+    @cache
+    def one_by_one() -> list[keras.Model]:
+        models = [zoo.build("random_mlp", seed=0, **options) for _ in range(given.networks)]
+        for network, model in enumerate(models):
+            model.set_weights([w[network] for w in population.get_weights()])
+        return models
+
     x = np.random.default_rng(0).choice([-1.0, 1.0], (given.networks, given.bits)).astype("float32")
-    return population, models, x
+    return population, one_by_one, x
 
 
 def whole_forward(model: keras.Model, string: np.ndarray) -> int:
@@ -81,25 +87,31 @@ def by_torch(torch, population: keras.Model, x: np.ndarray, changes: bool) -> np
     return found.numpy()
 
 
-def searches(given: argparse.Namespace) -> dict:
-    """Searches by name, of the same networks from the same strings; each made once."""
-    population, models, x = networks(given)
+def searches(given: argparse.Namespace) -> dict[str, Callable[[], np.ndarray]]:
+    """Searches by name, of the same networks from the same strings."""
+    population, one_by_one, x = networks(given)
+
+    def each(search: Callable) -> np.ndarray:
+        return np.array([search(model, string) for model, string in zip(one_by_one(), x, strict=True)])
+
     calls = {
         "population": lambda: probes.nearest_flip(population, x[None], networks=True)[0],
-        "network by network": lambda: np.array(
-            [probes.nearest_flip(model, string[None])[0] for model, string in zip(models, x, strict=True)]
-        ),
-        "Keras, forward": lambda: np.array([whole_forward(m, string) for m, string in zip(models, x, strict=True)]),
+        "network by network": lambda: each(lambda model, string: probes.nearest_flip(model, string[None])[0]),
+        "Keras, forward": lambda: each(whole_forward),
     }
     if torch := torch_or_none():
         calls["PyTorch, forward"] = lambda: by_torch(torch, population, x, changes=False)
         calls["PyTorch, changes"] = lambda: by_torch(torch, population, x, changes=True)
+    return calls
+
+
+def check(calls: dict[str, Callable[[], np.ndarray]]) -> None:
+    """Make every call once, and raise an `AssertionError` if one finds other distances in a tenth of the networks."""
     found = {name: call() for name, call in calls.items()}
     for name, distances in found.items():
         different = int(np.sum(distances != found["population"]))
         if different > len(distances) // 10:
             raise AssertionError(f"{name} finds other distances for {different} networks")
-    return calls
 
 
 def main() -> None:
@@ -111,20 +123,22 @@ def main() -> None:
     given = parser.parse_args()
     calls = searches(given)
     if given.peak:
+        calls[given.peak]()
         print_peak_of(calls[given.peak])
         return
+    check(calls)
     arguments = [f"--{name}={getattr(given, name)}" for name in ("bits", "networks")]
     peaks = {name: peak_of_process(__file__, *arguments, f"--peak={name}") for name in calls}
     print(
         table(compare(calls, given.rounds), "PyTorch, forward" if "PyTorch, forward" in calls else "population", peaks)
     )
 
-    population, models, _ = networks(given)
+    population, one_by_one, _ = networks(given)
     first, second = np.random.default_rng(1).standard_normal((2, given.bits))
     circle = probes.great_circle(first, second, given.points)
     evaluations = {
         "population": lambda: population.predict_on_batch(circle),
-        "loop": lambda: [model.predict_on_batch(circle) for model in models],
+        "loop": lambda: [model.predict_on_batch(circle) for model in one_by_one()],
     }
     print("\n" + table(compare(evaluations, given.rounds), "loop"))
 

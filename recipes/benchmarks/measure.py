@@ -59,13 +59,12 @@ def machine() -> str:
 
 
 def torch_or_none():
-    """Import PyTorch with as many threads as there are CPUs; None, and a line that says so, if it is not installed."""
+    """Import PyTorch, which takes OMP_NUM_THREADS or all CPUs; None, and a line that says so, if it is not installed."""
     try:
         import torch  # an extra: the library itself does not need it
     except ImportError:
         print('PyTorch is not installed (pip install "coinflip-zoo[bench]"): its side is skipped.')
         return None
-    torch.set_num_threads(os.cpu_count() or 1)
     return torch
 
 
