@@ -59,7 +59,7 @@ def machine() -> str:
 
 
 def torch_or_none():
-    """Import PyTorch, which takes OMP_NUM_THREADS or all CPUs; None, and a line that says so, if it is not installed."""
+    """Import PyTorch, whose threads are OMP_NUM_THREADS or all; None, and a line that says so, if it is missing."""
     try:
         import torch  # an extra: the library itself does not need it
     except ImportError:
