@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import zoo
+from zoo.amplification.coin_graph import coin_graph
 from zoo.layers import Amplify, CoinFlipDropout, MajorityVote
 
 pytestmark = pytest.mark.usefixtures("fast_compile")
@@ -256,6 +257,14 @@ def rows():
 
 
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config")
+def test_more_flips_of_small_rows_are_evaluated_at_once():
+    """As many as make 2^18 numbers in a tensor; blocks of flips from a seed stay what they were."""
+    small = coin_graph(zoo.build("ball_cfnn", dim=3))  # two numbers a row: mean and deviation, then logits
+    large = coin_graph(zoo.build("resnet20_cfnn", depth=8))
+    assert small.flips_at_once(32) * 32 * 2 == 2**18
+    assert [large.flips_at_once(32), large.flips_in_block(32), small.flips_in_block(32)] == [25, 25, 25]
+
+
 @pytest.mark.parametrize(("samples", "chunk"), [(10, 4), (3, 5)])
 def test_no_more_rows_than_batch_times_chunk(rows, samples, chunk):
     model = network(extra=[Rows()])
