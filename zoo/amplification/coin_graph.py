@@ -68,7 +68,9 @@ class CoinGraph(NamedTuple):
 
     def flips_at_once(self, batch):
         """Default number of flips evaluated at once of a batch, an int or a tensor: more where rows are small."""
-        return self._flips(batch, max(_ROWS, _NUMBERS // self.width) if self.width else _ROWS)
+        if keras.backend.backend() != "tensorflow" or not self.width:  # a loop costs nothing in XLA
+            return self._flips(batch, _ROWS)
+        return self._flips(batch, max(_ROWS, _NUMBERS // self.width))
 
     def _flips(self, batch, rows: int):
         if self.branches and not self.repeated:
