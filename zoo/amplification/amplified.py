@@ -186,8 +186,8 @@ def amplify(
         vote: `"majority"` (histogram of the flips' classes), `"mean"` (soft vote; MC dropout's mean) or
             `"expected"` (every coin replaced by its mean: ordinary inference; `samples` must be 1).
         chunk: Positive int; inference runs at most this many flips of a batch at a time. None is as many as make 800
-            rows of the batch, or 250 where a generator draws weights that the batch shares; at most 25 flips are always
-            evaluated at once.
+            rows of the batch, on TensorFlow more if no tensor then has over 2^18 numbers, or 250 where a generator
+            draws weights that the batch shares; at most 25 flips are always evaluated at once.
         seed: None, or an int in [0, 2**32) from which the coins start, those of `model` among them: see `zoo.reseed`.
 
     Returns:
