@@ -1,5 +1,7 @@
 """kept: coins of a rate, drawn with as few random bits as the rate needs."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -32,8 +34,9 @@ def _by_tensorflow(shape, width: int, seed):
     import tensorflow as tf
 
     count = tf.reduce_prod(tf.cast(tf.stack(shape), "int64")) if len(shape) else tf.constant(1, "int64")
-    of_a_word = 32 // width
-    words = tf.random.stateless_uniform([-(-count // of_a_word)], tf.cast(seed, "int32"), None, None, "int32")
+    every: Any = None  # word, from the least to the largest
+    size = tf.stack([-(-count // (32 // width))])
+    words = tf.random.stateless_uniform(size, tf.cast(seed, "int32"), every, every, "int32")
     return tf.reshape(tf.reshape(tf.bitcast(words, _WIDTHS[width]), [-1])[:count], shape)
 
 

@@ -12,6 +12,7 @@ own above what it held before its second step, with glibc told to give freed blo
 """
 
 import argparse
+from typing import Any
 
 import keras
 import numpy as np
@@ -89,7 +90,9 @@ def measure(layer: HyperDense, loop, x: np.ndarray, theta: np.ndarray, rounds: i
     """Print the tables of forward passes and of gradients."""
     tensors = [ops.convert_to_tensor(one) for one in (x, theta)]
     sides = {"HyperDense": lambda x, theta: layer([x, theta]), "loop": lambda x, theta: loop(x, theta, layer.units)}
-    found = {name: [lambda f=f: _arrays(f(*tensors)) for f in passes(side)] for name, side in sides.items()}
+    found: dict[str, Any] = {
+        name: [lambda f=f: _arrays(f(*tensors)) for f in passes(side)] for name, side in sides.items()
+    }
     for one, other in zip(*found.values(), strict=True):  # compiles both
         for ours, looped in zip(one(), other(), strict=True):
             np.testing.assert_allclose(ours, looped, rtol=1e-3, atol=1e-3)
