@@ -39,6 +39,7 @@ def options(
 
 
 DataDir = Annotated[str | None, typer.Option(help="Folder of the TensorFlow datasets.")]
+ImageSize = Annotated[int | None, typer.Option(help="Height and width that images are resized to.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
@@ -101,8 +102,8 @@ def train(
     recipe: Annotated[str, typer.Argument(help="A recipe (name or .json file), or a model's name.")],
     out: Annotated[Path, typer.Option(help="Folder of the run.")],
     epochs: Annotated[int | None, typer.Option(help="Passes over the training split.")] = None,
-    data: Annotated[str | None, typer.Option(help="Name of a data set, an .npz file or a folder of images.")] = None,
-    image_size: Annotated[int | None, typer.Option(help="Height and width of the images of a folder.")] = None,
+    data: Annotated[str | None, typer.Option(help="Name of a data set, a folder, a .csv or .npz file.")] = None,
+    image_size: ImageSize = None,
     weights: Annotated[
         str | None,
         typer.Option(help="Weights to start from: a name, a .weights.h5 or .supermask file, a run."),
@@ -137,8 +138,11 @@ def train(
 def evaluate(
     model: Annotated[str, typer.Argument(help="Name of a model, or the folder of a run.")],
     weights: Weights = None,
-    data: Annotated[str | None, typer.Option(help="Name of a data set, or an .npz file.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Name of a data set, a folder of images, a .csv or .npz file.")
+    ] = None,
     data_dir: DataDir = None,
+    image_size: ImageSize = None,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
     samples: Annotated[str, typer.Option(help="Numbers of flips, separated by commas.")] = "1,5,25,100",
     vote: Annotated[str, typer.Option(help="majority, mean, expected or all.")] = "all",
@@ -153,7 +157,6 @@ def evaluate(
 ) -> None:
     """Evaluate a trained model under every vote: accuracy with Wilson intervals, likelihood, calibration, risk."""
     from zoo.amplification.amplified import VOTES
-    from zoo.data.class_names import class_names
     from zoo.data.datasets import load
     from zoo.layers.arguments import one_of
     from zoo.recipes.reporting.results import append_results
@@ -169,7 +172,10 @@ def evaluate(
         raise ValueError(f"--adaptive or --report is needed for these options. Received: {options}")
     built = load_trained(model, weights, seed)
     chosen = data or built.data
-    loaded = load(chosen, data_dir)
+    loading = dict((chosen == built.data and built.loading) or {})
+    if image_size is not None:
+        loading["image_size"] = image_size
+    loaded = load(chosen, data_dir, **loading)
     rows = run(
         built.model,
         getattr(loaded, split),
@@ -181,7 +187,7 @@ def evaluate(
         recipe=built.recipe,
         weights=built.weights,
         data=chosen,
-        class_names=class_names(chosen, data_dir),
+        class_names=loaded.class_names,
         split_name=split,
         seed=seed,
     )
@@ -242,8 +248,9 @@ def tune(
     tuner: Annotated[str, typer.Option(help="random, hyperband or bayesian.")] = "random",
     trials: Annotated[int, typer.Option(help="Trainings in all.")] = 10,
     epochs: Annotated[int, typer.Option(help="Epochs of a trial; hyperband gives all of them to winners only.")] = 10,
-    data: Annotated[str, typer.Option(help="Name of a data set, or an .npz file.")] = "digits",
+    data: Annotated[str, typer.Option(help="Name of a data set, a folder, a .csv or .npz file.")] = "digits",
     data_dir: DataDir = None,
+    image_size: ImageSize = None,
     seed: Annotated[int, typer.Option(help="Seed of configurations, weights, coins and order.")] = 0,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Fix an option (flips: options.samples).")
@@ -256,7 +263,7 @@ def tune(
 
         options = model_options(parse_settings(settings))
         given = {"tuner": tuner, "trials": trials, "epochs": epochs, "data": data, "data_dir": data_dir, "seed": seed}
-        run(name, out, **given, options=options)
+        run(name, out, **given, image_size=image_size, options=options)
 
 
 @app.command()

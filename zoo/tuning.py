@@ -21,6 +21,7 @@ def hypermodel(
     data: str | os.PathLike | Dataset = "digits",
     *,
     data_dir: str | os.PathLike | None = None,
+    image_size: int | tuple[int, int] | None = None,
     seed: int = 0,
     **options: Any,
 ) -> "RegisteredHyperModel":
@@ -33,8 +34,9 @@ def hypermodel(
 
     Args:
         name: A name from `list_models()`.
-        data: A name for `zoo.data.load`, a path to an `.npz` file, or a `Dataset`: input shape, classes and examples.
+        data: A name or a path for `zoo.data.load`, or a `Dataset`: input shape, classes and examples.
         data_dir: Local folder of tensorflow_datasets.
+        image_size: Height and width of the images of a name or a path, see `zoo.data.load`.
         seed: Int in [0, 2**32), of initial weights, coins and the order of the examples, the same in every trial.
         **options: The builder's own options, fixed: they leave the search space.
 
@@ -57,7 +59,7 @@ def hypermodel(
     space = {option: spec for option, spec in entry.search.items() if option not in options}
     for option, spec in space.items():
         _check_spec(option, spec)
-    loaded = data if isinstance(data, Dataset) else load(data, data_dir)
+    loaded = data if isinstance(data, Dataset) else load(data, data_dir, image_size=image_size)
     if not len(loaded.val.y):
         raise ValueError("`data` must have validation examples to search with. Received: none")
     sizes = {"input_shape": tuple(loaded.train.x.shape[1:]), "classes": loaded.classes}

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from zoo.data.resizing import RESIZE, height_and_width
 from zoo.files import read_json
 from zoo.layers.arguments import (
     check_known,
@@ -26,7 +27,9 @@ class Recipe:
     Args:
         name: Name of the recipe.
         model: Name of a model in the zoo that has the options `input_shape` and `classes`.
-        data: Name of a data set, or a path to an `.npz` file or a folder of images, see `zoo.data.load`.
+        data: Name of a data set, or a path to a folder of images, a `.csv` or an `.npz` file, see `zoo.data.load`.
+        image_size: None, or height and width of the images, an int or a pair, see `zoo.data.load`.
+        resize: None, or how images of another size come to it, likewise.
         paper: Table or section it reproduces; empty for our own settings.
         options: The model builder's options; `input_shape` and `classes` come from the data if absent.
         augment: None, `"crop"`, `"crop_flip"` or `"resized_crop_flip"`.
@@ -58,6 +61,8 @@ class Recipe:
     name: str
     model: str
     data: str = "digits"
+    image_size: int | tuple[int, int] | None = None
+    resize: str | None = None
     paper: str = ""
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     augment: str | None = None
@@ -90,8 +95,11 @@ class Recipe:
                 self._refuse(key, "None or a text")
         if not {"input_shape", "classes"} <= set(find_model(self.model).options):
             self._refuse("model", "a model of images, with the options input_shape and classes")
-        if isinstance(self.samples, list):
-            object.__setattr__(self, "samples", tuple(self.samples))
+        for key in ("samples", "image_size"):
+            if isinstance(getattr(self, key), list):
+                object.__setattr__(self, key, tuple(getattr(self, key)))
+        if self.image_size is not None:
+            height_and_width(self.image_size)
         for key, allowed in _CHOICES.items():
             if getattr(self, key) not in allowed:
                 self._refuse(key, f"one of {', '.join(map(repr, allowed))}")
@@ -129,6 +137,10 @@ class Recipe:
                 changes["options"][key.removeprefix("options.")] = value
         return dataclasses.replace(self, **changes)
 
+    def loading(self) -> dict[str, Any]:
+        """Return the arguments of `zoo.data.load` beside the data's name and folder."""
+        return {"validation": self.validation, "image_size": self.image_size, "resize": self.resize}
+
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as a dict of JSON's types."""
         return json.loads(json.dumps(dataclasses.asdict(self)))
@@ -155,6 +167,7 @@ _CHOICES: dict[str, tuple] = {
     "augment": (None, "crop", "crop_flip", "resized_crop_flip"),
     "optimizer": ("sgd", "adam"),
     "schedule": ("cosine", "cosine_per_epoch", "constant"),
+    "resize": (None, *RESIZE),
     "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
 }
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {

@@ -70,7 +70,7 @@ def train(
         raise ValueError(f"`max_minutes` must be > 0. Received: max_minutes={max_minutes!r}")
     out, started = Path(out), time.monotonic()
     recipe = with_absolute_paths(recipe)
-    data = load(recipe.data, data_dir, validation=recipe.validation)
+    data = load(recipe.data, data_dir, **recipe.loading())
     recipe = with_options_of_start(recipe, sizes_of(data))
     model = build(recipe, data, started=resume and has_weights(out))
     with _claimed(out, recipe, data, resume) as folder:

@@ -1,7 +1,7 @@
 """A trained model by name and weights, or from the folder of a run."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 
@@ -11,12 +11,16 @@ from zoo.recipes.training.state import changed_product
 
 
 class Trained(NamedTuple):
-    """A built model, the data it was trained on, the recipe's name, and the name or the path of its weights."""
+    """A built model, the data it was trained on, the recipe's name, and the name or the path of its weights.
+
+    `loading` has the arguments of `zoo.data.load` that the images were read with, None its own.
+    """
 
     model: keras.Model
     data: str
     recipe: str
     weights: str
+    loading: dict[str, Any] | None = None
 
 
 def load_trained(name: str, weights: str | None = None, seed: int | None = None) -> Trained:
@@ -61,4 +65,4 @@ def _of_run(folder: Path, weights: str | None, seed: int | None) -> Trained:
     if changed_product(Path(path)):
         raise ValueError(f"{path!r} is damaged, or not the file that the run wrote; `zoo train --resume` may mend it")
     model = zoo.build(recipe.model, weights=path, seed=seed, **{**sizes, **recipe.options})
-    return Trained(model, recipe.data, recipe.name, path)
+    return Trained(model, recipe.data, recipe.name, path, recipe.loading())

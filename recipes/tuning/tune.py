@@ -26,6 +26,7 @@ def tune(
     epochs: int = 10,
     data: str = "digits",
     data_dir: str | None = None,
+    image_size: int | tuple[int, int] | None = None,
     seed: int = 0,
     batch_size: int = 64,
     options: dict[str, Any] | None = None,
@@ -43,8 +44,9 @@ def tune(
         tuner: "random", "hyperband" or "bayesian".
         trials: Positive int, trials in all; see `zoo.recipes.tuning.tuners.make_tuner`, for "hyperband" above all.
         epochs: Positive int, epochs of a trial; for "hyperband" of the longest ones.
-        data: Name of a data set, or a path to an `.npz` file.
+        data: Name of a data set, or a path to a folder of images, a `.csv` or an `.npz` file.
         data_dir: Folder of the TensorFlow datasets.
+        image_size: Height and width of the images, see `zoo.data.load`.
         seed: Int in [0, 2**32): configurations, initial weights, coins and order of the examples.
         batch_size: Positive int.
         options: The builder's options that are fixed, by name.
@@ -62,7 +64,8 @@ def tune(
 
     check_known("tuner", tuner, tuners.TUNERS)
     positive_int("trials", trials)
-    recipe, model = _prepared(name, data, data_dir, options or {}, epochs=epochs, batch_size=batch_size, seed=seed)
+    settings = {"image_size": image_size, "epochs": epochs, "batch_size": batch_size, "seed": seed}
+    recipe, model = _prepared(name, data, data_dir, options or {}, **settings)
     out = Path(out)
     settings = {"tuner": tuner, **recipe.to_dict(), "space": model.space}
     record = {"settings": settings, **environment()}
@@ -82,7 +85,7 @@ def _prepared(name: str, data: str, data_dir: str | None, options: dict[str, Any
     zoo.registry.find(name)
     recipe = Recipe(name=f"{name}_tuned", model=name, data=data, options=options, schedule="constant", **settings)
     recipe = with_absolute_paths(recipe)  # the best recipe can be trained from any folder
-    model = zoo.tuning.hypermodel(name, load(recipe.data, data_dir), seed=recipe.seed, **options)
+    model = zoo.tuning.hypermodel(name, load(recipe.data, data_dir, **recipe.loading()), seed=recipe.seed, **options)
     zoo.build(name, seed=recipe.seed, **model.fixed)  # or every trial would fail by the same fixed option
     return recipe, model
 

@@ -16,7 +16,7 @@ def ramp(width, height, blue=0):
 
 def write_pictures(root):
     """Write 21 images to train on and 12 to test on, of seven sizes, of three classes; blue is the class."""
-    for part, count in zip(("train", "val"), PER_CLASS, strict=True):
+    for part, count in zip(("train", "test"), PER_CLASS, strict=True):
         for label, name in enumerate(CLASSES):
             (root / part / name).mkdir(parents=True)
             for i in range(count):

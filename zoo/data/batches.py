@@ -1,7 +1,9 @@
 """Batches of images in an order that can be resumed in mid-epoch, and the CIFAR augmentation."""
 
 import contextlib
+import functools
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -12,6 +14,7 @@ from zoo.data.lazy_images import LazyImages, as_images
 from zoo.layers.arguments import int_at_least
 
 _COLLECTING: list[list[Exception]] = []  # what reading batches raises, for every `plain_errors` that is open
+_AHEAD = 2  # batches that are ready before they are asked for
 _AUGMENT = (None, "crop", "crop_flip", "resized_crop_flip")
 
 
@@ -19,7 +22,8 @@ class Batches(keras.utils.PyDataset):
     """The shuffled, augmented batches of one epoch; they depend on nothing but `(seed, epoch, batch)`.
 
     For exact resume in mid-epoch: call `model.fit(batches, shuffle=False)` once per epoch, each with a `Batches` of
-    its own (Keras's default would put the finished batches into an unseeded order).
+    its own (Keras's default would put the finished batches into an unseeded order). For a `fit` of several epochs see
+    `Split.batches`.
 
     Args:
         x: `(n, ...)` array of examples, `(n, h, w, c)` where they are augmented; or `LazyImages`, read batch by batch.
@@ -79,8 +83,16 @@ class Batches(keras.utils.PyDataset):
         self.start = int_at_least("start", start)
         if self.start >= self._batches:
             raise ValueError(f"`start` must be below {self._batches}, the batches of an epoch. Received: start={start}")
+        self._order = self._new_order()
+
+    def next_epoch(self) -> None:
+        """Become the batches of the next epoch, from its first one on."""
+        self.epoch, self.start = self.epoch + 1, 0
+        self._order = self._new_order()
+
+    def _new_order(self) -> np.ndarray:
         rng = np.random.default_rng(np.random.SeedSequence([self.seed, self.epoch]))
-        self._order = rng.permutation(len(self.x)) if self.shuffle else np.arange(len(self.x))
+        return rng.permutation(len(self.x)) if self.shuffle else np.arange(len(self.x))
 
     def __len__(self) -> int:
         """Number of batches of the epoch from `start` on."""
@@ -113,11 +125,16 @@ class Batches(keras.utils.PyDataset):
         return -(-len(self.x) // self.batch_size)
 
 
-def fit_input(batches: Batches) -> Any:
-    """Return the input of `fit` and `evaluate` for these batches, in their order.
+def fit_input(batches: Batches, epochs: bool = False) -> Any:
+    """Return the input of `fit` and `evaluate` for these batches, in their order, read in a thread behind the step.
 
     On TensorFlow a `tf.data.Dataset`: Keras would read them through TensorFlow's generator op, which makes the
     process hand its memory back after every op from then on (two to three times the time of a step on a CPU).
+
+    Args:
+        batches: The batches.
+        epochs: Whether those of the next epoch follow once the last one was taken, for a `fit` of several epochs. Keras
+            may take the first one to build a model by; an epoch of a single batch is then gone.
 
     Example:
         >>> batches = zoo.data.Batches(np.zeros((10, 3)), np.zeros((10, 1)), batch_size=5)
@@ -127,10 +144,17 @@ def fit_input(batches: Batches) -> Any:
         0.0
     """
     if keras.backend.backend() != "tensorflow":
-        return batches
-    import tensorflow as tf
+        return _ReadAhead(batches, epochs)
+    dataset = tf_dataset(batches)
+    return _with_epochs(dataset, batches) if epochs else dataset
 
-    x, y = batches[0]
+
+def tf_dataset(batches: Batches) -> Any:
+    """`tf.data.Dataset` of the batches in their order."""
+    import tensorflow as tf  # slow to import, and not needed by other backends
+
+    x, y = batches.x, batches.y
+    x_type = x.dtype
 
     def batch(index):
         try:
@@ -141,10 +165,62 @@ def fit_input(batches: Batches) -> Any:
             raise
 
     def read(index):
-        images, labels = tf.numpy_function(batch, [index], [x.dtype, y.dtype], stateful=False)
+        images, labels = tf.numpy_function(batch, [index], [x_type, y.dtype], stateful=False)
         return tf.ensure_shape(images, (None, *x.shape[1:])), tf.ensure_shape(labels, (None, *y.shape[1:]))
 
-    return tf.data.Dataset.range(len(batches)).map(read).prefetch(2)
+    return tf.data.Dataset.range(len(batches)).map(read).prefetch(_AHEAD)
+
+
+def _with_epochs(dataset: Any, batches: Batches) -> Any:
+    """The same data set, of the next epoch as soon as its last batch was taken."""
+    import tensorflow as tf
+
+    def end(batch):
+        batches.next_epoch()
+        return batch
+
+    def after(index, batch):
+        images, labels = batch
+        ended = tf.equal(index, len(batches) - 1)
+        again = tf.cond(ended, lambda: tf.numpy_function(end, [index], index.dtype), lambda: index)
+        with tf.control_dependencies([again]):
+            return tf.identity(images), labels
+
+    return dataset.enumerate().map(after)
+
+
+class _ReadAhead(keras.utils.PyDataset):
+    """The same batches, the next ones read by a thread meanwhile, as long as they are asked for in their order."""
+
+    def __init__(self, batches: Batches, epochs: bool) -> None:
+        super().__init__()
+        self._batches, self._epochs, self._taken = batches, epochs, -1
+        self._ahead: dict[int, Future] = {}
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        in_order, self._taken = index in (0, self._taken + 1), index
+        found = self._ahead.get(index) or self._submit(index)
+        ahead = range(index + 1, min(index + 1 + _AHEAD, len(self))) if in_order else ()
+        self._ahead = {one: self._ahead.get(one) or self._submit(one) for one in ahead}
+        return found.result()
+
+    def on_epoch_end(self) -> None:
+        """Go on to the next epoch; Keras calls it before the first one, too."""
+        if self._epochs and self._taken == len(self) - 1:
+            self._ahead = {}
+            self._batches.next_epoch()
+        self._taken = -1
+
+    def _submit(self, index: int) -> Future:
+        return _reader().submit(self._batches.__getitem__, index)
+
+
+@functools.cache
+def _reader() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="batches")
 
 
 @contextlib.contextmanager

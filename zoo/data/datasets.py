@@ -1,6 +1,5 @@
-"""Real images by name: train, validation and test, as NumPy arrays or read from disk when they are asked for."""
+"""Real images by name or path: train, validation and test, as NumPy arrays or read from disk when asked for."""
 
-import numbers
 import os
 import warnings
 from pathlib import Path
@@ -8,14 +7,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from zoo.data.csv_table import read_csv
 from zoo.data.image_folder import read_image_folder
-from zoo.data.lazy_images import LazyImages
+from zoo.data.lazy_images import LazyImages, common_size
+from zoo.data.memory import memory
+from zoo.data.named_classes import check_class_names, check_range
 from zoo.data.npz import read_npz
+from zoo.data.parts import Parts, check_share, completed
+from zoo.data.resizing import RESIZE, check_resize, height_and_width, resized_arrays
 from zoo.data.split import Split
+from zoo.data.tf_dataset import is_tf_dataset, read_tf_dataset
 from zoo.data.tfds import read_tfds
 from zoo.layers.arguments import check_known, int_at_least, one_of
 
 NAMES = ("digits", "cifar10", "cifar100", "fashion_mnist", "imagenet2012", "mnist")
+_PARTS = ("training", "validation", "test")
 
 
 class Dataset(NamedTuple):
@@ -32,49 +38,84 @@ class Dataset(NamedTuple):
         return height, width, channels
 
     @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """Names of the classes in the order of their numbers; None where classes are numbers only."""
+        return self.train.class_names
+
+    @property
     def classes(self) -> int:
-        """1 + the largest label over all the splits."""
+        """Number of classes: that of their names, else 1 + the largest label over all the splits."""
+        if self.class_names is not None:
+            return len(self.class_names)
         return 1 + max(int(split.y.max()) for split in self if len(split.y))
 
 
 def load(
-    name: str | os.PathLike = "digits",
+    name: Any = "digits",
     data_dir: str | os.PathLike | None = None,
     *,
     validation: int | float | None = None,
+    test: int | float | None = None,
     seed: int = 0,
     download: bool = False,
-    image_size: int = 224,
+    image_size: int | tuple[int, int] | list[int] | None = None,
+    resize: str | None = None,
+    class_names: list[str] | tuple[str, ...] | None = None,
     damaged: str = "refuse",
 ) -> Dataset:
-    """Load a data set and hold out a part of its training examples for validation.
+    """Load a data set by name, or one's own images by path.
+
+    Images in files are JPEG or PNG of 8 bits per channel, become RGB (grey has three equal channels, transparency is
+    left out) and are upright as their EXIF orientation says. Those of the size asked for are what their files hold, in
+    every pixel.
+
+    Splits that are not there are held out of the training examples: `test` of them, each class its share, and then
+    `validation` of the rest, without regard to classes. Data with validation examples and no test split use them as the
+    test split, with a warning that says so, and hold out others for validation.
 
     Args:
-        name: "digits" (scikit-learn's 1,797 handwritten digits, 8x8x1, a fixed test split of 360); "cifar10",
-            "cifar100", "mnist", "fashion_mnist" or "imagenet2012" as tensorflow_datasets prepared them; a path ending
-            in `.npz` with x_train, y_train, x_test, y_test and optionally x_val, y_val: images `(n, h, w)` or
-            `(n, h, w, c)` with pixels in [0, 255], labels `(n,)` or `(n, 1)` integers; or a folder of image files
-            train/CLASS/*.jpg and val/CLASS/*.jpg (.jpeg, .png), classes numbered in the order of their names.
+        name: One of
+
+            - "digits", scikit-learn's 1,797 handwritten digits, 8x8x1, a fixed test split of 360;
+            - "cifar10", "cifar100", "mnist", "fashion_mnist" or "imagenet2012", as tensorflow_datasets prepared them;
+            - a folder of train/CLASS/*.png (or .jpg, .jpeg), test/CLASS and val/CLASS or validation/CLASS; or of the
+              classes themselves, CLASS/*.png. Classes are numbered in the order of their names;
+            - a path ending in `.csv`, a table with the columns `file`, relative to the table's folder, and `label`,
+              all ints or texts; optionally `split`: train, val (or validation) or test;
+            - a path ending in `.npz` with x_train, y_train, x_test, y_test and optionally x_val, y_val: images
+              `(n, h, w)` or `(n, h, w, c)` with pixels in [0, 255], labels `(n,)` or `(n, 1)`, ints or texts;
+            - a `tf.data.Dataset` of (image, label), images `(h, w, c)` or `(h, w)` in [0, 255], labels ints or texts,
+              or of batches of such; it is read once, into memory.
         data_dir: Local folder of tensorflow_datasets; $TFDS_DATA_DIR or ~/tensorflow_datasets by default.
         validation: Number (int) or fraction (float) of the training examples held out. None means 5,000 where there
-            are at least 50,000, else a tenth; 0 means none. A fraction leaves at least one example on each side.
-            An .npz file with x_val and y_val has its validation split already.
-        seed: Int in [0, 2**32), chooses the examples held out, the same ones on every machine. Test never depends on
-            it.
+            are at least 50,000, else a tenth; 0 means none. A fraction leaves at least one example on each side. Data
+            with a validation and a test split have it already.
+        test: Likewise of data without a test split.
+        seed: Int in [0, 2**32), chooses the examples held out, the same ones on every machine. A test split that the
+            data bring never depends on it.
         download: Whether a set that is not prepared in `data_dir` may be downloaded. A prepared set is read offline.
-        image_size: Int >= 1, height and width of the images of "imagenet2012" and of a folder.
-        damaged: "refuse", an image of these that cannot be read is an error when it is read; or "skip", every image is
+        image_size: Int >= 1, height and width of the images, or a pair (height, width). None is the images' own, which
+            must be the same for all, and 224 for "imagenet2012".
+        resize: How images of another size come to it: "stretch", bilinear without antialiasing and rounded, as
+            keras.utils.image_dataset_from_directory does by default; "crop", likewise of the largest centred window of
+            that shape, as with its crop_to_aspect_ratio; "imagenet", of image files: the shorter side to 256/224 of a
+            square `image_size` with antialiasing, then the centre, images as stored. None is "stretch", and "imagenet"
+            for "imagenet2012".
+        class_names: Names of the classes in the order of their numbers: of folders, where it is their order; of labels
+            that are texts, which must be among them (by default their own, sorted); of ints.
+        damaged: "refuse", an image file that cannot be read is an error when it is read; or "skip", every one is
             decoded once, here, and a warning says how many are left out.
 
     Returns:
-        `Dataset(train, val, test)`, each with `x` `(n, h, w, c)` in [0, 255] and `y` `(n,)` int64, in stored order.
-        Of "imagenet2012" and of a folder, x is `LazyImages` and what they call validation is the test split.
+        `Dataset(train, val, test)`, each with `x` `(n, h, w, c)` in [0, 255] and `y` `(n,)` int64, in stored order, and
+        with `class_names`. Of image files x is `LazyImages`, and what "imagenet2012" calls validation is its test
+        split.
 
     Raises:
         ValueError: If `name` is unknown, another argument is out of range, the stored data are damaged or not as
-            described above, or an .npz file would take more than half of the machine's memory.
-        FileNotFoundError: If the .npz file or a part of the folder does not exist, or the set is not prepared in
-            `data_dir`.
+            described above, images have several sizes and `image_size` is None, or data would take more than half of
+            the machine's memory.
+        FileNotFoundError: If a file or a part of a folder does not exist, or the set is not prepared in `data_dir`.
         ModuleNotFoundError: If the set needs tensorflow or tensorflow_datasets and it is not installed.
 
     Example:
@@ -82,58 +123,89 @@ def load(
         >>> train.x.shape, len(val.y), len(test.y)
         ((1293, 8, 8, 1), 144, 360)
     """
-    _check_validation(validation)
+    check_share("validation", validation)
+    check_share("test", test)
     int_at_least("seed", seed)
     one_of("damaged", damaged, ("refuse", "skip"))
-    train, val, test = _read(name, data_dir, download, int_at_least("image_size", image_size, minimum=1))
+    size = None if image_size is None else height_and_width(image_size)
+    if resize is not None:
+        one_of("resize", resize, RESIZE)
+    parts, names = _read(name, data_dir, download, size, resize, check_class_names(class_names), damaged == "skip")
     if damaged == "skip":
-        train, test = _undamaged(train, "training"), _undamaged(test, "test")
-    if val is None:
-        train, val = _hold_out(train, validation, int(seed))
-    return Dataset(train, val, test)
+        parts = Parts(*(_undamaged(split, part) for split, part in zip(parts, _PARTS, strict=True)))
+    splits = completed(parts, name, validation, test, int(seed))
+    for split in splits:
+        check_range(split.y, names)
+    return Dataset(*(Split(split.x, split.y, names) for split in splits))
 
 
-def _read(name: Any, data_dir: Any, download: bool, image_size: int) -> tuple[Split, Split | None, Split]:
-    if str(name).lower().endswith(".npz"):
-        return read_npz(Path(name).expanduser())
-    path = isinstance(name, str | os.PathLike) and name not in ("", *NAMES)
-    if path and Path(name).expanduser().is_dir():
-        return read_image_folder(Path(name).expanduser(), image_size)
-    check_known("name", str(name), (*NAMES, "a path ending in .npz", "a folder of images"))
-    return _read_digits() if name == "digits" else read_tfds(str(name), data_dir, download, image_size)
+def _read(
+    name: Any,
+    data_dir: Any,
+    download: bool,
+    size: tuple[int, int] | None,
+    resize: str | None,
+    names: tuple[str, ...] | None,
+    skip_damaged: bool,
+) -> tuple[Parts, tuple[str, ...] | None]:
+    """Splits that the data have and names of the classes."""
+    if is_tf_dataset(name):
+        split = read_tf_dataset(name, names, size, _of_arrays(resize))
+        return Parts(split, None, None), split.class_names
+    path = Path(name).expanduser() if isinstance(name, str | os.PathLike) and name not in ("", *NAMES) else None
+    ending = path.suffix.lower() if path else ""
+    if path and (ending == ".csv" or (ending != ".npz" and path.is_dir())):
+        parts, files = read_csv(path, names) if ending == ".csv" else read_image_folder(path, names)
+        return _lazy(parts, files, size, resize or "stretch", skip_damaged), parts.train.class_names
+    if path and ending == ".npz":
+        parts = read_npz(path, names)
+        return _resized(parts, size, resize), parts.train.class_names
+    allowed = (*NAMES, "a path ending in .npz", "a path ending in .csv", "a folder of images", "a tf.data.Dataset")
+    check_known("name", str(name), allowed)
+    if name == "imagenet2012":
+        size, resize = size or (224, 224), resize or "imagenet"
+        parts, own = read_tfds(str(name), data_dir, download, size, check_resize(resize, size))
+        return parts, names or own
+    parts, own = (_read_digits(), None) if name == "digits" else read_tfds(str(name), data_dir, download)
+    return _resized(parts, size, resize), names or own
 
 
-def _check_validation(validation: Any) -> None:
-    number = isinstance(validation, numbers.Real) and not isinstance(validation, bool)
-    limit = float("inf") if isinstance(validation, numbers.Integral) else 1
-    if validation is not None and not (number and 0 <= float(validation) < limit):
+def _lazy(parts: Parts, files: list[str], size: Any, resize: str, skip_damaged: bool) -> Parts:
+    """Splits whose rows of paths have become images in files."""
+    size = size or common_size(files, skip_damaged)
+
+    def lazy(split: Split | None) -> Split | None:
+        if split is None:
+            return None
+        own = [files[row] for row in split.x]
+        where = np.stack([np.arange(len(own)), np.zeros(len(own), int), np.full(len(own), -1)], 1)
+        return Split(LazyImages(own, where, size, resize), split.y, split.class_names)
+
+    return Parts(*map(lazy, parts))
+
+
+def _resized(parts: Parts, size: tuple[int, int] | None, resize: str | None) -> Parts:
+    """Splits of arrays at a size, None for their own."""
+    if size is None:
+        return parts
+    how = _of_arrays(resize)
+    bytes_of_a_pixel = sum(len(split.x) * split.x.shape[3] * split.x.itemsize for split in parts if split)
+    if bytes_of_a_pixel * size[0] * size[1] > memory() // 2:
         raise ValueError(
-            f"`validation` must be None, an int >= 0 or a float in [0, 1). Received: validation={validation!r}"
+            f"`image_size` must let all images fit into half of this machine's memory. Received: image_size={size}"
         )
+    return Parts(*(split and Split(resized_arrays(split.x, size, how), split.y, split.class_names) for split in parts))
 
 
-def _hold_out(train: Split, validation: Any, seed: int) -> tuple[Split, Split]:
-    total = len(train.y)
-    if validation is None:
-        validation = 5000 if total >= 50000 else 0.1
-    if isinstance(validation, numbers.Integral) or validation == 0:
-        count = int(validation)
-    else:
-        count = min(max(1, round(total * float(validation))), total - 1)
-    if count >= total:
-        raise ValueError(f"`validation` must be below {total} training examples. Received: validation={validation!r}")
-    order = np.random.default_rng(seed).permutation(total)
-    held, kept = np.sort(order[:count]), np.sort(order[count:])
-    return _take(train, kept), _take(train, held)
+def _of_arrays(resize: str | None) -> str:
+    if resize == "imagenet":
+        raise ValueError("`resize` must be 'stretch' or 'crop' for images in memory. Received: resize='imagenet'")
+    return resize or "stretch"
 
 
-def _take(split: Split, rows: np.ndarray) -> Split:
-    return Split(split.x.take(rows) if isinstance(split.x, LazyImages) else split.x[rows], split.y[rows])
-
-
-def _undamaged(split: Split, part: str) -> Split:
+def _undamaged(split: Split | None, part: str) -> Split | None:
     """Leave out the images that cannot be read, and warn of them; arrays are as they are."""
-    if not isinstance(split.x, LazyImages):
+    if split is None or not isinstance(split.x, LazyImages):
         return split
     images, rows = split.x.undamaged()
     if len(rows) == len(split.y):
@@ -145,12 +217,12 @@ def _undamaged(split: Split, part: str) -> Split:
     warnings.warn(
         f"{len(lost)} of {len(split.y)} {part} images cannot be read and are left out: {names}"
         f"{', ...' if len(lost) > 3 else ''}",
-        stacklevel=3,
+        stacklevel=4,
     )
-    return Split(images, split.y[rows])
+    return Split(images, split.y[rows], split.class_names)
 
 
-def _read_digits() -> tuple[Split, None, Split]:
+def _read_digits() -> Parts:
     from sklearn.datasets import load_digits
 
     digits: Any = load_digits()
@@ -159,4 +231,4 @@ def _read_digits() -> tuple[Split, None, Split]:
     # Every fifth of the examples sorted by label: 360 of them, stratified, and the same for ever.
     test = np.zeros(len(y), bool)
     test[np.argsort(y, kind="stable")[::5]] = True
-    return Split(x[~test], y[~test]), None, Split(x[test], y[test])
+    return Parts(Split(x[~test], y[~test]), None, Split(x[test], y[test]))

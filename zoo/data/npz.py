@@ -1,13 +1,15 @@
 """Images and labels from a local .npz file, checked before they are believed."""
 
 import math
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from zoo.data.memory import memory
+from zoo.data.named_classes import numbered
+from zoo.data.parts import Parts
 from zoo.data.split import Split
 
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
@@ -15,8 +17,12 @@ _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.r
 _FLOOR, _EXPANSION = 2**30, 100  # arrays above a GiB may be this many times the file: no images compress so well
 
 
-def read_npz(path: Path) -> tuple[Split, Split | None, Split]:
+def read_npz(path: Path, names: tuple[str, ...] | None = None) -> Parts:
     """Train, validation (None if the file has none) and test of a file as `zoo.data.load` describes it.
+
+    Args:
+        path: The file.
+        names: Names of the classes in the order of their numbers; None takes those of y_train, if they are texts.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -26,15 +32,16 @@ def read_npz(path: Path) -> tuple[Split, Split | None, Split]:
     if not path.is_file():
         raise FileNotFoundError(f"`name` must be the path of an existing .npz file. Received: name={str(path)!r}")
     arrays = _npz_arrays(path)
-    train, test = _npz_split(arrays, "train", path), _npz_split(arrays, "test", path)
-    val = _npz_split(arrays, "val", path) if "x_val" in arrays else None
+    train = _npz_split(arrays, "train", path, names)
+    test = _npz_split(arrays, "test", path, train.class_names)
+    val = _npz_split(arrays, "val", path, train.class_names) if "x_val" in arrays else None
     for key, split in (("x_train", train), ("x_test", test)):
         if not len(split.y):
             raise _refusal(key, path, "at least one image", split.x.shape)
     for key, split in (("x_test", test), ("x_val", val)):
         if split is not None and split.x.shape[1:] != train.x.shape[1:]:
             raise _refusal(key, path, f"images of x_train's shape {train.x.shape[1:]}", split.x.shape[1:])
-    return train, val, test
+    return Parts(train, val, test)
 
 
 def _npz_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -58,20 +65,12 @@ def _npz_arrays(path: Path) -> dict[str, np.ndarray]:
 
 def _check_memory(size: int, path: Path) -> None:
     """Refuse what unpacks to more than fits, going by the archive's directory: no entry gives more than it says."""
-    limit = _memory() // 2
+    limit = memory() // 2
     if size > limit:
         raise ValueError(f"arrays of {size:,} bytes; half of this machine's memory is {limit:,}")
     stored = path.stat().st_size
     if size > _FLOOR and size > _EXPANSION * stored:
         raise ValueError(f"arrays of {size:,} bytes in a file of {stored:,}")
-
-
-def _memory() -> int:
-    """Bytes of the machine's memory, or what no file exceeds where the system does not tell."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return 2**63
 
 
 def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
@@ -89,11 +88,11 @@ def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
         return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def _npz_split(arrays: dict[str, np.ndarray], part: str, path: Path) -> Split:
-    x, y = _images(arrays, f"x_{part}", path), _labels(arrays, f"y_{part}", path)
+def _npz_split(arrays: dict[str, np.ndarray], part: str, path: Path, names: tuple[str, ...] | None) -> Split:
+    x, (y, names) = _images(arrays, f"x_{part}", path), _labels(arrays, f"y_{part}", path, names)
     if len(x) != len(y):
         raise _refusal(f"y_{part}", path, f"as long as x_{part}, {len(x)}", len(y))
-    return Split(x, y)
+    return Split(x, y, names)
 
 
 def _images(arrays: dict[str, np.ndarray], key: str, path: Path) -> np.ndarray:
@@ -110,15 +109,19 @@ def _images(arrays: dict[str, np.ndarray], key: str, path: Path) -> np.ndarray:
     return x.astype(np.float32 if x.dtype.kind == "f" else np.uint8)
 
 
-def _labels(arrays: dict[str, np.ndarray], key: str, path: Path) -> np.ndarray:
+def _labels(
+    arrays: dict[str, np.ndarray], key: str, path: Path, names: tuple[str, ...] | None
+) -> tuple[np.ndarray, tuple[str, ...] | None]:
     y = arrays[key]
     if y.shape[1:] == (1,):
         y = y[:, 0]
+    if y.ndim == 1 and y.dtype.kind == "U":
+        return numbered(y.tolist(), names, lambda index: f"`{key}`[{index}] in {str(path)!r}")
     if y.ndim != 1 or y.dtype.kind not in "ui":
-        raise _refusal(key, path, "integers of shape (n,) or (n, 1)", f"{y.dtype} of shape {y.shape}")
+        raise _refusal(key, path, "integers or texts of shape (n,) or (n, 1)", f"{y.dtype} of shape {y.shape}")
     if y.size and (y.min() < 0 or y.max() > np.iinfo(np.int64).max):
         raise _refusal(key, path, "integers >= 0", f"labels from {y.min()} to {y.max()}")
-    return y.astype(np.int64)
+    return y.astype(np.int64), names
 
 
 def _refusal(key: str, path: Path, allowed: str, received: Any) -> ValueError:

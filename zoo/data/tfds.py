@@ -9,16 +9,28 @@ from typing import Any
 import keras
 import numpy as np
 
+from zoo.data.parts import Parts
 from zoo.data.split import Split
 from zoo.data.tfrecords import read_tfrecords
 
 
-def read_tfds(name: str, data_dir: Any, download: bool, image_size: int) -> tuple[Split, None, Split]:
+def read_tfds(
+    name: str, data_dir: Any, download: bool, size: tuple[int, int] = (224, 224), resize: str = "imagenet"
+) -> tuple[Parts, tuple[str, ...] | None]:
+    """Train and test of a prepared set, and the names of its classes, None if it has none.
+
+    Args:
+        name: Name of the set.
+        data_dir: Folder of prepared sets.
+        download: Whether it may be downloaded.
+        size: Height and width of the images of "imagenet2012"; of the others, images are as stored.
+        resize: See `LazyImages`, likewise.
+    """
     for package in ("tensorflow", "tensorflow_datasets"):
         if importlib.util.find_spec(package) is None:
             raise ModuleNotFoundError(
-                f"`name` must be 'digits', a folder or a path to an .npz file, which work without TensorFlow, where "
-                f"{package} is not installed. Received: name={name!r}",
+                f"`name` must be 'digits', a folder or a path to a .csv or .npz file, which work without TensorFlow, "
+                f"where {package} is not installed. Received: name={name!r}",
                 name=package,
             )
     root = _root(data_dir)
@@ -34,8 +46,9 @@ def read_tfds(name: str, data_dir: Any, download: bool, image_size: int) -> tupl
             f"`data_dir` must hold {name!r} as tensorflow_datasets prepares it. Download it once with "
             f'`python -c "{command}"` or pass `download=True`. Received: data_dir={str(root)!r}'
         )
+    names = _class_names(folder)
     try:
-        return _read_imagenet(folder, image_size) if name == "imagenet2012" else _read_prepared(folder)
+        return _read_imagenet(folder, size, resize) if name == "imagenet2012" else _read_prepared(folder), names
     except Exception as error:  # TensorFlow's errors share no base with Python's
         raise ValueError(
             f"`data_dir` must hold an undamaged data set: delete {str(folder)!r} and download it again. "
@@ -43,11 +56,9 @@ def read_tfds(name: str, data_dir: Any, download: bool, image_size: int) -> tupl
         ) from error
 
 
-def tfds_class_names(name: str, data_dir: Any) -> list[str] | None:
-    """Return the names of a prepared set's classes in the order of their numbers, None if it has none."""
-    folder = _prepared(_root(data_dir), name)
-    file = folder / "label.labels.txt" if folder else None
-    return file.read_text().splitlines() if file and file.is_file() else None
+def _class_names(folder: Path) -> tuple[str, ...] | None:
+    file = folder / "label.labels.txt"
+    return tuple(file.read_text().splitlines()) if file.is_file() else None
 
 
 def _root(data_dir: Any) -> Path:
@@ -61,7 +72,7 @@ def _prepared(root: Path, name: str) -> Path | None:
     return max(folders, key=lambda folder: tuple(map(int, folder.name.split("."))), default=None)
 
 
-def _read_prepared(folder: Path) -> tuple[Split, None, Split]:
+def _read_prepared(folder: Path) -> Parts:
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
@@ -73,15 +84,15 @@ def _read_prepared(folder: Path) -> tuple[Split, None, Split]:
         # One tensor for the whole split; files are read in order unless shuffling is asked for.
         columns = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1))
         splits.append(Split(columns["image"], columns["label"].astype(np.int64)))
-    return splits[0], None, splits[1]
+    return Parts(splits[0], None, splits[1])
 
 
-def _read_imagenet(folder: Path, image_size: int) -> tuple[Split, None, Split]:
+def _read_imagenet(folder: Path, size: tuple[int, int], resize: str) -> Parts:
     import tensorflow_datasets as tfds
 
     builder: Any = tfds.builder_from_directory(str(folder))
     splits = []
     for split in ("train", "validation"):  # the labels of "test" were never published
         info = builder.info.splits[split]
-        splits.append(read_tfrecords([str(path) for path in info.filepaths], info.shard_lengths, image_size))
-    return splits[0], None, splits[1]
+        splits.append(read_tfrecords([str(path) for path in info.filepaths], info.shard_lengths, size, resize))
+    return Parts(splits[0], None, splits[1])

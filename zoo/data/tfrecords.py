@@ -10,7 +10,7 @@ from zoo.data.lazy_images import LazyImages
 from zoo.data.split import Split
 
 
-def read_tfrecords(files: Sequence[str], counts: Sequence[int], size: int) -> Split:
+def read_tfrecords(files: Sequence[str], counts: Sequence[int], size: tuple[int, int], resize: str) -> Split:
     """List the examples of a split's files in stored order, images left where they are.
 
     Every file is gone through once for labels and for where the images lie, 40 bytes in memory for each; checksums are
@@ -20,6 +20,7 @@ def read_tfrecords(files: Sequence[str], counts: Sequence[int], size: int) -> Sp
         files: Paths of the files.
         counts: The number of examples each must have.
         size: Height and width of the images to be read, see `LazyImages`.
+        resize: How they come to that size, likewise.
 
     Raises:
         ValueError: If a file is damaged or has another number of examples.
@@ -32,7 +33,7 @@ def read_tfrecords(files: Sequence[str], counts: Sequence[int], size: int) -> Sp
             raise ValueError(f"{file!r} must hold {count} examples. Received: {len(found)}")
         rows.append(np.c_[np.full(count, index), found])
     table = np.concatenate(rows)
-    return Split(LazyImages(files, table[:, :3], size), table[:, 3].copy())
+    return Split(LazyImages(files, table[:, :3], size, resize), table[:, 3].copy())
 
 
 def _examples(file: str) -> Iterator[tuple[int, int, int]]:

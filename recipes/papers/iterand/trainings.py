@@ -4,8 +4,8 @@ CIFAR-10, Table 3: {conv6, resnet18, resnet34}; ImageNet, Table 4: {resnet18, re
 edge-popup and IteRand, the random weights signed constants (sc) or uniform (ku). `--set width=0.25` is the width
 factor, `--set randomize_rate=0.01` Figure 1's ablation (of the ku recipes), `--set randomize_period=30` Figure 4's.
 `--set augment=resized_crop_flip` is the augmentation of the released code on CIFAR-10, which the paper does not
-mention. `--set data=FOLDER` reads ImageNet's files from a folder with train/CLASS and val/CLASS. Test on the last
-epoch, as in the paper.
+mention. `--set data=FOLDER --set image_size=224 --set resize=imagenet` reads ImageNet's files from a folder with
+train/CLASS and val/CLASS. Test on the last epoch, as in the paper.
 """
 
 from typing import Any, NamedTuple

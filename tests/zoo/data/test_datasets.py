@@ -222,8 +222,8 @@ REFUSED = [
     ({"y_train": np.full(20, 2**63, np.uint64)}, "y_train", "integers >= 0"),
     ({"y_train": Y.astype(float)}, "y_train", "integers"),
     ({"y_train": Y.astype(bool)}, "y_train", "integers"),
-    ({"y_train": np.eye(20, dtype=int)}, "y_train", r"integers of shape \(n,\) or \(n, 1\)"),
-    ({"y_train": np.int64(3)}, "y_train", "integers of shape"),
+    ({"y_train": np.eye(20, dtype=int)}, "y_train", r"integers or texts of shape \(n,\) or \(n, 1\)"),
+    ({"y_train": np.int64(3)}, "y_train", "integers or texts of shape"),
     ({"x_train": X[:0], "y_train": Y[:0]}, "x_train", "at least one image"),
     ({"x_test": X[:0], "y_test": Y[:0]}, "x_test", "at least one image"),
     ({"x_test": np.zeros((5, 3, 2, 1), np.uint8)}, "x_test", "images of x_train's shape"),
@@ -304,7 +304,7 @@ def test_npz_that_unpacks_to_more_than_fits_is_refused_by_its_directory(tmp_path
         ValueError, match=r"`the archive` in .* Received: ValueError: arrays of 8,589,9\d\d,\d{3} bytes"
     ):
         load(path)
-    monkeypatch.setattr(module, "_memory", lambda: 2**12)
+    monkeypatch.setattr(module, "memory", lambda: 2**12)
     good = npz(tmp_path, x_train=np.zeros((20, 16, 16), np.uint8), x_test=np.zeros((5, 16, 16), np.uint8))
     with pytest.raises(ValueError, match=r"arrays of \d,\d{3} bytes; half of this machine's memory is 2,048"):
         load(good)

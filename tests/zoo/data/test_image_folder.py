@@ -26,9 +26,9 @@ from zoo.data.lazy_images import LazyImages
 pytestmark = pytest.mark.usefixtures("fast_compile")
 
 
-def one(path, size):
+def one(path, size, resize="imagenet"):
     """`LazyImages` of a single file."""
-    return LazyImages([str(path)], np.array([[0, 0, -1]]), size)
+    return LazyImages([str(path)], np.array([[0, 0, -1]]), size, resize)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def folder(tmp_path_factory):
 
 
 def test_a_folder_is_read_in_the_order_of_its_names(folder):
-    data = load(folder, validation=0)
+    data = load(folder, validation=0, image_size=224)
     for split, count in zip((data.train, data.test), PER_CLASS, strict=True):
         np.testing.assert_array_equal(split.y, np.repeat([0, 1, 2], count))
         assert split.y.dtype == np.int64
@@ -64,7 +64,7 @@ def test_what_is_held_out_is_what_arrays_would_lose(folder, tmp_path, validation
     numbers[:, 0, 0, 0] = np.arange(21)
     np.savez(tmp_path / "set.npz", x_train=numbers, y_train=np.zeros(21, int), x_test=numbers, y_test=np.zeros(21, int))
     arrays = load(tmp_path / "set.npz", validation=validation, seed=3)
-    data = load(folder, validation=validation, seed=3)
+    data = load(folder, validation=validation, seed=3, image_size=8)
     labels = np.repeat([0, 1, 2], 7)
     for split, array in ((data.train, arrays.train), (data.val, arrays.val)):
         rows = array.x[:, 0, 0, 0]
@@ -76,7 +76,7 @@ def test_what_is_held_out_is_what_arrays_would_lose(folder, tmp_path, validation
 
 def test_a_folder_in_the_home_folder_and_a_set_s_own_name(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(folder.parent))
-    assert len(load(f"~/{folder.name}").test.y) == 12
+    assert len(load(f"~/{folder.name}", image_size=8).test.y) == 12
     monkeypatch.chdir(tmp_path)
     (tmp_path / "digits").mkdir()
     assert len(load("digits").test.y) == 360
@@ -113,8 +113,11 @@ def test_rows_are_chosen_as_an_array_would_have_it(folder):
     np.testing.assert_array_equal(np.stack(list(iter(x))), whole)
     with pytest.raises(IndexError):
         x[12]
-    with pytest.raises(TypeError, match="LazyImages are read by rows"):
-        np.asarray(x)
+    np.testing.assert_array_equal(np.asarray(x), whole)
+    assert np.asarray(x, "float32").dtype == np.float32
+    many = x.take(np.zeros(2_000_000, int))
+    with pytest.raises(TypeError, match=r"more than 1 GiB: train on `Split.batches\(batch_size\)`"):
+        np.asarray(many)
 
 
 def test_all_kinds_of_images_become_rgb(tmp_path):
@@ -185,12 +188,12 @@ def test_batches_depend_on_seed_epoch_and_batch_only(folder):
         np.testing.assert_array_equal(labels, wanted[1])
 
 
-def test_batches_without_windows_have_the_centres(folder):
+def test_batches_without_windows_have_whole_images(folder):
     x, y = load(folder, image_size=24).test
-    centres = x[:]
-    np.testing.assert_array_equal(Batches(x, y, 12, shuffle=False)[0][0], centres)
+    whole = x[:]
+    np.testing.assert_array_equal(Batches(x, y, 12, shuffle=False)[0][0], whole)
     for augment in ("crop", "crop_flip"):
-        shifted = [Batches(images, y, 5, augment=augment, seed=1)[1][0] for images in (x, centres)]
+        shifted = [Batches(images, y, 5, augment=augment, seed=1)[1][0] for images in (x, whole)]
         np.testing.assert_array_equal(*shifted)
     with pytest.raises(
         ValueError, match=r"`padding` must be None or 0 where stored images are cut. Received: padding=4"
@@ -241,46 +244,48 @@ def test_a_folder_needs_no_tensorflow(folder):
 @pytest.fixture
 def small(tmp_path):
     """A folder of two classes with one image each."""
-    for part in ("train", "val"):
+    for part in ("train", "test"):
         for name in "ab":
             (tmp_path / part / name).mkdir(parents=True)
             Image.fromarray(ramp(9, 9)).save(tmp_path / part / name / "0.png")
     return tmp_path
 
 
-@pytest.mark.parametrize("part", ["train", "val"])
-def test_a_folder_without_its_parts(small, part):
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_a_part_without_classes(small, part):
     (small / part).rename(small / "other")
-    with pytest.raises(
-        FileNotFoundError, match=rf"must be a folder with train/CLASS and val/CLASS. Missing: '.*{part}'"
-    ):
-        load(small)
     (small / part).mkdir()
     with pytest.raises(ValueError, match=rf"'.*{part}' must hold a folder per class. Received: none"):
         load(small)
 
 
-@pytest.mark.parametrize("part", ["train", "val"])
+def test_a_test_split_alone(small):
+    (small / "train").rename(small / "other")
+    with pytest.raises(FileNotFoundError, match=r"with train/CLASS beside test/CLASS. Missing: '.*train'"):
+        load(small)
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
 def test_classes_must_be_the_same_and_have_images(small, part):
     (small / part / "c").mkdir()
-    with pytest.raises(ValueError, match=r"'.*val' must hold the classes of train. Received: in one of them only: c"):
+    with pytest.raises(ValueError, match=r"'.*test' must hold the classes of train. Received: in one of them only: c"):
         load(small)
-    for name in ("train", "val"):
+    for name in ("train", "test"):
         (small / name / "c").mkdir(exist_ok=True)
     with pytest.raises(ValueError, match=r"'.*train/c' must hold at least one image \(.jpg, .jpeg, .png\)"):
         load(small)
 
 
 def test_an_empty_or_missing_folder(tmp_path):
-    with pytest.raises(FileNotFoundError, match="must be a folder with train/CLASS"):
+    with pytest.raises(FileNotFoundError, match=r"with train/CLASS, .* or with CLASS/\*.png. .* has no folders"):
         load(tmp_path)
     with pytest.raises(ValueError, match=r"Unknown name.* Allowed: .*a folder of images.* Received: name='.*missing'"):
         load(tmp_path / "missing")
 
 
-@pytest.mark.parametrize("size", [0, -1, 1.5, None, True])
+@pytest.mark.parametrize("size", [0, -1, 1.5, True, "32", (0, 3), (3,), (3, 4, 3), (8, "8"), [8, None]])
 def test_bad_image_size(size, small):
-    with pytest.raises(ValueError, match=r"`image_size` must be an int in .* Received: image_size="):
+    with pytest.raises(ValueError, match=r"`image_size` must be None, an int >= 1 or a pair .* Received: image_size="):
         load(small, image_size=size)
 
 
@@ -293,12 +298,12 @@ def jpeg(pixels):
 @pytest.mark.parametrize("damage", ["truncated", "text", "empty", "deep"])
 def test_a_damaged_image_is_named_when_it_is_read(small, damage):
     whole = jpeg(ramp(90, 90))
-    path = small / "val" / "b" / "broken.png"
+    path = small / "test" / "b" / "broken.png"
     path.write_bytes({"truncated": whole[: len(whole) // 2], "text": b"hello"}.get(damage, b""))
     if damage == "deep":
         Image.fromarray(np.full((9, 9), 40_000, np.uint16)).save(path)
-    test = load(small).test
-    with pytest.raises(ValueError, match=r"'.*val/b/broken\.png' must hold an undamaged image of 8 bits per channel"):
+    test = load(small, image_size=224).test
+    with pytest.raises(ValueError, match=r"'.*test/b/broken\.png' must hold an undamaged image of 8 bits per channel"):
         test.x[:]
     assert test.x[:2].shape == (2, 224, 224, 3)
     path.unlink()
@@ -454,11 +459,11 @@ def test_a_long_image_is_not_scaled_up(tmp_path, size):
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no FIFO")
 def test_a_fifo_or_a_device_does_not_wait(small):
-    os.mkfifo(small / "val" / "b" / "1.png")
-    (small / "val" / "b" / "2.png").symlink_to("/dev/zero")
-    test = load(small).test
+    os.mkfifo(small / "test" / "b" / "1.png")
+    (small / "test" / "b" / "2.png").symlink_to("/dev/zero")
+    test = load(small, image_size=224).test
     for row in (2, 3):
-        with pytest.raises(ValueError, match=r"val/b/\d\.png' must hold .* Received: no regular file"):
+        with pytest.raises(ValueError, match=r"test/b/\d\.png' must hold .* Received: no regular file"):
             test.x[row]
 
 
@@ -472,7 +477,7 @@ def broken(small):
     (small / "train" / "a" / "1.jpg").write_bytes(whole[:-400])
     (small / "train" / "b" / "00.jpg").write_bytes(b"hello")
     (small / "train" / "b" / "3.jpg").write_bytes(whole)
-    (small / "val" / "b" / "1.jpg").symlink_to("nowhere")
+    (small / "test" / "b" / "1.jpg").symlink_to("nowhere")
     return small
 
 
@@ -492,19 +497,19 @@ def test_damaged_images_are_skipped_and_counted_where_asked(broken):
 
 
 def test_an_undamaged_folder_is_the_same_with_skip(folder):
-    one, other = (load(folder, damaged=damaged) for damaged in ("skip", "refuse"))
+    one, other = (load(folder, damaged=damaged, image_size=8) for damaged in ("skip", "refuse"))
     for a, b in zip(one, other, strict=True):
         np.testing.assert_array_equal(a.x.where, b.x.where)
         np.testing.assert_array_equal(a.y, b.y)
     with pytest.raises(ValueError, match=r"`damaged` must be one of 'refuse', 'skip'. Received: damaged='no'"):
-        load(folder, damaged="no")
+        load(folder, damaged="no", image_size=8)
 
 
 def test_nothing_but_damaged_images(small):
     for name in "ab":
-        (small / "val" / name / "0.png").write_bytes(b"")
+        (small / "test" / name / "0.png").write_bytes(b"")
     with pytest.raises(ValueError, match=r"`name` must have an undamaged test image. Received: 2 damaged ones"):
-        load(small, damaged="skip")
+        load(small, damaged="skip", image_size=8)
 
 
 def test_a_damaged_image_in_training_is_one_line(broken):

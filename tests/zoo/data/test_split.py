@@ -1,0 +1,129 @@
+"""A split's batches: every epoch of `fit` has its own, read ahead and in order; and a split as a tf.data.Dataset."""
+
+import keras
+import numpy as np
+import pytest
+from pictures import write_pictures
+
+import zoo
+from zoo.data.batches import Batches, fit_input
+from zoo.data.split import Split
+
+pytestmark = pytest.mark.usefixtures("fast_compile")
+
+
+def split(n=13):
+    return Split(np.random.default_rng(0).integers(1, 255, (n, 4, 4, 1)).astype(np.uint8), np.arange(n) % 3)
+
+
+def tiny_model():
+    """Plain SGD: its weights tell which batches came, and in which order."""
+    model = keras.Sequential(
+        [
+            keras.Input((4, 4, 1)),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3, "softmax", kernel_initializer="zeros"),
+        ]
+    )
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def contents(batches):
+    return [batches[index] for index in range(len(batches))]
+
+
+@pytest.mark.parametrize("size", [3, 5, 13])
+@pytest.mark.parametrize("augment", [None, "crop_flip", "resized_crop_flip"])
+def test_every_epoch_of_fit_has_its_own_batches(size, augment):
+    x, y = split()
+    truth, got = tiny_model(), tiny_model()
+    settings = {"augment": augment, "seed": 7}
+    wanted = [batch for epoch in range(3) for batch in contents(Batches(x, y, size, epoch=epoch, **settings))]
+    if size == 13:
+        got.evaluate(x, y, verbose=0)  # or Keras takes the only batch to build metrics by
+    for batch in wanted:
+        truth.train_on_batch(*batch)
+    got.fit(Split(x, y).batches(size, **settings), epochs=3, shuffle=False, verbose=0)
+    for one, other in zip(got.get_weights(), truth.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+    firsts = [wanted[epoch * -(-13 // size)][0] for epoch in range(3)]
+    assert (firsts[0] != firsts[1]).any()
+    assert (firsts[1] != firsts[2]).any()
+
+
+def test_batches_for_validation_keep_the_order():
+    x, y = split()
+    for _ in range(2):
+        batches = Split(x, y).batches(5, shuffle=False)
+        seen = [(np.asarray(a), np.asarray(b)) for a, b in batches]
+        np.testing.assert_array_equal(np.concatenate([a for a, _ in seen]), x)
+        np.testing.assert_array_equal(np.concatenate([b for _, b in seen]), y)
+        assert len(batches) == 3
+
+
+def test_batches_that_are_read_ahead_are_the_same_in_any_order():
+    x, y = split(40)
+    batches = Batches(x, y, 4, augment="crop_flip", seed=2)
+    wanted = contents(batches)
+    if keras.backend.backend() == "tensorflow":
+        got = [(np.asarray(a), np.asarray(b)) for a, b in fit_input(batches)]
+        order = range(10)
+    else:
+        ahead, order = fit_input(batches), [0, 1, 2, 7, 8, 3, 3, 0, 9, 1, 2, 3, 4]
+        got = [ahead[index] for index in order]
+        with pytest.raises(IndexError):
+            ahead[10]
+    for index, (images, labels) in zip(order, got, strict=True):
+        np.testing.assert_array_equal(images, wanted[index][0])
+        np.testing.assert_array_equal(labels, wanted[index][1])
+
+
+def test_the_next_epoch_begins_with_its_first_batch():
+    x, y = split()
+    batches = Batches(x, y, 5, start=2, epoch=1, seed=3)
+    batches.next_epoch()
+    assert len(batches) == 3
+    for one, other in zip(contents(batches), contents(Batches(x, y, 5, epoch=2, seed=3)), strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_a_split_as_a_tf_dataset(tmp_path, lazy):
+    if lazy:
+        write_pictures(tmp_path)
+        given = zoo.data.load(tmp_path, image_size=(6, 9)).test
+    else:
+        given = split(12)
+    x, y = given.x[:], given.y
+    single = given.as_dataset()
+    assert int(single.cardinality()) == 12
+    assert single.element_spec[0].shape == x.shape[1:]
+    for _ in range(2):
+        seen = list(single.as_numpy_iterator())
+        np.testing.assert_array_equal(np.stack([a for a, _ in seen]), x)
+        np.testing.assert_array_equal([b for _, b in seen], y)
+    sizes = [len(b) for _, b in given.as_dataset(5).as_numpy_iterator()]
+    assert sizes == [5, 5, 2]
+    for bad in (0, 1.5, "3"):
+        with pytest.raises(ValueError, match="`batch_size` must be a positive int"):
+            given.as_dataset(bad)
+
+
+def test_images_in_files_go_to_fit_as_they_are(tmp_path):
+    write_pictures(tmp_path)
+    x, y = zoo.data.load(tmp_path, image_size=4).test
+    model = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Flatten(), keras.layers.Dense(3, "softmax")])
+    model.compile(keras.optimizers.SGD(0.0), "sparse_categorical_crossentropy")
+    history = model.fit(x, y, verbose=0, batch_size=5)
+    np.testing.assert_allclose(history.history["loss"], model.evaluate(x[:], y, verbose=0), rtol=1e-4)
+    np.testing.assert_allclose(model.predict(x, verbose=0), model.predict(x[:], verbose=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("settings", "said"), [({"batch_size": 0}, "batch_size"), ({"augment": "x"}, "augment")])
+def test_bad_batches(settings, said):
+    with pytest.raises(ValueError, match=f"`{said}` must be"):
+        split().batches(**settings)
+    with pytest.raises(ValueError, match="at least 1"):
+        Split(split().x[:0], split().y[:0]).batches()
