@@ -8,6 +8,7 @@ import keras
 import keras_tuner
 
 from zoo import registry
+from zoo.amplification.checks import check_split
 from zoo.data.batches import Batches, fit_input
 from zoo.data.datasets import Dataset, load
 from zoo.graph import check_one_input
@@ -115,6 +116,7 @@ class RegisteredHyperModel(keras_tuner.HyperModel):
     def _fit(self, model, epochs: int = 1, initial_epoch: int = 0, batch_size: int = 64, **kwargs: Any):
         check_one_input(model)
         train, val, _ = self.data
+        check_split(model, train)
         logs: dict[str, list[float]] = {}
         history = keras.callbacks.History()
         for epoch in range(initial_epoch, epochs):

@@ -94,7 +94,7 @@ def evaluate(
         _check_file(Path(report))
     check_one_input(model)
     x = check_examples(model, split.x)
-    labels = check_labels(split.y, len(x), (), model.output_shape[-1])
+    labels = check_labels(split.y, len(x), (), model.output_shape[-1], class_names)
     names = [*(class_names or [])]
     names += map(str, range(len(names), model.output_shape[-1]))
     coins, rows, adaptively = has_coins(model), [], None

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 import zoo
+from zoo.amplification.checks import check_split
 from zoo.data.batches import Batches, fit_input, plain_errors
 from zoo.data.datasets import Dataset, load
 from zoo.layers import RandomizePruned
@@ -73,6 +74,7 @@ def train(
     data = load(recipe.data, data_dir, **recipe.loading())
     recipe = with_options_of_start(recipe, sizes_of(data))
     model = build(recipe, data, started=resume and has_weights(out))
+    check_split(model, data.train)
     with _claimed(out, recipe, data, resume) as folder:
         saved = SavedState(folder)
         state = saved.read()

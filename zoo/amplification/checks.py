@@ -1,11 +1,13 @@
 """What a model is asked about: examples and labels, checked once before anything is evaluated."""
 
 import warnings
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 
-from zoo.data.lazy_images import LazyImages, as_images
+from zoo.data.lazy_images import as_images
+from zoo.data.split import Split
 from zoo.graph import describe, inner_layers
 from zoo.layers import NormalizePixels
 
@@ -49,18 +51,40 @@ def _checked(model: keras.Model, wanted: keras.KerasTensor, x, name: str):
 
 
 def _check_pixels(model: keras.Model, x, name: str) -> None:
-    """Warn of pixels that look divided by 255 where the model divides them itself."""
-    if isinstance(x, LazyImages) or not np.issubdtype(x.dtype, np.floating) or not 0 < x.max() <= 1 or x.min() < 0:
+    """Warn of pixels that look normalised, or lie outside [0, 255], where the model normalises raw ones itself."""
+    if x.dtype in (np.uint8, bool) or not any(_takes_raw_pixels(layer) for layer in inner_layers(model)):
         return
-    if any(isinstance(layer, NormalizePixels) for layer in inner_layers(model)):
-        warnings.warn(
-            f"`{name}` has pixels in [0, {x.max():.3g}], but {describe(model)} takes pixels in [0, 255] and divides "
-            "them itself: multiply them by 255.",
-            stacklevel=4,
-        )
+    low, high = x.min(), x.max()
+    small = np.issubdtype(x.dtype, np.floating) and 0 < high <= 1  # zeros are black
+    if low >= 0 and high <= 255 and not small:
+        return
+    remedy = "multiply them by 255" if low >= 0 and high <= 1 else "bring them back to [0, 255]"
+    warnings.warn(
+        f"`{name}` has pixels in [{min(low, 0):.3g}, {high:.3g}], but {describe(model)} takes pixels in [0, 255] and "
+        f"normalises them itself: {remedy}.",
+        stacklevel=4,
+    )
 
 
-def check_labels(y, examples: int, shape: tuple, classes: int | None) -> np.ndarray:
+def _takes_raw_pixels(layer: keras.layers.Layer) -> bool:
+    """Tell whether a layer brings [0, 255] to about [0, 1] or [-1, 1]."""
+    if isinstance(layer, keras.layers.Rescaling):
+        return bool(np.all(np.asarray(layer.scale) <= 1 / 100))
+    return isinstance(layer, NormalizePixels)
+
+
+def check_split(model: keras.Model, split: Split) -> None:
+    """Check the examples that a classifier is trained on once, as `check_examples` and `check_labels` do.
+
+    Images in files are checked when they are read; of them only shape and labels are.
+    """
+    x = check_examples(model, split.x)
+    check_labels(split.y, len(x), (), model.output_shape[-1], split.class_names)
+
+
+def check_labels(
+    y, examples: int, shape: tuple, classes: int | None, class_names: Sequence[str] | None = None
+) -> np.ndarray:
     """Return labels as ints, one for each vote.
 
     Args:
@@ -68,11 +92,19 @@ def check_labels(y, examples: int, shape: tuple, classes: int | None) -> np.ndar
         examples: Number of examples.
         shape: Axes of a vote between the examples and the classes, `()` for one vote per example.
         classes: Number of classes; labels are ints in [0, classes). None leaves the range unchecked.
+        class_names: Names of the classes, for the error that texts cause; None where they are not known.
 
     Raises:
         ValueError: If they are no such labels.
     """
     y = np.asarray(y)
+    if y.dtype.kind in "US" or (y.dtype.kind == "O" and any(isinstance(label, str | bytes) for label in y.flat)):
+        names = f"its class_names, {', '.join(map(repr, class_names[:10]))}" if class_names else "its class_names"
+        raise ValueError(
+            "`y` must hold class indices, not texts: zoo.data.load numbers texts in the order of "
+            f"{names}; of your own take [class_names.index(label) for label in y]. Received: y of "
+            f"dtype {y.dtype} that begins with {y.flat[0]!r}"
+        )
     if y.ndim == 0:
         raise ValueError(f"`y` must have one label per example. Received: y={y!r}")
     if len(y) != examples:

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import zoo
+from zoo.amplification.checks import check_split
+from zoo.data.split import Split
 from zoo.layers import Amplify, CoinFlipDropout, MajorityVote, NormalizePixels
 
 X = np.array([[1.0, 0.5], [0.2, -3.0], [0.0, 1.0]], "float32")
@@ -169,6 +171,45 @@ def test_pixels_in_unit_range_are_noticed():
         zoo.flips(model, 255 * x, 3)
         zoo.flips(model, 0 * x, 3)
         zoo.flips(network(), X, 3)
+        zoo.flips(model, np.ones((2, 2, 2, 1), "uint8"), 3)
+    for other, said in (
+        (2 * x - 1, r"pixels in \[-0.*, 0.*bring them back to \[0, 255\]"),
+        (65535 * x, r"pixels in \[0, [\d.e+]+\].*bring them back"),
+        (np.full((2, 2, 2, 1), 4095), r"pixels in \[0, 4.1e\+03\]"),
+        (np.full((2, 2, 2, 1), -3), r"pixels in \[-3, -3\]"),
+    ):
+        with pytest.warns(UserWarning, match=said):
+            zoo.flips(model, other, 3)
+
+
+@pytest.mark.parametrize(("scale", "noticed"), [(1 / 255, True), (1 / 127.5, True), (1.0, False)])
+def test_pixels_in_unit_range_are_noticed_by_kerass_own_layer(scale, noticed):
+    inputs = keras.Input((4,))
+    flips = CoinFlipDropout(0.5, seed=1)(Amplify(3)(keras.layers.Rescaling(scale)(inputs)))
+    model = keras.Model(inputs, MajorityVote(3)(flips))
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        zoo.flips(model, np.full((2, 4), 0.5), 3)
+    assert [str(one.message).endswith("multiply them by 255.") for one in seen] == [True] * noticed
+
+
+def test_a_split_is_checked_before_training():
+    inputs = keras.Input((2, 2, 1))
+    scores = keras.layers.Dense(2, "softmax")(keras.layers.Flatten()(NormalizePixels()(inputs)))
+    model, x = keras.Model(inputs, scores), np.full((3, 2, 2, 1), 200.0)
+    names = ("ant", "bee")
+    check_split(model, Split(x, np.array([0, 1, 1]), names))
+    with pytest.warns(UserWarning, match="multiply them by 255"):
+        check_split(model, Split(x / 255, np.array([0, 1, 1])))
+    for bad, said in (
+        (Split(x, np.array(["ant", "bee", "ant"]), names), "`y` must hold class indices, not texts.*'ant', 'bee'; of"),
+        (Split(x, np.array(["ant", "bee", "ant"], object)), "`y` must hold class indices, not texts.*class_names;"),
+        (Split(x, np.array([0, 1, 2]), names), r"class indices in \[0, 2\).*from 0 to 2"),
+        (Split(x * np.nan, np.array([0, 1, 1])), "`x` must be finite"),
+        (Split(x[:, :1], np.array([0, 1, 1])), "`x` must have the shape of the model's input"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            check_split(model, bad)
 
 
 def test_accuracy_of_many_flips_needs_no_more_memory(monkeypatch):
