@@ -2,26 +2,27 @@
 
 import functools
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from zoo.data.augmentation import DRAWS, mirrored, random_windows
-from zoo.data.decoding import as_array, decode, opened_image, upright_size
-from zoo.data.resizing import check_resize, height_and_width, resized_image
+from zoo.data.decoding import as_array, decoded, upright_size
+from zoo.data.resizing import centre, check_resize, height_and_width, resized_arrays
 
 _IN_MEMORY = 2**30  # bytes of pixels up to which NumPy may have all of them
-_AT_LEAST = 8  # images that a thread takes at once: handing over one takes a third of the time of decoding it
+_AT_LEAST = 8  # images that a thread takes at once: handing over a single one takes a third of its time
 
 
 class LazyImages:
     """RGB images that stay in their files; an array in what evaluation and `Batches` ask of one.
 
     `images[rows]` decodes those rows, an int, a slice or an array as for NumPy. Images of the size asked for are what
-    their files hold, in every pixel; others are resized and rounded. `np.asarray`, and with it `model.fit(images, y)`,
-    has all of them if they take at most 1 GiB.
+    their files hold, in every pixel; others are resized and rounded. Where all of them take at most 1 GiB, each stays
+    in memory once it was read, as does what windows are cut out of; and `np.asarray`, with it `model.fit(images, y)`,
+    has all of them.
 
     Args:
         files: Paths of the files.
@@ -45,6 +46,16 @@ class LazyImages:
     def __init__(self, files: Sequence[str], where: np.ndarray, size: Any = 224, resize: str = "stretch") -> None:
         self.files, self.where, self.size = files, where, height_and_width(size)
         self.resize = check_resize(resize, self.size)
+        self._fits = np.prod(self.shape, dtype=float) <= _IN_MEMORY
+        # Takes no memory before an image is written to it.
+        self._pixels = np.empty(self.shape if self._fits else (0,), self.dtype)
+        self._known = np.zeros(len(self), bool)
+        self._stored: dict[int, Any] = {}
+        self._left = _IN_MEMORY  # bytes for what is stored
+
+    def __reduce__(self) -> tuple:
+        """Copies and pickles have the files alone."""
+        return LazyImages, (self.files, self.where, self.size, self.resize)
 
     def __len__(self) -> int:
         """Number of images."""
@@ -61,7 +72,7 @@ class LazyImages:
         Raises:
             TypeError: If they take more than 1 GiB.
         """
-        if np.prod(self.shape, dtype=float) > _IN_MEMORY:
+        if not self._fits:
             raise TypeError(
                 "LazyImages are read by rows, images[rows], where all of them take more than 1 GiB: train on "
                 f"`Split.batches(batch_size)`. Received: images of shape {self.shape}"
@@ -93,15 +104,59 @@ class LazyImages:
                 channel, or 2**26 pixels or more, as stored or scaled.
             OSError: If a file cannot be read.
         """
-        draws = None if rng is None else rng.random((len(rows), 1, DRAWS))
+        rows = np.asarray(rows)
+        if rng is not None:
+            return self._windows(rows, rng.random((len(rows), DRAWS)))
+        if not self._fits:
+            images = np.empty((len(rows), *self.shape[1:]), self.dtype)
+            self._fill(images, np.arange(len(rows)), rows)
+            return images
+        new = np.unique(rows[~self._known[rows]])
+        if len(new):
+            self._fill(self._pixels, new, new)
+            self._known[new] = True
+        return self._pixels[rows]
+
+    def _fill(self, images: np.ndarray, places: np.ndarray, rows: np.ndarray) -> None:
+        """Write rows to places of an array."""
+
+        def fill(part: list[tuple[int, list[int]]]) -> list[None]:
+            alike: dict[tuple, list[tuple[int, np.ndarray]]] = {}
+            for place, where in part:
+                pixels = self._decoded(where, self._prepared)
+                alike.setdefault(pixels.shape, []).append((place, pixels))
+            for group in alike.values():  # resized together: a call of NumPy takes longer than a small image
+                found = np.stack([pixels for _, pixels in group])
+                images[[place for place, _ in group]] = resized_arrays(found, self.size, self.resize)
+            return [None] * len(part)
+
+        in_threads(fill, list(zip(places.tolist(), self.where[rows].tolist(), strict=True)))
+
+    def _windows(self, rows: np.ndarray, draws: np.ndarray) -> np.ndarray:
         images = np.empty((len(rows), *self.shape[1:]), self.dtype)
-        places = self.where[rows].tolist()
 
-        def fill(row: int) -> None:
-            images[row] = self._read_one(places[row], None if draws is None else draws[row])
+        def fill(part: list[tuple[int, int]]) -> list[None]:
+            places, whole = [place for place, _ in part], [self._whole(row) for _, row in part]
+            for image in {image.size: image for image in whole}.values():
+                chosen = [index for index, other in enumerate(whole) if other.size == image.size]
+                numbers = draws[[places[index] for index in chosen]]
+                cuts = np.stack([*random_windows(numbers, image.height, image.width), mirrored(numbers)], 1).tolist()
+                for index, cut in zip(chosen, cuts, strict=True):
+                    images[places[index]] = _window(whole[index], self.size, *cut)
+            return [None] * len(part)
 
-        in_threads(fill, range(len(rows)))
+        in_threads(fill, list(enumerate(rows.tolist())))
         return images
+
+    def _whole(self, row: int) -> Any:
+        """Image of Pillow as stored; it stays in memory if there is room."""
+        image = self._stored.get(row)
+        if image is None:
+            image = self._decoded(self.where[row].tolist(), lambda image: image)
+            self._left -= 3 * image.width * image.height
+            if self._fits and self._left > 0:
+                self._stored[row] = image
+        return image
 
     def undamaged(self) -> tuple["LazyImages", np.ndarray]:
         """Decode every image once and leave out those that cannot be read.
@@ -109,21 +164,24 @@ class LazyImages:
         Returns:
             The others, still on disk, and their rows, `(n,)` ints.
         """
-        good = np.array(in_threads(self._is_good, self.where.tolist()), bool)
+        good = np.array(in_threads(lambda part: [self._is_good(one) for one in part], self.where.tolist()), bool)
         return self.take(good), np.flatnonzero(good)
 
     def _is_good(self, where: Sequence[int]) -> bool:
         try:
-            self._read_one(where, None)
+            self._decoded(where, self._prepared)
         except (ValueError, OSError):
             return False
         return True
 
-    def _read_one(self, where: Sequence[int], draws: np.ndarray | None) -> np.ndarray:
+    def _prepared(self, image: Any) -> np.ndarray:
+        """Pixels of an image; what is scaled with antialiasing is then at its size."""
+        return as_array(centre(image, self.size[0]) if self.resize == "imagenet" else image)
+
+    def _decoded(self, where: Sequence[int], use: Callable[[Any], Any]) -> Any:
+        """What is made of an image of Pillow, and errors that name its file."""
         index, first, count = where
-        with opened_image(self.files[index], first) as opened:
-            image = decode(opened, count, upright=self.resize != "imagenet")
-            return resized_image(image, self.size, self.resize) if draws is None else _window(image, self.size, draws)
+        return decoded(self.files[index], first, count, self.resize != "imagenet", use)
 
 
 def as_images(x: Any) -> Any:
@@ -145,8 +203,7 @@ def common_size(files: Sequence[str], skip_damaged: bool) -> tuple[int, int]:
 
     def size(file: str) -> tuple[int, int] | None:
         try:
-            with opened_image(file) as opened:
-                return upright_size(opened)
+            return upright_size(file)
         except (ValueError, OSError):
             if skip_damaged:
                 return None
@@ -154,8 +211,8 @@ def common_size(files: Sequence[str], skip_damaged: bool) -> tuple[int, int]:
 
     known: tuple[str, tuple[int, int]] | None = None
     for start in range(0, len(files), 1024):  # a large folder of several sizes is known by its first files
-        part = files[start : start + 1024]
-        for file, found in zip(part, in_threads(size, part), strict=True):
+        part = list(files[start : start + 1024])
+        for file, found in zip(part, in_threads(lambda some: [size(one) for one in some], part), strict=True):
             known = known or (file, found) if found else known
             if known and found and found != known[1]:
                 (h, w), (height, width) = known[1], found
@@ -168,24 +225,22 @@ def common_size(files: Sequence[str], skip_damaged: bool) -> tuple[int, int]:
     return known[1]
 
 
-def in_threads(function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
-    """Results of a function that leaves the interpreter to others most of the time, in the order of the items."""
-    items = list(items)
+def in_threads(function: Callable[[list], list], items: list) -> list[Any]:
+    """Results of a function of a list, in their order, its parts in several threads."""
     threads, count = _threads()
-    share = max(_AT_LEAST, -(-len(items) // (2 * count)))
+    share = max(_AT_LEAST, -(-len(items) // count))
     parts = [items[first : first + share] for first in range(0, len(items), share)]
-    return [one for part in threads.map(lambda part: [function(item) for item in part], parts) for one in part]
+    return [one for found in threads.map(function, parts) for one in found]
 
 
 @functools.cache
 def _threads() -> tuple[ThreadPoolExecutor, int]:
-    count = os.cpu_count() or 1
+    count = 4 * (os.cpu_count() or 1)  # most of them wait, for files or for the interpreter
     return ThreadPoolExecutor(count, thread_name_prefix="decode"), count
 
 
-def _window(image: Any, size: tuple[int, int], draws: np.ndarray) -> np.ndarray:
+def _window(image: Any, size: tuple[int, int], top: int, left: int, tall: int, wide: int, flip: int) -> np.ndarray:
     from PIL.Image import Resampling, Transpose
 
-    top, left, tall, wide = (int(n[0]) for n in random_windows(draws, image.height, image.width))
     window = image.crop((left, top, left + wide, top + tall)).resize(size[::-1], Resampling.BILINEAR)
-    return as_array(window.transpose(Transpose.FLIP_LEFT_RIGHT) if mirrored(draws)[0] else window)
+    return as_array(window.transpose(Transpose.FLIP_LEFT_RIGHT) if flip else window)

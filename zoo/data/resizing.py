@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.decoding import PIXELS, as_array
+from zoo.data.decoding import PIXELS
 from zoo.layers.arguments import int_at_least, one_of
 
 RESIZE = ("stretch", "crop", "imagenet")
@@ -40,30 +40,14 @@ def check_resize(resize: str, size: tuple[int, int]) -> str:
     return resize
 
 
-def resized_image(image: Any, size: tuple[int, int], resize: str) -> np.ndarray:
-    """Pixels `(h, w, 3)` uint8 of an RGB image of Pillow at another size; untouched if it has that size.
-
-    Args:
-        image: The image.
-        size: Height and width.
-        resize: "stretch", each axis by itself, bilinear without antialiasing; "crop", of the largest centred window of
-            that shape; or "imagenet", see `_centre`.
-
-    Raises:
-        ValueError: If the image is too long to be scaled before it is cut.
-    """
-    if resize == "imagenet":
-        return as_array(_centre(image, size[0]))
-    return resized_arrays(as_array(image)[None], size, resize)[0]
-
-
 def resized_arrays(x: np.ndarray, size: tuple[int, int], resize: str) -> np.ndarray:
     """Images `(n, h, w, c)` at another size, of the same dtype, ints rounded; the same array if they have that size.
 
     Args:
         x: Images, ints or floats.
         size: Height and width.
-        resize: "stretch" or "crop", see `resized_image`.
+        resize: "stretch", each axis by itself, bilinear without antialiasing; or "crop", likewise of the largest
+            centred window of that shape.
     """
     if x.shape[1:3] == size:
         return x
@@ -106,8 +90,12 @@ def _largest_window(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return x[:, top : top + tall, left : left + wide]
 
 
-def _centre(image: Any, size: int) -> Any:
-    """Scale the shorter side to 256/224 of `size`, with antialiasing, and cut out the centre, as torchvision does."""
+def centre(image: Any, size: int) -> Any:
+    """Scale the shorter side to 256/224 of `size`, with antialiasing, and cut out the centre, as torchvision does.
+
+    Raises:
+        ValueError: If the image is too long to be scaled before it is cut.
+    """
     from PIL.Image import Resampling
 
     width, height = image.size

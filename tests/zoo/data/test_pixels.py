@@ -1,11 +1,14 @@
 """What images in files become: untouched at their size, resized as Keras does elsewhere, upright, or refused."""
 
 import io
+import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from zoo.data import lazy_images
 from zoo.data.lazy_images import LazyImages
 from zoo.data.resizing import resized_arrays
 
@@ -119,6 +122,48 @@ def test_sixteen_bits_are_refused(tmp_path, mode):
     (tmp_path / "a.png").write_bytes(sixteen(mode))
     with pytest.raises(ValueError, match=r"a.png' must hold .* Received: 16 bits per channel; save it with 8"):
         one(tmp_path / "a.png", 8)
+
+
+def several(root, sizes):
+    files = [str(root / f"{number}.png") for number in range(len(sizes))]
+    for number, (file, size) in enumerate(zip(files, sizes, strict=True)):
+        Image.fromarray(noise(*size, seed=number)).save(file)
+    where = np.stack([np.arange(len(files)), np.zeros(len(files), int), np.full(len(files), -1)], 1)
+    return files, where
+
+
+@pytest.mark.parametrize("resize", ["stretch", "crop", "imagenet"])
+def test_images_of_any_sizes_are_read_as_each_by_itself(tmp_path, resize):
+    sizes = [(9, 9), (12, 7), (9, 9), (30, 40), (12, 7)] * 8
+    files, where = several(tmp_path, sizes)
+    x = LazyImages(files, where, 9, resize)
+    alone = [one(file, 9, resize) for file in files]
+    rows = np.random.default_rng(0).integers(0, 40, 100)
+    np.testing.assert_array_equal(x[rows], np.stack(alone)[rows])
+    np.testing.assert_array_equal(x[:], np.stack(alone))
+    windows = x.read(rows, np.random.default_rng(1))
+    for number, row in enumerate(rows[:5]):
+        draws = np.random.default_rng(1).random((100, 23))[number : number + 1]
+        fixed = type("Drawn", (), {"random": lambda self, shape, draws=draws: draws})()
+        np.testing.assert_array_equal(x.take(np.array([row])).read(np.arange(1), fixed)[0], windows[number])
+
+
+def test_small_images_stay_in_memory_and_large_ones_do_not(tmp_path, monkeypatch):
+    files, where = several(tmp_path, [(8, 8), (9, 9), (8, 8)])
+    x = LazyImages(files, where, 8)
+    monkeypatch.setattr(lazy_images, "_IN_MEMORY", 3 * 8 * 8 * 3 - 1)
+    large, windows = LazyImages(files, where, 8), x.read(np.arange(2), np.random.default_rng(0))
+    first, other = x[[0, 1]], large[[0, 1]]
+    np.testing.assert_array_equal(first, other)
+    first[:] = 0  # the caller's own
+    copy = pickle.loads(pickle.dumps(x))
+    for file in files:
+        Path(file).unlink()
+    np.testing.assert_array_equal(x[[1, 0]], other[::-1])
+    np.testing.assert_array_equal(x.read(np.arange(2), np.random.default_rng(0)), windows)
+    for images, row in ((x, 2), (large, 0), (copy, 0)):
+        with pytest.raises(FileNotFoundError, match=f"{row}.png"):
+            images[[row]]
 
 
 def test_bad_ways_to_resize():
