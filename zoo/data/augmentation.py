@@ -1,6 +1,8 @@
 """Augmentation of image batches: random shifts, random windows, mirroring."""
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -46,7 +48,9 @@ def mirrored(draws: np.ndarray) -> np.ndarray:
     return draws[:, -1] < 0.5
 
 
-def resized_crop_and_flip(images: np.ndarray, rng: np.random.Generator, padding: int = 4) -> np.ndarray:
+def resized_crop_and_flip(
+    images: np.ndarray, rng: np.random.Generator, padding: int = 4, on_device: bool = False
+) -> Any:
     """Cut a window out of every image with zeros around it, resize it bilinearly and mirror half of them.
 
     Pixels are taken at their centres and without antialiasing; nothing outside a window enters it.
@@ -55,9 +59,11 @@ def resized_crop_and_flip(images: np.ndarray, rng: np.random.Generator, padding:
         images: `(n, h, w, c)`, ints or floats.
         rng: Draws `(n, DRAWS)` numbers in [0, 1), see `random_windows` and `mirrored`.
         padding: Int >= 0, zeros put around each image.
+        on_device: Whether the pixels, not the draws, are computed in a compiled function of JAX.
 
     Returns:
-        A new array of the same shape and dtype; ints are rounded.
+        A new array of the same shape and dtype; ints are rounded. From JAX, whose compiler sums otherwise, a rounded
+        pixel may be the next number.
 
     Raises:
         ValueError: If `images` has no four axes or another dtype, or `padding` is negative.
@@ -68,40 +74,18 @@ def resized_crop_and_flip(images: np.ndarray, rng: np.random.Generator, padding:
     if images.dtype.kind not in "uif":
         raise ValueError(f"`images` must be ints or floats. Received: images.dtype={images.dtype}")
     padding = int_at_least("padding", padding)
-    n, height, width, channels = images.shape
-    high, broad = height + 2 * padding, width + 2 * padding
+    n, height, width, _ = images.shape
     draws = rng.random((n, DRAWS))
-    top, left, tall, wide = random_windows(draws, high, broad)
-    padded = np.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
-    rows = _blend(padded.reshape(n, 1, high, broad * channels), top, tall, height)
-    resized = _blend(rows.reshape(n, height, broad, channels), left, wide, width, mirrored(draws))
-    return (np.rint(resized) if images.dtype.kind in "ui" else resized).astype(images.dtype)
+    top, left, tall, wide = random_windows(draws, height + 2 * padding, width + 2 * padding)
+    rows, columns = _places(top, tall, height), _places(left, wide, width, mirrored(draws))
+    return (
+        _compiled(_resize, padding)(images, rows, columns) if on_device else _resize(np, padding, images, rows, columns)
+    )
 
 
-def _blend(x: np.ndarray, start: np.ndarray, extent: np.ndarray, size: int, backwards: Any = False) -> np.ndarray:
-    """`(n, k, size, m)` from `(n, k, l, m)`: bilinear along l, from image i's `extent[i]` pixels from `start[i]` on."""
-    n, k, length, m = x.shape
-    place = np.clip((np.arange(size) + 0.5) * (extent[:, None] / size) - 0.5, 0, extent[:, None] - 1)
-    place = np.where(np.reshape(backwards, (-1, 1)), place[:, ::-1], place)
-    below = place.astype(np.int64)
-    # Rows of m numbers taken out of one long list of them: several times faster than an index for every axis.
-    pixels = x.reshape(n * k * length, m)
-    first = np.arange(n * k).reshape(n, k, 1) * length + (start[:, None] + below)[:, None]
-    second = first + (below < extent[:, None] - 1)[:, None]
-    # A share for every number of a row, or NumPy would multiply three numbers at a time.
-    share = np.repeat((place - below).astype(np.result_type(x.dtype, np.float32)), m, -1)[:, None]
-    blend = np.take(pixels, first, 0).reshape(n, k, size * m) * (1 - share)
-    blend += np.take(pixels, second, 0).reshape(n, k, size * m) * share
-    return blend.reshape(n, k, size, m)
-
-
-def check_batch(images: Any) -> None:
-    """Raise a `ValueError` unless this is a batch of images, `(n, h, w, c)`."""
-    if images.ndim != 4:
-        raise ValueError(f"`images` must have shape (n, h, w, c). Received: images.shape={images.shape}")
-
-
-def crop_and_flip(images: np.ndarray, rng: np.random.Generator, padding: int = 4, flip: bool = True) -> np.ndarray:
+def crop_and_flip(
+    images: np.ndarray, rng: np.random.Generator, padding: int = 4, flip: bool = True, on_device: bool = False
+) -> Any:
     """Shift every image by up to `padding` pixels either way, filling with zeros, and mirror half of them.
 
     Args:
@@ -110,6 +94,7 @@ def crop_and_flip(images: np.ndarray, rng: np.random.Generator, padding: int = 4
             `n` numbers in [0, 1), an image is mirrored where its number is below 1/2.
         padding: Int >= 0, zeros put around each image before a window of its own size is cut out.
         flip: Whether to mirror left and right.
+        on_device: Whether the pixels, not the draws, are moved in a compiled function of JAX.
 
     Returns:
         A new array of the same shape and dtype.
@@ -119,14 +104,81 @@ def crop_and_flip(images: np.ndarray, rng: np.random.Generator, padding: int = 4
     """
     check_batch(images)
     padding = int_at_least("padding", padding)
-    n, height, width, channels = images.shape
+    n, height, width, _ = images.shape
     rows = rng.integers(0, 2 * padding, size=(n, 1), endpoint=True) + np.arange(height)
     columns = rng.integers(0, 2 * padding, size=(n, 1), endpoint=True) + np.arange(width)
     if flip:
         columns = np.where(rng.random((n, 1)) < 0.5, columns[:, ::-1], columns)
-    high, broad = height + 2 * padding, width + 2 * padding
-    padded = np.zeros((n, high, broad, channels), images.dtype)
-    padded[:, padding : padding + height, padding : padding + width] = images
+    crop = _compiled(_crop, padding) if on_device else functools.partial(_crop, np, padding)
+    return crop(images, rows, columns)
+
+
+def check_batch(images: Any) -> None:
+    """Raise a `ValueError` unless this is a batch of images, `(n, h, w, c)`."""
+    if images.ndim != 4:
+        raise ValueError(f"`images` must have shape (n, h, w, c). Received: images.shape={images.shape}")
+
+
+class _Places(NamedTuple):
+    """Pixels on either side of each of `size` places, and the share of the second, each `(n, size)`."""
+
+    first: np.ndarray
+    second: np.ndarray
+    share: np.ndarray
+
+
+def _places(start: np.ndarray, extent: np.ndarray, size: int, backwards: Any = False) -> _Places:
+    """Places of `size` pixels on image i's `extent[i]` pixels from `start[i]` on."""
+    place = np.clip((np.arange(size) + 0.5) * (extent[:, None] / size) - 0.5, 0, extent[:, None] - 1)
+    place = np.where(np.reshape(backwards, (-1, 1)), place[:, ::-1], place)
+    below = place.astype(np.int64)
+    first = start[:, None] + below
+    return _Places(first, first + (below < extent[:, None] - 1), place - below)
+
+
+# `xp` is NumPy, or jax.numpy in a compiled function: the same lines for both.
+
+
+def _crop(xp: Any, padding: int, images: Any, rows: Any, columns: Any) -> Any:
+    """Pixels of padded images at rows `(n, h)` and columns `(n, w)`."""
+    padded = _padded(xp, padding, images)
+    n, high, broad, channels = padded.shape
     # Pixels taken out of one long list of them: a quarter of the time of an index for every axis.
-    places = (np.arange(n)[:, None, None] * high + rows[:, :, None]) * broad + columns[:, None, :]
-    return np.take(padded.reshape(n * high * broad, channels), places, 0)
+    places = (xp.arange(n)[:, None, None] * high + rows[:, :, None]) * broad + columns[:, None, :]
+    return xp.take(padded.reshape(n * high * broad, channels), places, axis=0)
+
+
+def _resize(xp: Any, padding: int, images: Any, rows: _Places, columns: _Places) -> Any:
+    """Pixels of padded images between rows and columns."""
+    padded = _padded(xp, padding, images)
+    n, high, broad, channels = padded.shape
+    found = _blend(xp, padded.reshape(n, 1, high, broad * channels), rows)
+    found = _blend(xp, found.reshape(n, found.shape[2], broad, channels), columns)
+    return (xp.rint(found) if images.dtype.kind in "ui" else found).astype(images.dtype)
+
+
+def _padded(xp: Any, padding: int, images: Any) -> Any:
+    return xp.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0))) if padding else images
+
+
+def _blend(xp: Any, x: Any, places: _Places) -> Any:
+    """`(n, k, size, m)` from `(n, k, l, m)`: bilinear along l."""
+    n, k, length, m = x.shape
+    size = places.share.shape[1]
+    # Rows of m numbers taken out of one long list of them: several times faster than an index for every axis.
+    pixels, row = x.reshape(n * k * length, m), xp.arange(n * k).reshape(n, k, 1) * length
+    # A share for every number of a row, or NumPy would multiply three numbers at a time.
+    share = xp.repeat(places.share.astype(np.result_type(x.dtype, np.float32)), m, axis=-1)[:, None]
+    first, second = (
+        xp.take(pixels, row + one[:, None], axis=0).reshape(n, k, size * m) for one in (places.first, places.second)
+    )
+    return (first * (1 - share) + second * share).reshape(n, k, size, m)
+
+
+@functools.cache
+def _compiled(function: Callable[..., Any], padding: int) -> Callable[..., Any]:
+    """The function as one of JAX."""
+    import jax  # only where it is the backend
+    from jax import numpy
+
+    return jax.jit(functools.partial(function, numpy, padding))

@@ -104,21 +104,25 @@ class Batches(keras.utils.PyDataset):
         Raises:
             IndexError: If `index` is not in [0, len).
         """
+        return self.read(index)
+
+    def read(self, index: int, on_device: bool = False) -> tuple[Any, np.ndarray]:
+        """The same batch; its examples are augmented in a compiled function of JAX where it is said so."""
         if not 0 <= index < len(self):
             raise IndexError(f"`index` must be in [0, {len(self)}). Received: index={index}")
         batch = self.start + index
         rows = self._order[batch * self.batch_size : (batch + 1) * self.batch_size]
-        return self._images(rows, batch), self.y[rows]
+        return self._images(rows, batch, on_device and self.x.dtype in (np.uint8, np.float32)), self.y[rows]
 
-    def _images(self, rows: np.ndarray, batch: int) -> np.ndarray:
+    def _images(self, rows: np.ndarray, batch: int, on_device: bool) -> Any:
         if self.augment is None:
             return self.x[rows]
         rng = np.random.default_rng(np.random.SeedSequence([self.seed, self.epoch, batch, 1]))
         if isinstance(self.x, LazyImages) and self._cuts_stored:
             return self.x.read(rows, rng)
         if self.augment == "resized_crop_flip":
-            return resized_crop_and_flip(self.x[rows], rng, self.padding)
-        return crop_and_flip(self.x[rows], rng, self.padding, flip=self.augment == "crop_flip")
+            return resized_crop_and_flip(self.x[rows], rng, self.padding, on_device)
+        return crop_and_flip(self.x[rows], rng, self.padding, self.augment == "crop_flip", on_device)
 
     @property
     def _batches(self) -> int:
@@ -215,7 +219,7 @@ class _ReadAhead(keras.utils.PyDataset):
         self._taken = -1
 
     def _submit(self, index: int) -> Future:
-        return _reader().submit(self._batches.__getitem__, index)
+        return _reader().submit(self._batches.read, index, keras.backend.backend() == "jax")
 
 
 @functools.cache

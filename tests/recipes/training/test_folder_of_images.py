@@ -7,9 +7,11 @@ import pytest
 import tiny
 from pictures import write_pictures
 
+from zoo.data.datasets import load
 from zoo.recipes.training import train as training
 from zoo.recipes.training.checkpoint import Checkpoint, Stopped
 from zoo.recipes.training.recipe import Recipe
+from zoo.recipes.training.trained import load_trained
 
 pytestmark = pytest.mark.usefixtures("fast_compile")
 
@@ -45,3 +47,6 @@ def test_a_stopped_run_ends_as_the_uninterrupted_one_does(contents, tmp_path, mo
         for key in a:
             np.testing.assert_array_equal(a[key], b[key])
     assert (tmp_path / "whole/log.csv").read_text() == (tmp_path / "stopped/log.csv").read_text()
+    loading = load_trained(str(tmp_path / "whole")).loading
+    assert loading == {"validation": 9, "image_size": 24, "resize": None}
+    assert load(recipe.data, **loading).input_shape == (24, 24, 3)

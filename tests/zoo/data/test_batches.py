@@ -11,6 +11,9 @@ from zoo import layers
 from zoo.data.augmentation import crop_and_flip, random_windows, resized_crop_and_flip
 from zoo.data.batches import Batches, fit_input
 
+if keras.backend.backend() == "jax":
+    import jax
+
 
 def images(n, shape=(5, 7, 3), dtype=np.uint8, seed=0):
     return np.random.default_rng(seed).integers(1, 255, (n, *shape)).astype(dtype)
@@ -251,6 +254,26 @@ def test_resized_crop_of_an_empty_batch_and_defaults():
 def test_resized_crop_refuses(x, padding, message):
     with pytest.raises(ValueError, match=message):
         resized_crop_and_flip(x, np.random.default_rng(0), padding)
+
+
+# On the device
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="is JAX's")
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize(("padding", "shape"), [(4, (12, 16, 3)), (0, (9, 9, 1)), (1, (5, 20, 2))])
+def test_a_compiled_function_gives_the_same_pixels(dtype, padding, shape):
+    x = images(30, shape, dtype)
+    for augment, tolerance in ((crop_and_flip, 0), (resized_crop_and_flip, 1 if dtype == "uint8" else 1e-3)):
+        wanted = augment(x, np.random.default_rng(5), padding)
+        got = augment(x, np.random.default_rng(5), padding, on_device=True)
+        assert isinstance(got, jax.Array)
+        assert got.dtype == dtype
+        difference = np.abs(np.asarray(got).astype(float) - wanted)
+        assert difference.max() <= tolerance
+        assert (difference > 1e-3).mean() < 0.01  # the two round the same number now and then
+        again = augment(x, np.random.default_rng(5), padding, on_device=True)
+        np.testing.assert_array_equal(np.asarray(got), np.asarray(again))
 
 
 # Batches
