@@ -21,7 +21,6 @@ from zoo.data.tfds import read_tfds
 from zoo.layers.arguments import check_known, int_at_least, one_of
 
 NAMES = ("digits", "cifar10", "cifar100", "fashion_mnist", "imagenet2012", "mnist")
-_PARTS = ("training", "validation", "test")
 
 
 class Dataset(NamedTuple):
@@ -132,7 +131,7 @@ def load(
         one_of("resize", resize, RESIZE)
     parts, names = _read(name, data_dir, download, size, resize, check_class_names(class_names), damaged == "skip")
     if damaged == "skip":
-        parts = Parts(*(_undamaged(split, part) for split, part in zip(parts, _PARTS, strict=True)))
+        parts = parts.each(_undamaged)
     splits = completed(parts, name, validation, test, int(seed))
     for split in splits:
         check_range(split.y, names)
@@ -174,14 +173,12 @@ def _lazy(parts: Parts, files: list[str], size: Any, resize: str, skip_damaged: 
     """Splits whose rows of paths have become images in files."""
     size = size or common_size(files, skip_damaged)
 
-    def lazy(split: Split | None) -> Split | None:
-        if split is None:
-            return None
+    def lazy(split: Split, _: str) -> Split:
         own = [files[row] for row in split.x]
         where = np.stack([np.arange(len(own)), np.zeros(len(own), int), np.full(len(own), -1)], 1)
         return Split(LazyImages(own, where, size, resize), split.y, split.class_names)
 
-    return Parts(*map(lazy, parts))
+    return parts.each(lazy)
 
 
 def _resized(parts: Parts, size: tuple[int, int] | None, resize: str | None) -> Parts:
@@ -194,7 +191,11 @@ def _resized(parts: Parts, size: tuple[int, int] | None, resize: str | None) -> 
         raise ValueError(
             f"`image_size` must let all images fit into half of this machine's memory. Received: image_size={size}"
         )
-    return Parts(*(split and Split(resized_arrays(split.x, size, how), split.y, split.class_names) for split in parts))
+
+    def resized(split: Split, _: str) -> Split:
+        return Split(resized_arrays(np.asarray(split.x), size, how), split.y, split.class_names)
+
+    return parts.each(resized)
 
 
 def _of_arrays(resize: str | None) -> str:
@@ -203,9 +204,9 @@ def _of_arrays(resize: str | None) -> str:
     return resize or "stretch"
 
 
-def _undamaged(split: Split | None, part: str) -> Split | None:
+def _undamaged(split: Split, part: str) -> Split:
     """Leave out the images that cannot be read, and warn of them; arrays are as they are."""
-    if split is None or not isinstance(split.x, LazyImages):
+    if not isinstance(split.x, LazyImages):
         return split
     images, rows = split.x.undamaged()
     if len(rows) == len(split.y):

@@ -2,6 +2,7 @@
 
 import numbers
 import warnings
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,12 @@ class Parts(NamedTuple):
     train: Split
     val: Split | None
     test: Split | None
+
+    def each(self, function: Callable[[Split, str], Split]) -> "Parts":
+        """Apply a function of a split and its name to those that there are."""
+        val = None if self.val is None else function(self.val, "validation")
+        test = None if self.test is None else function(self.test, "test")
+        return Parts(function(self.train, "training"), val, test)
 
 
 def check_share(name: str, value: Any) -> None:
