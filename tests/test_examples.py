@@ -19,6 +19,8 @@ def public():
         "zoo.data.load": zoo.data.load,
         "zoo.data.Batches": zoo.data.Batches,
         "zoo.data.fit_input": zoo.data.fit_input,
+        "zoo.data.Split.batches": zoo.data.Split.batches,
+        "zoo.data.Split.as_dataset": zoo.data.Split.as_dataset,
     }
     for module in (zoo, layers, probes, scores):
         for name in module.__all__:

@@ -20,9 +20,10 @@ class Parts(NamedTuple):
 
     def each(self, function: Callable[[Split, str], Split]) -> "Parts":
         """Apply a function of a split and its name to those that there are."""
+        train = function(self.train, "training")
         val = None if self.val is None else function(self.val, "validation")
         test = None if self.test is None else function(self.test, "test")
-        return Parts(function(self.train, "training"), val, test)
+        return Parts(train, val, test)
 
 
 def check_share(name: str, value: Any) -> None:

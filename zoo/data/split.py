@@ -85,6 +85,11 @@ class Split(_Pair):
         Raises:
             ValueError: If `batch_size` is out of range, or there are no examples.
             ModuleNotFoundError: If tensorflow is not installed.
+
+        Example:
+            >>> dataset = zoo.data.load("digits").test.as_dataset(batch_size=100)
+            >>> [len(labels) for _, labels in dataset.as_numpy_iterator()]
+            [100, 100, 100, 60]
         """
         import tensorflow as tf  # slow to import, and not needed by other backends
 
