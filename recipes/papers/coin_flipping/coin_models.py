@@ -11,7 +11,7 @@ from zoo.amplification.coin_graph import has_coins
 from zoo.data.datasets import Dataset, load
 from zoo.data.split import Split
 from zoo.recipes.experiments.experiment import Row, Settings
-from zoo.recipes.training.finished_run import trained_model, trained_options
+from zoo.recipes.training.finished_run import trained_model
 
 SPLITS = ("train", "val", "test")
 # By default shipped weights are measured. Empty `data` is what a model was trained on, 0 `examples` is all.
@@ -39,9 +39,9 @@ def prepare(settings: Settings, data_dir: str | None) -> dict[str, Loaded]:
     """
     loaded: dict[str, Loaded] = {}
     for name in settings["models"]:
-        data_name = settings["data"] or trained_options("models", name)[1]
-        data = load(data_name, data_dir)
-        model = trained_model("models", name, seed=0).model
+        built = trained_model("models", name, seed=0)
+        model, data_name = built.model, settings["data"] or built.data
+        data = load(data_name, data_dir, **((data_name == built.data and built.loading) or {}))
         if (model.input_shape[1:], model.output_shape[-1]) != (data.input_shape, data.classes):
             raise ValueError(
                 f"`models` must fit the data, {data_name} of shape {data.input_shape} with {data.classes} classes. "
