@@ -125,7 +125,9 @@ class MajorityVote(keras.layers.Layer):
     def _tally_two(self, flips):
         """Count the votes of two classes by the difference of their logits: in a tenth of the time."""
         first, second = flips[..., 0], flips[..., 1]
-        lead = ops.sum(ops.sign(second - first), axis=1)
+        more, less = (ops.cast(one > other, flips.dtype) for one, other in ((second, first), (first, second)))
+        spoilt = ops.logical_or(ops.isnan(first), ops.isnan(second))
+        lead = ops.sum(ops.where(spoilt, float("nan"), more - less), axis=1)
         largest = ops.maximum(first, second)
         excess = ((second - largest) - (first - largest)) / self.temperature  # NaN where the largest is infinite
         count = ops.cast(ops.shape(flips)[1], flips.dtype)

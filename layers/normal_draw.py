@@ -68,9 +68,9 @@ class NormalDraw(CoinLayer):
         if flips:
             noise = keras.random.normal(shape, seed=seed, dtype=drawn_in(self.compute_dtype))
             mean = ops.cast(noise, self.compute_dtype) * deviation + mean
-        gate = gate_of(self.gate, shape, seed, self.compute_dtype, flips)
-        outputs = finish(mean, self.bias, gate, self.activation)
-        return outputs if times is None else ops.reshape(outputs, (-1, shape[-1]))
+        mean = mean if times is None else ops.reshape(mean, (-1, shape[-1]))  # an activation is of `(rows, units)`
+        gate = gate_of(self.gate, ops.shape(mean), seed, self.compute_dtype, flips)
+        return finish(mean, self.bias, gate, self.activation)
 
     def compute_output_shape(self, input_shape):
         """Return `(rows, units)`."""

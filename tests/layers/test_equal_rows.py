@@ -82,3 +82,12 @@ def test_chunks_of_flips_are_the_same():
         model = zoo.amplify(keras.Model(model.input, MajorityVote(101)(model.output)), 101, chunk=10)
         votes.append(model.predict_on_batch(X))
     np.testing.assert_allclose(votes[0], votes[1], atol=1e-6)
+
+
+@pytest.mark.parametrize("activation", [lambda z: keras.ops.softmax(z, axis=1), lambda z: z[:, :1] * z[:, 1:]])
+def test_an_activation_is_given_rows_and_units(activation):
+    """Of equal flips, for there is no noise: what the layer makes of each row by itself."""
+    flips = models(lambda: StochasticDense(2, 0.5, 0.0, seed=3, activation=activation), samples=4)
+    found = [model.predict(X, verbose=0) for model in flips]
+    assert found[0].shape[0] == 4 * len(X)
+    np.testing.assert_allclose(*found, rtol=1e-5, atol=1e-6)

@@ -115,6 +115,12 @@ def test_two_classes_are_counted_as_any_number_of_them(temperature):
     np.testing.assert_array_equal(two[0][:5].sum(axis=1), 50)
 
 
+@pytest.mark.parametrize("tied", [np.inf, -np.inf])
+def test_infinite_logits_that_are_equal_split_the_vote_of_two_classes(tied):
+    flips = keras.ops.convert_to_tensor([[[tied, tied], [0.0, 1.0]]], "float32")
+    np.testing.assert_array_equal(np.asarray(MajorityVote(2).tally(flips)[0]), [[0.5, 1.5]])
+
+
 def test_a_class_of_infinite_logit_has_no_soft_vote():
     soft = MajorityVote(2).tally(keras.ops.convert_to_tensor([[[np.inf, 0.0], [0.0, 0.0]]], "float32"))[1]
     assert np.isnan(keras.ops.convert_to_numpy(soft)).all()

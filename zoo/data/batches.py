@@ -199,6 +199,7 @@ class _ReadAhead(keras.utils.PyDataset):
     def __init__(self, batches: Batches, epochs: bool) -> None:
         super().__init__()
         self._batches, self._epochs, self._taken = batches, epochs, -1
+        self._given: set[int] = set()
         self._ahead: dict[int, Future] = {}
 
     def __len__(self) -> int:
@@ -206,6 +207,7 @@ class _ReadAhead(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         in_order, self._taken = index in (0, self._taken + 1), index
+        self._given.add(index)
         found = self._ahead.get(index) or self._submit(index)
         ahead = range(index + 1, min(index + 1 + _AHEAD, len(self))) if in_order else ()
         self._ahead = {one: self._ahead.get(one) or self._submit(one) for one in ahead}
@@ -213,8 +215,8 @@ class _ReadAhead(keras.utils.PyDataset):
 
     def on_epoch_end(self) -> None:
         """Go on to the next epoch; Keras calls it before the first one, too."""
-        if self._epochs and self._taken == len(self) - 1:
-            self._ahead = {}
+        if self._epochs and len(self._given) == len(self):  # in whatever order
+            self._ahead, self._given = {}, set()
             self._batches.next_epoch()
         self._taken = -1
 

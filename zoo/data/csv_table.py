@@ -27,20 +27,26 @@ def read_csv(path: Path, names: tuple[str, ...] | None) -> tuple[Parts, list[str
 
     Raises:
         FileNotFoundError: If the table or one of its files is missing.
-        ValueError: If a column or a value is missing, a label is none of `names`, or there is nothing to train on.
+        ValueError: If a column or a value is missing, a label is none of `names`, a file is in two splits, or there is
+            nothing to train on.
     """
     if not path.is_file():
         raise FileNotFoundError(f"`name` must be the path of an existing .csv file. Received: name={str(path)!r}")
     rows = _rows(path)
     files, parts = [], []
+    part_of: dict[str, str] = {}
     for line, row in rows:
         file = os.path.join(path.parent, row["file"])
         if not os.path.exists(file):
             raise FileNotFoundError(f"`file` in line {line} of {str(path)!r} must exist. Received: {row['file']!r}")
-        files.append(file)
-        parts.append(_PARTS.get(row.get("split", "train").lower(), ""))
-        if not parts[-1]:
+        part = _PARTS.get(row.get("split", "train").lower(), "")
+        if not part:
             raise _refusal("split", line, path, "train, val, validation or test", row["split"])
+        other = part_of.setdefault(os.path.realpath(file), part)
+        if other != part:
+            raise _refusal("split", line, path, f"{other}, as in another line of this file", row["split"])
+        files.append(file)
+        parts.append(part)
     labels = [row["label"] for _, row in rows]
     y, names = numbered(labels, names, lambda index: f"`label` in line {rows[index][0]} of {str(path)!r}")
     splits = {}

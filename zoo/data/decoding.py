@@ -41,8 +41,8 @@ def decoded(file: str, first: int, count: int, upright: bool, use: Callable[[Any
             raise ValueError(f"more than {_BYTES:,} bytes")
         encoded = os.read(descriptor, max(0, count))
         image = _header(io.BytesIO(encoded), encoded[:32])
+        turn = _orientation(image) - 2 if upright else -1  # by the header, as `upright_size`
         image.load()
-        turn = _orientation(image) - 2 if upright else -1
         image = image if image.mode == "RGB" else image.convert("RGB")
         return use(image if turn < 0 else _turned(image, turn))
 

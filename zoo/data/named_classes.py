@@ -24,13 +24,19 @@ def check_range(y: np.ndarray, names: tuple[str, ...] | None) -> None:
         )
 
 
+def are_numbers(labels: Sequence[str], names: tuple[str, ...] | None) -> bool:
+    """Return whether all of the texts are numbers as Python writes them, and none is the name of a class."""
+    written = all(label.isascii() and label.isdigit() and (label == "0" or label[0] != "0") for label in labels)
+    return written and not set(labels) & set(names or ())
+
+
 def numbered(
     labels: Sequence[str], names: tuple[str, ...] | None, where: Callable[[int], str]
 ) -> tuple[np.ndarray, tuple[str, ...] | None]:
     """Return labels that are texts as numbers, and the names of the classes.
 
-    Labels that are all numbers written in digits stay these numbers, unless they are names; others are numbered in the
-    order of `names`, by default their own, sorted.
+    Labels that `are_numbers` stay these numbers; others are numbered in the order of `names`, by default their own,
+    sorted.
 
     Args:
         labels: A text per example.
@@ -40,7 +46,7 @@ def numbered(
     Raises:
         ValueError: If a label is none of `names`.
     """
-    if all(label.isascii() and label.isdigit() for label in labels) and not (names and set(labels) <= set(names)):
+    if are_numbers(labels, names):
         y = np.array([int(label) if len(label) < 19 else -1 for label in labels], np.int64)
         if (y < 0).any():
             raise ValueError(f"{where(int(y.argmin()))} must be below 10**18. Received: {labels[int(y.argmin())]!r}")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.memory import memory
-from zoo.data.named_classes import numbered
+from zoo.data.named_classes import are_numbers, numbered
 from zoo.data.parts import Parts
 from zoo.data.split import Split
 
@@ -32,9 +32,9 @@ def read_npz(path: Path, names: tuple[str, ...] | None = None) -> Parts:
     if not path.is_file():
         raise FileNotFoundError(f"`name` must be the path of an existing .npz file. Received: name={str(path)!r}")
     arrays = _npz_arrays(path)
-    train = _npz_split(arrays, "train", path, names)
-    test = _npz_split(arrays, "test", path, train.class_names)
-    val = _npz_split(arrays, "val", path, train.class_names) if "x_val" in arrays else None
+    labels, names = _labels(arrays, path, names)
+    train, test = (_npz_split(arrays, part, path, labels, names) for part in ("train", "test"))
+    val = _npz_split(arrays, "val", path, labels, names) if "x_val" in arrays else None
     for key, split in (("x_train", train), ("x_test", test)):
         if not len(split.y):
             raise _refusal(key, path, "at least one image", split.x.shape)
@@ -88,8 +88,14 @@ def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
         return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def _npz_split(arrays: dict[str, np.ndarray], part: str, path: Path, names: tuple[str, ...] | None) -> Split:
-    x, (y, names) = _images(arrays, f"x_{part}", path), _labels(arrays, f"y_{part}", path, names)
+def _npz_split(
+    arrays: dict[str, np.ndarray],
+    part: str,
+    path: Path,
+    labels: dict[str, np.ndarray],
+    names: tuple[str, ...] | None,
+) -> Split:
+    x, y = _images(arrays, f"x_{part}", path), labels[f"y_{part}"]
     if len(x) != len(y):
         raise _refusal(f"y_{part}", path, f"as long as x_{part}, {len(x)}", len(y))
     return Split(x, y, names)
@@ -110,18 +116,30 @@ def _images(arrays: dict[str, np.ndarray], key: str, path: Path) -> np.ndarray:
 
 
 def _labels(
-    arrays: dict[str, np.ndarray], key: str, path: Path, names: tuple[str, ...] | None
-) -> tuple[np.ndarray, tuple[str, ...] | None]:
-    y = arrays[key]
-    if y.shape[1:] == (1,):
-        y = y[:, 0]
-    if y.ndim == 1 and y.dtype.kind == "U":
-        return numbered(y.tolist(), names, lambda index: f"`{key}`[{index}] in {str(path)!r}")
-    if y.ndim != 1 or y.dtype.kind not in "ui":
-        raise _refusal(key, path, "integers or texts of shape (n,) or (n, 1)", f"{y.dtype} of shape {y.shape}")
-    if y.size and (y.min() < 0 or y.max() > np.iinfo(np.int64).max):
-        raise _refusal(key, path, "integers >= 0", f"labels from {y.min()} to {y.max()}")
-    return y.astype(np.int64), names
+    arrays: dict[str, np.ndarray], path: Path, names: tuple[str, ...] | None
+) -> tuple[dict[str, np.ndarray], tuple[str, ...] | None]:
+    """Labels of all splits as numbers, of texts the same number in each, and the names of the classes."""
+    labels = {}
+    for key in [key for key in arrays if key.startswith("y_")]:
+        y = arrays[key]
+        labels[key] = y[:, 0] if y.shape[1:] == (1,) else y
+        if labels[key].ndim != 1 or y.dtype.kind not in "uiU":
+            raise _refusal(key, path, "integers or texts of shape (n,) or (n, 1)", f"{y.dtype} of shape {y.shape}")
+        if (y.dtype.kind == "U") != (labels["y_train"].dtype.kind == "U"):
+            kind = "texts" if labels["y_train"].dtype.kind == "U" else "integers"
+            raise _refusal(key, path, f"{kind}, as y_train is", y.dtype)
+    if labels["y_train"].dtype.kind != "U":
+        for key, y in labels.items():
+            if y.size and (y.min() < 0 or y.max() > np.iinfo(np.int64).max):
+                raise _refusal(key, path, "integers >= 0", f"labels from {y.min()} to {y.max()}")
+        return {key: y.astype(np.int64) for key, y in labels.items()}, names
+    places = [(key, index) for key, y in labels.items() for index in range(len(y))]
+    texts = [text for y in labels.values() for text in y.tolist()]
+    if not are_numbers(texts, names):
+        names = names or tuple(sorted(set(labels["y_train"].tolist()))) or None
+    y, names = numbered(texts, names, lambda i: f"`{places[i][0]}`[{places[i][1]}] in {str(path)!r}")
+    ends = np.cumsum([len(one) for one in labels.values()])[:-1]
+    return dict(zip(labels, np.split(y, ends), strict=True)), names
 
 
 def _refusal(key: str, path: Path, allowed: str, received: Any) -> ValueError:

@@ -33,7 +33,9 @@ def read_tf_dataset(data: Any, names: tuple[str, ...] | None, size: tuple[int, i
     """
     spec = data.element_spec
     ranks = [getattr(getattr(one, "shape", None), "rank", None) for one in spec] if isinstance(spec, tuple) else []
-    if ranks not in ([2, 0], [3, 0], [3, 1], [4, 1]):
+    # `(h, w, c)` with a one-hot label has the ranks of a batch of images without channels.
+    one_hot = ranks == [3, 1] and spec[0].shape[-1] in (1, 2, 3, 4)
+    if one_hot or ranks not in ([2, 0], [3, 0], [3, 1], [4, 1]):
         raise ValueError(
             "`name` must be a tf.data.Dataset of (image, label), an image (h, w, c) and a label (), or of batches of "
             f"such, one-hot labels as their argmax. Received: {spec}"
@@ -45,6 +47,8 @@ def read_tf_dataset(data: Any, names: tuple[str, ...] | None, size: tuple[int, i
     held = 0
     for x, y in data.as_numpy_iterator():
         x = _checked(x if ranks[1] else x[None])
+        if len(x) != np.size(y):
+            raise ValueError(f"`name` must have a label for each image. Received: {len(x)} images, {np.size(y)} labels")
         x = x if size is None else resized_arrays(x, size, resize)
         if images and x.shape[1:] != images[0].shape[1:]:
             raise ValueError(

@@ -236,6 +236,11 @@ def test_a_table_with_val_and_no_test_says_what_it_does(tmp_path):
             "`split` in line 2 .* must be train, .* Received: 'dev'",
         ),
         ("file,label,split\nimages/0.png,a,test", ValueError, "`split` in .* must be train in at least one line"),
+        (
+            "file,label,split\nimages/0.png,a,train\nimages/../images/0.png,a,test",
+            ValueError,
+            "`split` in line 3 .* must be train, as in another line of this file. Received: 'test'",
+        ),
         ("file,label\nimages/0.png," + "9" * 30, ValueError, r"`label` in line 2 of .* must be below 10\*\*18"),
     ],
 )
@@ -268,9 +273,29 @@ def test_texts_in_an_npz_are_classes(tmp_path):
     data = load(tmp_path / "a.npz", validation=0)
     assert data.class_names == ("cat", "dog", "eel")
     assert (data.train.y.tolist(), data.test.y.tolist()) == ([1, 0, 1, 2], [0])
+    digits = np.array(["1", "01", "2", "2"])  # as Python writes no number
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=digits, x_test=x[:1], y_test=digits[2:3])
+    assert load(tmp_path / "a.npz", validation=0).class_names == ("01", "1", "2")
     np.savez(tmp_path / "a.npz", x_train=x, y_train=y, x_test=x[:1], y_test=np.array(["fox"]))
     with pytest.raises(ValueError, match=r"`y_test`\[0\] in .* must be one of class_names, 'cat', .* Received: 'fox'"):
         load(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "names", "message"),
+    [
+        (["1", "2", "3", "1"], ["1", "0"], ("1", "2", "3"), r"`y_test`\[1\] .* one of class_names.* Received: '0'"),
+        ([0, 1, 2, 0], ["dog", "emu"], None, "`y_test` in .* must be integers, as y_train is"),
+        (["0", "1", "2", "0"], ["dog", "1"], None, r"`y_test`\[0\] in .* must be one of class_names"),
+        (["cat", "dog", "eel", "cat"], ["0", "1"], None, r"`y_test`\[0\] in .* must be one of class_names"),
+        (["cat", "dog", "eel", "cat"], [0, 1], None, "`y_test` in .* must be texts, as y_train is"),
+    ],
+)
+def test_a_label_means_the_same_in_every_split_of_an_npz(tmp_path, train, test, names, message):
+    x = np.zeros((4, 2, 2, 1), np.uint8)
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=np.array(train), x_test=x[:2], y_test=np.array(test))
+    with pytest.raises(ValueError, match=message):
+        load(tmp_path / "a.npz", class_names=names)
 
 
 def test_prepared_sets_have_a_file_of_names_and_numbers_none(tmp_path):
@@ -353,6 +378,8 @@ def test_bad_tf_datasets():
         (good.map(lambda x, y: {"image": x, "label": y}), "must be a tf.data.Dataset of"),
         (good.map(lambda x, y: (x, tf.one_hot(y, 3))).batch(2), "one-hot labels as their argmax"),
         (good.map(lambda x, y: (x[0, 0], y)), "must be a tf.data.Dataset of"),
+        (good.map(lambda x, y: (x, tf.one_hot(y, 3, dtype=tf.int64))), "one-hot labels as their argmax"),
+        (dataset(X[None].astype("uint8"), Y[None, :2]), "a label for each image. Received: .* images, 2 labels"),
         (good.repeat(), "that ends. Received: an endless one"),
         (good.take(0), "at least one example"),
         (dataset(X / 255 - 1, Y), r"finite pixels in \[0, 255\]. Received: float64 of shape .* from -1"),

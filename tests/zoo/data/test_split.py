@@ -6,7 +6,7 @@ import pytest
 from pictures import write_pictures
 
 import zoo
-from zoo.data.batches import Batches, fit_input
+from zoo.data.batches import Batches, _ReadAhead, fit_input
 from zoo.data.split import Split
 
 pytestmark = pytest.mark.usefixtures("fast_compile")
@@ -51,6 +51,16 @@ def test_every_epoch_of_fit_has_its_own_batches(size, augment):
     firsts = [wanted[epoch * -(-13 // size)][0] for epoch in range(3)]
     assert (firsts[0] != firsts[1]).any()
     assert (firsts[1] != firsts[2]).any()
+
+
+def test_epochs_go_on_in_whatever_order_their_batches_are_taken():
+    """As `fit` takes them on JAX, where it shuffles them unless it is told not to."""
+    ahead = _ReadAhead(Batches(*split(), batch_size=5, seed=1), epochs=True)
+    for epoch in range(3):
+        wanted = contents(Batches(*split(), batch_size=5, seed=1, epoch=epoch))
+        for index in (2, 0, 1):
+            np.testing.assert_array_equal(ahead[index][1], wanted[index][1])
+        ahead.on_epoch_end()
 
 
 def test_batches_for_validation_keep_the_order():
