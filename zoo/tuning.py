@@ -141,17 +141,21 @@ class _Epochs(keras.utils.PyDataset):
         self._split, self._settings = split, {"batch_size": batch_size, "seed": seed}
         self._first, self._epochs = first, epochs
         self._batches = self._of(first)
+        self.x, self.y = self._batches.x, self._batches.y  # `fit_input` reads shapes and dtypes off them
         self.steps = len(self._batches)
 
     def __len__(self) -> int:
         return self.steps * self._epochs
 
     def __getitem__(self, index: int):
+        return self.read(index)
+
+    def read(self, index: int, on_device: bool = False):
         epoch, batch = self._first + index // self.steps, index % self.steps
         batches = self._batches  # one name, for a reader ahead may have put another epoch's there
         if batches.epoch != epoch:
             batches = self._batches = self._of(epoch)
-        return batches[batch]
+        return batches.read(batch, on_device)
 
     def _of(self, epoch: int) -> Batches:
         return Batches(self._split.x, self._split.y, epoch=epoch, **self._settings)
