@@ -36,7 +36,7 @@ class CoinFlip(keras.layers.Layer):
         flip_at_inference: Bool. False leaves the layer in its inference mode at inference.
         rate: None, or a float in [0, 1) that takes the place of every dropout rate above 0 in the layer.
         fixed: Bool; True keeps `flip_at_inference` as it is, however the model is amplified.
-        seed: None (drawn from the system's entropy) or int in [0, 2**32), of the inference's coins.
+        seed: None (drawn; `keras.utils.set_random_seed` fixes it) or int in [0, 2**32), of the inference's coins.
 
     Input shape: The layer's.
     Output shape: The layer's.

@@ -23,7 +23,7 @@ class CoinFlipDropout(CoinLayer):
             is None: rows have coins of their own.
         flip_at_inference: Bool. True makes the network random at inference; False is ordinary dropout, whose
             inference replaces every coin by its mean.
-        seed: None (drawn from the system's entropy) or int in [0, 2**32).
+        seed: None (drawn; `keras.utils.set_random_seed` fixes it) or int in [0, 2**32).
 
     Input shape: Any; or a list of rows of flips and the draws of `SharedDraws`: then the examples of a batch share the
         coins of each flip, a network of one mask.

@@ -12,7 +12,7 @@ class CoinGenerator(keras.random.SeedGenerator):
     the replica's index is mixed in. The first replica, and a model without a strategy, draw what they draw in Keras.
 
     Args:
-        seed: None (drawn from the system's entropy) or int.
+        seed: None (drawn; `keras.utils.set_random_seed` fixes it) or int.
     """
 
     def next(self, ordered: bool = True):

@@ -27,7 +27,7 @@ class CoinLayer(keras.layers.Layer):
 
     Args:
         flip_at_inference: Bool, whether coins are flipped at inference, too.
-        seed: None (drawn from the system's entropy) or int in [0, 2**32).
+        seed: None (drawn; `keras.utils.set_random_seed` fixes it) or int in [0, 2**32).
 
     Raises:
         ValueError: If an argument is out of range.

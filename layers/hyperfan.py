@@ -32,7 +32,7 @@ class Hyperfan(keras.initializers.Initializer):
         variance: Positive float, the mean square of the generating layer's inputs.
         gain: Positive float: 2 if the generated layer's inputs are outputs of a ReLU, else 1.
         use_bias: Bool, whether a bias is generated.
-        seed: None (drawn from the system's entropy, once) or int in [0, 2**32).
+        seed: None (drawn once; `keras.utils.set_random_seed` fixes it) or int in [0, 2**32).
 
     Raises:
         ValueError: If an argument is out of range, or the kernel to draw has another number of columns.

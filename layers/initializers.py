@@ -18,7 +18,7 @@ class KaimingUniform(keras.initializers.Initializer):
     call, on every backend and machine.
 
     Args:
-        seed: None (drawn from the system's entropy, once) or int in [0, 2**32).
+        seed: None (drawn once; `keras.utils.set_random_seed` fixes it) or int in [0, 2**32).
 
     Raises:
         ValueError: If the seed is out of range.
@@ -56,7 +56,7 @@ class SignedKaimingConstant(KaimingUniform):
     """SC: -c or c with c = sqrt(2 / fan_in), each with probability 1/2.
 
     Args:
-        seed: None (drawn from the system's entropy, once) or int in [0, 2**32).
+        seed: None (drawn once; `keras.utils.set_random_seed` fixes it) or int in [0, 2**32).
 
     Raises:
         ValueError: If the seed is out of range.
@@ -122,7 +122,7 @@ class FanInUniform(keras.initializers.Initializer):
 
     Args:
         fan_in: Positive int, inputs of one unit.
-        seed: None (drawn from the system's entropy, once) or int in [0, 2**32).
+        seed: None (drawn once; `keras.utils.set_random_seed` fixes it) or int in [0, 2**32).
 
     Raises:
         ValueError: If an argument is out of range.

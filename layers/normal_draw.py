@@ -21,7 +21,7 @@ class NormalDraw(CoinLayer):
         gate: None (t = 1), or the probability in [0, 1] that t is 1 and not 0, a coin for every row and unit.
         activation: Name or function of an activation, as in Keras; None is the identity.
         flip_at_inference: Bool. False replaces draws and gates by their means at inference.
-        seed: None (drawn from the system's entropy) or int in [0, 2**32).
+        seed: None (drawn; `keras.utils.set_random_seed` fixes it) or int in [0, 2**32).
 
     Input shape: `(rows, 2 * units)`, means and then standard deviations, as `KernelMoments` returns them.
     Output shape: `(rows, units)`.

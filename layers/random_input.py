@@ -28,7 +28,7 @@ class RandomInput(CoinLayer):
         without_flips: The rows at inference if `flip_at_inference` is False. "draws": 1,000 fixed draws in turn, or
             every class in turn, so that a mean over the rows of a batch is one fixed number; "mean": the
             distribution's mean in every row.
-        seed: None (drawn from the system's entropy, once) or int in [0, 2**32).
+        seed: None (drawn once; `keras.utils.set_random_seed` fixes it) or int in [0, 2**32).
 
     Input shape: `(rows, ...)`; only the number of rows matters.
     Output shape: `(rows, units)`.

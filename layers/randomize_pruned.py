@@ -25,7 +25,7 @@ class RandomizePruned(keras.callbacks.Callback):
     Args:
         period: Positive int, updates between redraws (K_per).
         rate: Float in [0, 1], the probability that a pruned weight is redrawn (r); 0 is edge-popup.
-        seed: None (drawn from the system's entropy, once) or int in [0, 2**32).
+        seed: None (drawn once; `keras.utils.set_random_seed` fixes it) or int in [0, 2**32).
 
     Raises:
         ValueError: If an argument is out of range; when training begins, if the model has no score-masked layer.

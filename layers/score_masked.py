@@ -7,7 +7,7 @@ from keras import ops
 from zoo.layers import initializers
 from zoo.layers.arguments import one_of, positive_int, proper_fraction
 from zoo.layers.masks import SCORE_TRANSFORMS, topk_mask
-from zoo.layers.seeds import optional_seed
+from zoo.layers.seeds import fresh_seed, optional_seed
 
 
 class ScoreMasked(keras.layers.Layer):
@@ -33,7 +33,7 @@ class ScoreMasked(keras.layers.Layer):
         self.sparsity = proper_fraction("sparsity", sparsity)
         self.score_transform = one_of("score_transform", score_transform, SCORE_TRANSFORMS)
         self.seed = optional_seed("seed", seed)
-        kernel_seed, score_seed = np.random.SeedSequence(self.seed).generate_state(2)
+        kernel_seed, score_seed = np.random.SeedSequence(fresh_seed(self.seed)).generate_state(2)
         self.kernel_initializer = initializers.get("kernel_initializer", kernel_initializer, int(kernel_seed))
         self.score_initializer = initializers.get("score_initializer", score_initializer, int(score_seed))
         self.score_regularizer = keras.regularizers.get(score_regularizer)
@@ -105,7 +105,7 @@ class ScoreMaskedDense(ScoreMasked):
         kernel_initializer: "kaiming_uniform" (KU), "signed_kaiming_constant" (SC), or any Keras initializer.
         score_initializer: See `kernel_initializer`.
         score_regularizer: A Keras regularizer; the papers' weight decay is `keras.regularizers.L2(decay / 2)`.
-        seed: None (drawn from the system's entropy) or int in [0, 2**32), for kernel and scores.
+        seed: None (drawn; `keras.utils.set_random_seed` fixes it) or int in [0, 2**32), for kernel and scores.
 
     Input shape: `(..., inputs)`.
     Output shape: `(..., units)`.
@@ -161,7 +161,7 @@ class ScoreMaskedConv(ScoreMasked):
         kernel_initializer: "kaiming_uniform" (KU), "signed_kaiming_constant" (SC), or any Keras initializer.
         score_initializer: See `kernel_initializer`.
         score_regularizer: A Keras regularizer; the papers' weight decay is `keras.regularizers.L2(decay / 2)`.
-        seed: None (drawn from the system's entropy) or int in [0, 2**32), for kernel and scores.
+        seed: None (drawn; `keras.utils.set_random_seed` fixes it) or int in [0, 2**32), for kernel and scores.
 
     Input shape: `(batch, height, width, channels)`.
     Output shape: `(batch, new_height, new_width, filters)`.

@@ -1,6 +1,7 @@
 """Seeds: checked, derived, and numbers drawn from them on the host."""
 
 import math
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,8 +18,8 @@ def optional_seed(name: str, value: Any) -> int | None:
 
 
 def fresh_seed(seed: int | None) -> int:
-    """Return `seed`, or if it is None one from the system's entropy."""
-    return int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
+    """Return `seed`, or if it is None one from Python's `random`, as Keras does: `set_random_seed` determines it."""
+    return random.randrange(2**32) if seed is None else seed
 
 
 def derived_seed(seed: int | None, key: int = 1) -> int | None:
@@ -48,11 +49,11 @@ def bits_24(shape: tuple[int, ...], *key: int) -> np.ndarray:
 def layer_seeds(seed: int | None) -> Iterator[int]:
     """Yield independent seeds in [0, 2**32) for a model's layers, in building order.
 
-    The same `seed` yields the same sequence on every machine; None draws it from the system's entropy.
+    The same `seed` yields the same sequence on every machine; None is a fresh seed.
 
     Raises:
         ValueError: If `seed` is neither None nor an int in [0, 2**32).
     """
-    sequence = np.random.SeedSequence(optional_seed("seed", seed))
+    sequence = np.random.SeedSequence(fresh_seed(optional_seed("seed", seed)))
     while True:
         yield int(sequence.spawn(1)[0].generate_state(1)[0])

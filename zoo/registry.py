@@ -98,13 +98,14 @@ def build(
             behind a head of your own. `hypernet_cfnn` has all of its coins in the head: a row per image.
         coins: Bool. False, which goes with `include_top=False`, replaces every coin by its mean: one row per image,
             `(batch, features)`, the same at every call.
-        seed: None or int in [0, 2**32), of the initial weights and the coins. Loaded weights leave the coins to
-            `seed`.
+        seed: None (drawn; `keras.utils.set_random_seed` fixes it) or int in [0, 2**32), of the initial weights and
+            the coins. Loaded weights leave the coins to `seed`.
         name_in_model: Name of the Keras model; the registered name by default.
         **options: The builder's own keyword arguments, see `card(name)`.
 
     Returns:
-        A plain Functional `keras.Model`. Models of images take float or uint8 pixels in [0, 255].
+        A plain Functional `keras.Model`. Models of images take float or uint8 pixels in [0, 255], with the channels on
+        the last axis whatever Keras's data format is.
 
     Raises:
         ValueError: If the name, an option or the weights' name is unknown, the weights do not fit or are damaged, or

@@ -11,6 +11,7 @@ from zoo import registry
 from zoo.amplification.checks import check_split
 from zoo.data.batches import Batches, fit_input
 from zoo.data.datasets import Dataset, load
+from zoo.data.split import Split
 from zoo.graph import check_one_input
 from zoo.layers.arguments import check_known
 
@@ -29,9 +30,10 @@ def hypermodel(
     """Build a `keras_tuner.HyperModel` over the options declared beside a model's builder and its optimiser's.
 
     `build` returns the model compiled with SGD (learning rate log-uniform in [1e-3, 0.3], momentum 0, 0.9 or 0.95),
-    cross-entropy and accuracy. `fit` adds the callback that the model needs (`RandomizePruned` for IteRand). The
-    objective to search for is "val_accuracy", the random accuracy on validation data. A tuner's
-    `search(epochs=..., batch_size=64)` without data of its own trains on `data`.
+    cross-entropy and accuracy. `fit` adds the callback that the model needs (`RandomizePruned` for IteRand), and fails
+    the trial at the end of an epoch whose loss is not finite. The objective to search for is "val_accuracy", the
+    random accuracy on validation data. A tuner's `search(epochs=..., batch_size=64)` without data of its own trains
+    on `data`, and the callbacks given to it see one training: `EarlyStopping` stops it.
 
     Args:
         name: A name from `list_models()`.
@@ -102,44 +104,70 @@ class RegisteredHyperModel(keras_tuner.HyperModel):
         return model
 
     def fit(self, hp: keras_tuner.HyperParameters, model: keras.Model, *args: Any, **kwargs: Any):
-        """Call `model.fit`, by default on the hypermodel's data, each epoch in the order that recipes train in.
+        """Call `model.fit` once, by default on the hypermodel's data, each epoch in the order that recipes train in.
 
         Raises:
-            keras_tuner.errors.FailedTrialError: If the loss is no longer finite.
+            keras_tuner.errors.FailedTrialError: If the loss or the validation loss is no longer finite.
         """
+        callbacks: list[Any] = [_FailedLoss(), *(kwargs.get("callbacks") or [])]
         if needed := registry.find(str(self.name)).callback:
-            kwargs["callbacks"] = [needed(seed=self.seed), *(kwargs.get("callbacks") or [])]
+            callbacks.insert(0, needed(seed=self.seed))
+        kwargs["callbacks"] = callbacks
         if args or kwargs.get("x") is not None:
             return model.fit(*args, **kwargs)
         return self._fit(model, **kwargs)
 
     def _fit(self, model, epochs: int = 1, initial_epoch: int = 0, batch_size: int = 64, **kwargs: Any):
         check_one_input(model)
-        train, val, _ = self.data
-        check_split(model, train)
-        logs: dict[str, list[float]] = {}
-        history = keras.callbacks.History()
-        for epoch in range(initial_epoch, epochs):
-            history = model.fit(
-                fit_input(Batches(train.x, train.y, batch_size, seed=self.seed, epoch=epoch)),
-                validation_data=fit_input(Batches(val.x, val.y, batch_size, shuffle=False)),
-                initial_epoch=epoch,
-                epochs=epoch + 1,
-                shuffle=False,
-                **kwargs,
-            )
-            for key, values in history.history.items():
-                logs.setdefault(key, []).extend(values)
-            if not math.isfinite(logs["loss"][-1]):  # the accuracy would still be a number
-                raise keras_tuner.errors.FailedTrialError(f"the loss is {logs['loss'][-1]} after epoch {epoch + 1}")
-        history.history = logs
-        return history
+        check_split(model, self.data.train)
+        val = fit_input(Batches(self.data.val.x, self.data.val.y, batch_size, shuffle=False))
+        train = _Epochs(self.data.train, batch_size, self.seed, initial_epoch, max(epochs - initial_epoch, 1))
+        ours = {"validation_data": val, "steps_per_epoch": train.steps}
+        given = {"initial_epoch": initial_epoch, "epochs": epochs, "shuffle": False}
+        return model.fit(fit_input(train), **{**ours, **given, **kwargs})
 
     def _draw(self, hp: keras_tuner.HyperParameters) -> dict[str, Any]:
         drawn = {option: _drawn(hp, option, spec) for option, spec in self.space.items()}
         drawn["learning_rate"] = hp.Float("learning_rate", *_OPTIMIZER["learning_rate"], sampling="log")
         drawn["momentum"] = hp.Choice("momentum", _OPTIMIZER["momentum"])
         return drawn
+
+
+class _Epochs(keras.utils.PyDataset):
+    """The batches of several epochs one after the other, each epoch in its own order, for one call of `fit`."""
+
+    def __init__(self, split: Split, batch_size: int, seed: int, first: int, epochs: int) -> None:
+        super().__init__()
+        self._split, self._settings = split, {"batch_size": batch_size, "seed": seed}
+        self._first, self._epochs = first, epochs
+        self._batches = self._of(first)
+        self.x, self.y = self._batches.x, self._batches.y  # `fit_input` reads shapes and dtypes off them
+        self.steps = len(self._batches)
+
+    def __len__(self) -> int:
+        return self.steps * self._epochs
+
+    def __getitem__(self, index: int):
+        return self.read(index)
+
+    def read(self, index: int, on_device: bool = False):
+        epoch, batch = self._first + index // self.steps, index % self.steps
+        batches = self._batches  # one name, for a reader ahead may have put another epoch's there
+        if batches.epoch != epoch:
+            batches = self._batches = self._of(epoch)
+        return batches.read(batch, on_device)
+
+    def _of(self, epoch: int) -> Batches:
+        return Batches(self._split.x, self._split.y, epoch=epoch, **self._settings)
+
+
+class _FailedLoss(keras.callbacks.Callback):
+    """Fails the trial where the loss is not finite: the accuracy would still be a number."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        for key, what in {"loss": "loss", "val_loss": "validation loss"}.items():
+            if not math.isfinite((logs or {}).get(key, 0)):
+                raise keras_tuner.errors.FailedTrialError(f"the {what} is {logs[key]} after epoch {epoch + 1}")
 
 
 def _drawn(hp: keras_tuner.HyperParameters, option: str, spec: Any) -> Any:

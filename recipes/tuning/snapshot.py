@@ -27,8 +27,8 @@ class Snapshot:
         """Write the present state of the search."""
         self._folder.check()
         texts = {self._relative(path): path.read_text() for path in sorted(self._state.rglob("*.json"))}
-        weights = {self._relative(path): sha256(path) for path in sorted(self._state.rglob("*.weights.h5"))}
-        self._write(texts, weights)
+        weights = sorted(path for path in self._state.rglob("*.weights.h5") if not _running(path.parent))
+        self._write(texts, {self._relative(path): sha256(path) for path in weights})
 
     def restore(self) -> None:
         """Bring keras-tuner's files to the state of the snapshot, if there is one.
@@ -74,3 +74,9 @@ class Snapshot:
 
     def _relative(self, path: Path) -> str:
         return path.relative_to(self._state).as_posix()
+
+
+def _running(trial: Path) -> bool:
+    """Whether a worker is still writing to the folder of a trial."""
+    path = trial / "trial.json"
+    return path.is_file() and read_json(path).get("status") == "RUNNING"

@@ -59,7 +59,7 @@ def describe(row: dict[str, Any]) -> str:
 
 
 class Progress:
-    """A line for every trial that ends and, on a terminal, a bar; a context manager around a search.
+    """A line and a row for every trial that ends and, on a terminal, a bar; a context manager around a search.
 
     Args:
         trials: Trials in all.
@@ -72,6 +72,7 @@ class Progress:
         self._bar = progress.Progress(*columns, progress.TimeElapsedColumn(), disable=not sys.stdout.isatty())
         self._task = self._bar.add_task("search", total=trials, completed=done)
         self._epochs = epochs
+        self.rows: list[dict[str, Any]] = []
 
     def __enter__(self) -> "Progress":
         """Show the bar."""
@@ -88,9 +89,9 @@ class Progress:
         self._bar.update(self._task, description=f"trial {row['trial']}, epoch {epoch + 1} of {row['epochs']}")
 
     def end(self, trial: Any) -> None:
-        """Print how a trial ended."""
-        line = describe(trial_row(trial, self._epochs))
-        self._bar.console.print(line, soft_wrap=True, markup=False, highlight=False)
+        """Print how a trial ended, and keep its row."""
+        self.rows.append(trial_row(trial, self._epochs))
+        self._bar.console.print(describe(self.rows[-1]), soft_wrap=True, markup=False, highlight=False)
         self._bar.advance(self._task)
 
 

@@ -2,13 +2,16 @@
 
 import dataclasses
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import zoo
 from zoo.data.datasets import load
+from zoo.files import read_json
 from zoo.layers.arguments import check_known, positive_int
-from zoo.recipes.reporting.folders import Folder, claimed
+from zoo.recipes.reporting.folders import Folder, check_same, claimed
 from zoo.recipes.reporting.results import environment, result_lines
 from zoo.recipes.training.absolute_paths import with_absolute_paths
 from zoo.recipes.training.recipe import Recipe
@@ -36,7 +39,14 @@ def tune(
     Writes to `out`: `settings.json`, keras-tuner's state in a folder named after the model, `search.json`, which is
     that state after the last trial, `trials.jsonl`, and `best.json`, the recipe of the best trial with all of the
     `epochs`. A trial's score is that of its best epoch. A failed trial is shown and the others go on. Ctrl-C writes
-    what is finished; the same call, with more `trials` if wanted, goes on.
+    what is finished; the same call, with more `trials` if wanted, goes on. With more `epochs`, too: the finished
+    trials train on first, the best ones before the others, each from its best epoch and as a trial of its own that
+    `trials` does not count. The epochs of "hyperband" make its rounds: it takes a new folder.
+
+    Several processes share a search if they share `out` and have keras-tuner's environment variables
+    KERASTUNER_ORACLE_IP and KERASTUNER_ORACLE_PORT, and KERASTUNER_TUNER_ID: "chief" of one, which trains nothing,
+    writes the files and ends 20 seconds after its workers, and another one for each worker. A worker prints its
+    trials; its call must be the chief's.
 
     Args:
         name: Name of a model.
@@ -52,11 +62,13 @@ def tune(
         options: The builder's options that are fixed, by name.
 
     Returns:
-        The rows of `trials.jsonl`, as `zoo.recipes.tuning.trials.trial_row` gives them, in the order the trials began.
+        The rows of `trials.jsonl`, as `zoo.recipes.tuning.trials.trial_row` gives them, in the order the trials began;
+        those of its own trials to a worker.
 
     Raises:
         ValueError: Before the first trial, if an argument is outside its range, a name is unknown, the model refuses
-            the fixed options, or `out` holds another search, a damaged one, or one that another process runs.
+            the fixed options, or `out` holds another search, a longer one, a damaged one, or one that another process
+            runs, or some but not all of those environment variables are set.
         RuntimeError: If no trial succeeded.
         KeyboardInterrupt: On Ctrl-C, after writing; in the `zoo` command `zoo.stop_signals.Stopped`.
     """
@@ -64,20 +76,50 @@ def tune(
 
     check_known("tuner", tuner, tuners.TUNERS)
     positive_int("trials", trials)
+    role = tuners.role()
     settings = {"image_size": image_size, "epochs": epochs, "batch_size": batch_size, "seed": seed}
     recipe, model = _prepared(name, data, data_dir, options or {}, **settings)
     out = Path(out)
     settings = {"tuner": tuner, **recipe.to_dict(), "space": model.space}
     record = {"settings": settings, **environment()}
     what = f"The search in {str(out)!r} has"
-    with claimed(out, "settings.json", record, lambda one: one["settings"], what=what) as folder:
+    if role == "worker":
+        with tuners.os_errors():
+            search: Any = tuners.make_tuner(tuner, model, out, trials=trials, epochs=epochs, seed=seed)
+            search.oracle.get_space()  # waits for the chief, whose settings are written then
+            check_same(read_json(out / "settings.json")["settings"], settings, what)
+            return _work(search, recipe)
+    with claimed(out, "settings.json", record, _all_but_epochs, what=what) as folder:
+        before = read_json(out / "settings.json")["settings"]["epochs"]
+        if before > epochs or (before < epochs and tuner == "hyperband"):
+            more = " or more" if before > epochs and tuner != "hyperband" else ""
+            raise ValueError(f"{what} epochs={before!r} and goes on with as many{more}. Received: epochs={epochs!r}")
         snapshot = Snapshot(folder, name)
         snapshot.restore()
         with tuners.os_errors():
-            search: Any = tuners.make_tuner(tuner, model, out, trials=trials, epochs=epochs, seed=seed)
+            search = tuners.make_tuner(
+                tuner, model, out, trials=trials, epochs=epochs, seed=seed, before=before if before < epochs else None
+            )
             search.snapshot = snapshot
-            interrupt = _run(search, trials, recipe)
+            if before < epochs:
+                snapshot.take()
+                folder.write_json("settings.json", record)  # not before the trials say of how many epochs they are
+            interrupt = _run(search, recipe)
         return _finish(search, interrupt, recipe, folder)
+
+
+def _all_but_epochs(record: dict[str, Any]) -> dict[str, Any]:
+    """What may not differ in a folder's record; the epochs may grow."""
+    settings = dict(record["settings"])
+    del settings["epochs"]
+    return settings
+
+
+def _work(search: Any, recipe: Recipe) -> list[dict[str, Any]]:
+    """Run the trials that the chief gives to this worker."""
+    with _quiet(), Progress(search.oracle.max_trials, 0, recipe.epochs) as search.watcher:
+        search.search(epochs=recipe.epochs, batch_size=recipe.batch_size, verbose=0)
+    return search.watcher.rows
 
 
 def _prepared(name: str, data: str, data_dir: str | None, options: dict[str, Any], **settings: Any):
@@ -90,22 +132,29 @@ def _prepared(name: str, data: str, data_dir: str | None, options: dict[str, Any
     return recipe, model
 
 
-def _run(search: Any, trials: int, recipe: Recipe) -> BaseException | None:
+def _run(search: Any, recipe: Recipe) -> BaseException | None:
     """Run what is left of the search; a request to stop is returned, for there is something to write first."""
-    log = logging.getLogger("tensorflow")
-    level = log.level
-    done = len(search.oracle.end_order)
+    done, trials = len(search.oracle.end_order), search.oracle.max_trials
     if search.oracle.trials:
         print(f"Going on with the search in {search.project_dir}: {done} of {trials} trials are done", flush=True)
-    log.setLevel("ERROR")  # every trial is another function: TensorFlow would warn that it compiles one again
     try:
-        with Progress(trials, done, recipe.epochs) as search.watcher:
+        with _quiet(), Progress(trials, done, recipe.epochs) as search.watcher:
             search.search(epochs=recipe.epochs, batch_size=recipe.batch_size, verbose=0)
     except (KeyboardInterrupt, Stopped) as interrupt:
         return interrupt
+    return None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep TensorFlow from warning that it compiles a function again: every trial is another one."""
+    log = logging.getLogger("tensorflow")
+    level = log.level
+    log.setLevel("ERROR")
+    try:
+        yield
     finally:
         log.setLevel(level)
-    return None
 
 
 def _finish(search: Any, interrupt: BaseException | None, recipe: Recipe, folder: Folder) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ import pytest
 
 import zoo
 from zoo import registry, tuning
+from zoo.data.batches import Batches
 from zoo.data.datasets import Dataset
 from zoo.data.split import Split
 from zoo.layers import RandomizePruned
@@ -247,6 +248,48 @@ def test_fit_goes_on_from_an_epoch(register):
     assert {len(values) for values in rest.values()} == {2}
     for a, b in zip(whole.get_weights(), parts.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_callbacks_see_one_training(register):
+    register({})
+    hypermodel = tuning.hypermodel("toy", dataset(n=12))
+    hp = sampled(hypermodel, 0)
+    began = []
+    watch = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: began.append(1))
+    stop = keras.callbacks.EarlyStopping("val_loss", patience=2, min_delta=100)  # never is an epoch so much better
+    rate = keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.5, patience=1, min_delta=100)
+    model = hypermodel.build(hp)
+    before = float(model.optimizer.learning_rate)
+    history = hypermodel.fit(hp, model, epochs=9, batch_size=6, callbacks=[watch, stop, rate], verbose=0)
+    assert len(history.history["val_loss"]) == 3
+    assert began == [1]
+    assert float(model.optimizer.learning_rate) == pytest.approx(before / 4)
+
+
+def test_each_epoch_has_the_order_that_recipes_train_in():
+    data = dataset(n=10)
+    epochs = tuning._Epochs(data.train, 4, seed=3, first=2, epochs=2)
+    assert (len(epochs), epochs.steps) == (6, 3)
+    of_epoch = [Batches(data.train.x, data.train.y, 4, seed=3, epoch=epoch) for epoch in (2, 3)]
+    for index in (0, 5, 2, 3):
+        for found, wanted in zip(epochs[index], of_epoch[index // 3][index % 3], strict=True):
+            np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.on_tensorflow
+@pytest.mark.parametrize("where", ["loss", "validation loss"])
+def test_a_trial_on_given_data_fails_if_its_loss_is_not_a_number(register, tmp_path, where):
+    register({})
+    hypermodel = tuning.hypermodel("toy", dataset())
+    x, y = dataset().train
+    bad = np.full(x.shape, np.nan, "float32")
+    train, val = (bad, x) if where == "loss" else (x, bad)
+    given = {"objective": "val_accuracy", "max_trials": 1, "max_consecutive_failed_trials": 2, "directory": tmp_path}
+    tuner = keras_tuner.RandomSearch(hypermodel, seed=1, **given)
+    tuner.search(x=train, y=y, validation_data=(val, y), epochs=2, verbose=0)
+    (trial,) = tuner.oracle.trials.values()
+    assert trial.status == "FAILED"
+    assert f"FailedTrialError: the {where} is nan after epoch 1" in trial.message
 
 
 def test_fit_adds_the_callback_that_a_model_needs(register):

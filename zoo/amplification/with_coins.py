@@ -64,7 +64,7 @@ def with_coins(
             whether it is meant: of random layers these flip and the others keep to training; before other layers a
             coin of `rate` is inserted.
         vote: None, as above; "majority" or "mean"; or a dict of these by the outputs' names, `model.output_names`.
-        seed: None (drawn from the system's entropy) or int in [0, 2**32), of the coins.
+        seed: None (drawn; `keras.utils.set_random_seed` fixes it) or int in [0, 2**32), of the coins.
 
     Returns:
         A Functional model. It is compiled like `model` unless it votes on logits, where a loss `from_logits` would be

@@ -32,7 +32,7 @@ def features(x, blocks: Sequence[int], weight_decay: float, seeds: Iterator[int]
             y = conv_norm(y, filters, 3, 1, **common)
             x = keras.layers.ReLU()(keras.layers.Add()([y, skipped]))
     pooling = keras.layers.GlobalAveragePooling2D if len(x.shape) == 4 else keras.layers.GlobalAveragePooling1D
-    return pooling()(x)
+    return pooling(data_format="channels_last")(x)
 
 
 def blocks_of(depth: int) -> tuple[int, int, int]:
@@ -55,6 +55,7 @@ def conv_norm(x, filters: int, size: int, strides: int, *, weight_decay: float, 
         size,
         strides,
         padding="same",
+        data_format="channels_last",
         use_bias=False,
         kernel_initializer=keras.initializers.HeNormal(seed=next(seeds)),
         kernel_regularizer=coupled(weight_decay),

@@ -28,7 +28,7 @@ def trained(weight_decay: float, seeds: Iterator[int]) -> LayerMakers:
         }
 
     return LayerMakers(
-        lambda *args, **kwargs: keras.layers.Conv2D(*args, **kwargs, **options()),
+        lambda *args, **kwargs: keras.layers.Conv2D(*args, data_format="channels_last", **kwargs, **options()),
         lambda *args, **kwargs: keras.layers.Dense(*args, **kwargs, **options()),
         lambda: BatchNormalization(momentum=0.9, epsilon=1e-5),
     )

@@ -170,8 +170,8 @@ def _conv6(makers: weights.LayerMakers, width: float, classes: int, image: tuple
     for base in (64, 128, 256):
         for _ in range(2):
             x = makers.conv(weights.channels(base, width), 3, padding="same", activation="relu")(x)
-        x = keras.layers.MaxPooling2D()(x)
-    x = keras.layers.Flatten()(x)
+        x = keras.layers.MaxPooling2D(data_format="channels_last")(x)
+    x = keras.layers.Flatten(data_format="channels_last")(x)
     for _ in range(2):
         x = makers.linear(weights.channels(256, width), activation="relu")(x)
     logits = makers.linear(classes, name="logits")(x)

@@ -165,7 +165,7 @@ def _dropout_resnet(
             x = _activate(keras.layers.Add()([x, skipped]))
             if not inner:
                 x = flip(amplify(x) if first else x)
-    x = flip(keras.layers.GlobalAveragePooling2D()(x))
+    x = flip(keras.layers.GlobalAveragePooling2D(data_format="channels_last")(x))
     logits = linear(classes, weight_decay, seeds, name="logits")(x)
     vote = "majority" if flip_at_inference else "mean"  # without coins the mean is the plain softmax
     return AmplifiedModel(inputs, MajorityVote(samples, vote)(logits))

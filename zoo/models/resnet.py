@@ -155,7 +155,8 @@ def _resnet(depth: int, makers: LayerMakers, width: float, classes: int, *, imag
         filters = channels(64 * 2**stage, width)
         for index in range(blocks):
             x = block(x, filters, 2 if stage and not index else 1, makers)
-    logits = makers.linear(classes, name="logits")(keras.layers.GlobalAveragePooling2D()(x))
+    pooled = keras.layers.GlobalAveragePooling2D(data_format="channels_last")(x)
+    logits = makers.linear(classes, name="logits")(pooled)
     return keras.Model(inputs, class_probabilities(logits))
 
 
@@ -163,7 +164,8 @@ def _stem(x, makers: LayerMakers):
     if max(x.shape[1:3]) <= _LARGE:
         return keras.layers.ReLU()(_conv(x, 64, 3, 1, makers=makers))
     x = keras.layers.ReLU()(_conv(x, 64, 7, 2, makers=makers))
-    return keras.layers.MaxPooling2D(3, 2)(keras.layers.ZeroPadding2D(1)(x))  # no output of a ReLU is below the zeros
+    padded = keras.layers.ZeroPadding2D(1, data_format="channels_last")(x)  # no output of a ReLU is below the zeros
+    return keras.layers.MaxPooling2D(3, 2, data_format="channels_last")(padded)
 
 
 def _basic(x, filters: int, strides: int, makers: LayerMakers):
@@ -187,5 +189,5 @@ def _conv(x, filters: int, size: int, strides: int, *, makers: LayerMakers):
     """Convolution and batch normalisation; unlike "same" it pads all sides equally, also with strides."""
     if strides == 1:
         return makers.normalization()(makers.conv(filters, size, padding="same")(x))
-    padded = keras.layers.ZeroPadding2D(size // 2)(x) if size > 1 else x
+    padded = keras.layers.ZeroPadding2D(size // 2, data_format="channels_last")(x) if size > 1 else x
     return makers.normalization()(makers.conv(filters, size, strides)(padded))

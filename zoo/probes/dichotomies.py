@@ -9,7 +9,7 @@ from keras import ops
 
 from zoo.graph import called_once, single
 from zoo.layers.arguments import boolean, positive_int
-from zoo.layers.seeds import optional_seed
+from zoo.layers.seeds import fresh_seed, optional_seed
 from zoo.probes.layer_outputs import fitting
 from zoo.probes.model_parts import linear_part, part_after
 
@@ -113,7 +113,7 @@ def _products(graph: keras.Model, node, x: np.ndarray, seed: int | None) -> tupl
     linear = linear_part(node, use_bias=False)
     below = keras.Model(graph.inputs, node.input_tensors[0]).predict_on_batch(x)
     own = ops.convert_to_numpy(layer.kernel)
-    other = np.random.default_rng(optional_seed("seed", seed)).standard_normal(own.shape)
+    other = np.random.default_rng(fresh_seed(optional_seed("seed", seed))).standard_normal(own.shape)
     found = []
     for kernel in (own, other * np.sqrt(np.mean(own**2))):
         linear.kernel.assign(kernel)

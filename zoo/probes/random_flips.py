@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from zoo.layers.arguments import positive_int
-from zoo.layers.seeds import optional_seed
+from zoo.layers.seeds import fresh_seed, optional_seed
 from zoo.probes.bit_flip_network import BitFlipNetwork, bit_flip_networks
 from zoo.probes.bits import check_bits
 from zoo.probes.in_threads import in_threads
@@ -38,7 +38,7 @@ def random_flips(
         >>> probes.random_flips(model, np.ones((1, 5)), seed=0)  # in any order the sum goes 5, 3, 1, -1
         array([3])
     """
-    rng = np.random.default_rng(optional_seed("seed", seed))
+    rng = np.random.default_rng(fresh_seed(optional_seed("seed", seed)))
     positive_int("batch_size", batch_size)
     machines = bit_flip_networks(model, networks)
     bits = check_bits(x, model.input_shape[1:], len(machines) if networks else None)

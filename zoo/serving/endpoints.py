@@ -15,12 +15,11 @@ from zoo.serving.adaptive_endpoint import can_adapt, until_decided
 
 
 def signatures(model: keras.Model) -> list[list]:
-    """Specifications of the inputs: float ones may also come as uint8."""
+    """Specifications of the inputs, in the model's dtypes; a second list, if any, has uint8 in place of floats."""
     import tensorflow as tf
 
     def specification(x, name, pixels: bool):
-        dtype = x.dtype if not _is_float(x) else "uint8" if pixels else "float32"
-        return tf.TensorSpec((None, *x.shape[1:]), dtype, name=name)
+        return tf.TensorSpec((None, *x.shape[1:]), "uint8" if pixels and _is_float(x) else _dtype(x), name=name)
 
     kinds = [False, True] if any(map(_is_float, model.inputs)) else [False]
     return [
@@ -35,7 +34,13 @@ def _states(model: keras.Model) -> list[keras.Variable]:
 
 
 def _names(model: keras.Model) -> list[str]:
-    return [x.name for x in model.inputs] if len(model.inputs) > 1 else ["images"]
+    images = len(model.inputs) == 1 and _is_float(model.inputs[0])
+    return ["images"] if images else [x.name for x in model.inputs]
+
+
+def _dtype(x) -> str:
+    """Dtype that an input is served in: its own, but float32 for floats of 16 bits, which hold no pixel between two."""
+    return "float32" if x.dtype in ("float16", "bfloat16") else x.dtype
 
 
 def _is_float(x) -> bool:
@@ -50,8 +55,7 @@ def endpoints(model: keras.Model, fresh) -> list[tuple]:
 
     def given(inputs):
         """Return the arguments in the structure and the dtypes of the model's inputs."""
-        pairs = zip(inputs, model.inputs, strict=True)
-        wide = [tf.cast(x, "float32" if _is_float(want) else want.dtype) for x, want in pairs]
+        wide = [tf.cast(x, _dtype(want)) for x, want in zip(inputs, model.inputs, strict=True)]
         return keras.tree.pack_sequence_as(ends(graph_of(model))[0], wide)
 
     def wake() -> None:
@@ -109,6 +113,21 @@ def endpoints(model: keras.Model, fresh) -> list[tuple]:
             decide = until_decided(model)
             found.append(("adaptive", adaptive, {"error": "float32", "max_samples": "int32"}))
     return [(name, tf.function(_named(function, [*_names(model), *extra])), extra) for name, function, extra in found]
+
+
+def with_named_outputs(model: keras.Model, function: Callable, inputs: list) -> Callable:
+    """Return the signature of an endpoint for inputs of these specifications: its outputs by the model's names."""
+    import tensorflow as tf
+
+    def named(*arguments):
+        found = function(*arguments)
+        if isinstance(found, dict):
+            return found
+        outputs, names = keras.tree.flatten(found), model.output_names
+        names = names if len(set(names)) == len(names) else [f"{name}_{i}" for i, name in enumerate(names)]
+        return dict(zip(names, outputs, strict=True))
+
+    return tf.function(_named(named, [one.name for one in inputs])).get_concrete_function(*inputs)
 
 
 def _named(function: Callable, names: list[str]) -> Callable:

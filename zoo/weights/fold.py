@@ -69,7 +69,7 @@ def _ordinary(layer: ScoreMasked, trainable: bool) -> keras.layers.Layer:
     }
     if isinstance(layer, ScoreMaskedConv):
         kind: Any = FixedMaskConv if trainable else keras.layers.Conv2D
-        ordinary = kind(layer.filters, layer.kernel_size, layer.strides, layer.padding, **common)
+        ordinary = kind(layer.filters, layer.kernel_size, layer.strides, layer.padding, "channels_last", **common)
     else:
         kind: Any = FixedMaskDense if trainable else keras.layers.Dense
         ordinary = kind(layer.units, **common)

@@ -50,7 +50,7 @@ def perceptron(settings: Settings, shape: tuple, classes: int, seed: int) -> ker
     """
     sizes = {"dim": math.prod(shape), "outputs": classes, "width": settings["width"], "depth": settings["depth"]}
     network = zoo.build("random_mlp", sigma_w=math.sqrt(settings["weight_variance"]), seed=seed, **sizes)
-    flat = [NormalizePixels(**PIXELS[settings["pixels"]]), keras.layers.Flatten()]
+    flat = [NormalizePixels(**PIXELS[settings["pixels"]]), keras.layers.Flatten(data_format="channels_last")]
     return keras.Sequential([keras.Input(shape), *flat, *network.layers[1:]])
 
 
@@ -71,10 +71,19 @@ def convolutions(settings: Settings, shape: tuple, classes: int, seed: int) -> k
         return {"use_bias": False, "kernel_initializer": keras.initializers.RandomNormal(0, deviation, next(seeds))}
 
     for number in range(1, settings["depth"] + 1):
-        options = {"padding": "same", "activation": "relu", "strides": settings["stride"] if number == 1 else 1}
+        options = {
+            "padding": "same",
+            "data_format": "channels_last",
+            "activation": "relu",
+            "strides": settings["stride"] if number == 1 else 1,
+        }
         fan_in = 9 * network.output_shape[-1]
         network.add(keras.layers.Conv2D(settings["filters"], 3, **options, **plain(fan_in), name=f"hidden_{number}"))
-    network.add(keras.layers.Flatten() if settings["pooling"] == "none" else keras.layers.GlobalAveragePooling2D())
+    network.add(
+        keras.layers.Flatten(data_format="channels_last")
+        if settings["pooling"] == "none"
+        else keras.layers.GlobalAveragePooling2D(data_format="channels_last")
+    )
     network.add(keras.layers.Dense(classes, **plain(network.output_shape[-1]), name="readout"))
     return network
 

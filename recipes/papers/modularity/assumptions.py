@@ -77,15 +77,15 @@ def _target(shape: tuple, channels: int, pixels: bool, seeds: Iterator[int]) -> 
     x = NormalizePixels(**PIXELS["normalized"])(x) if pixels else x
     for filters in (20, channels):
         plain = plain_initializers(_KERNEL**2 * x.shape[-1], seeds)
-        x = keras.layers.Conv2D(filters, _KERNEL, strides=2, activation="relu", **plain)(x)
-    x = keras.layers.Flatten()(x)
+        x = keras.layers.Conv2D(filters, _KERNEL, strides=2, data_format="channels_last", activation="relu", **plain)(x)
+    x = keras.layers.Flatten(data_format="channels_last")(x)
     return keras.Model(inputs, keras.layers.Dense(10, **plain_initializers(x.shape[-1], seeds))(x))
 
 
 def _two_networks(shape: tuple, width: int, pixels: bool, seeds: Iterator[int]) -> keras.Model:
     """Networks f1 and f2 as one model with output `(batch, 2, 10)`; neither changes the other's gradients."""
     x = inputs = keras.Input(shape)
-    x = keras.layers.Flatten()(NormalizePixels(**PIXELS["normalized"])(x) if pixels else x)
+    x = keras.layers.Flatten(data_format="channels_last")(NormalizePixels(**PIXELS["normalized"])(x) if pixels else x)
     outputs, dense = [], []
     for _ in range(2):
         hidden = keras.layers.Dense(width, "relu", **plain_initializers(x.shape[-1], seeds))
@@ -108,7 +108,7 @@ def _shallow(settings: Settings, point: Row, seed: int, data: Any) -> list[Row]:
     (x, y), (test_x, test_y) = data
     classes, seeds = y.shape[-1], layer_seeds(seed)
     x_in = keras.Input(x.shape[1:])
-    flat = keras.layers.Flatten()(NormalizePixels(**PIXELS["normalized"])(x_in))
+    flat = keras.layers.Flatten(data_format="channels_last")(NormalizePixels(**PIXELS["normalized"])(x_in))
     plain = plain_initializers(flat.shape[-1], seeds)
     hidden = keras.layers.Dense(point["width"], point["activation"], **plain)(flat)
     model = keras.Model(x_in, keras.layers.Dense(classes, **plain_initializers(point["width"], seeds))(hidden))

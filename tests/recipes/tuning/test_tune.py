@@ -4,6 +4,9 @@ import csv
 import functools
 import gc
 import json
+import os
+import socket
+import subprocess
 import sys
 
 import keras
@@ -235,7 +238,7 @@ def test_a_search_goes_on_where_it_stopped(search, builds, tmp_path, capsys):
     "changes",
     [
         {"tuner": "bayesian"},
-        {"epochs": 2},
+        {"epochs": 1},
         {"batch_size": 8},
         {"seed": 1},
         {"options": {"units": 4}},
@@ -245,10 +248,17 @@ def test_a_search_goes_on_where_it_stopped(search, builds, tmp_path, capsys):
 def test_a_folder_with_another_search_is_refused(search, monkeypatch, changes):
     monkeypatch.setattr(tuners.TUNERS["random"], "search", lambda *args, **kwargs: None)
     with pytest.raises(IndexError):  # nothing was run
-        search()
+        search(epochs=2)
     (key,) = changes
     with pytest.raises(ValueError, match=rf"The search in .* has {key}=.* Received: {key}="):
-        search(**changes)
+        search(**{"epochs": 2, **changes})
+
+
+@pytest.mark.usefixtures("untrained")
+def test_hyperband_does_not_go_on_with_more_epochs(search):
+    search(tuner="hyperband", trials=1)
+    with pytest.raises(ValueError, match=r"has epochs=1 and goes on with as many\. Received: epochs=2"):
+        search(tuner="hyperband", trials=1, epochs=2)
 
 
 @pytest.mark.usefixtures("untrained")
@@ -347,21 +357,110 @@ def test_a_seed_fixes_the_trials(search, tmp_path, monkeypatch, seed):
     assert values[0] == values[1] != values[2]
 
 
-def test_hyperband_trains_the_best_of_three_on(search, monkeypatch):
+def test_hyperband_trains_the_best_of_three_on(search, began):
+    rows = search(tuner="hyperband", trials=4, epochs=3)
+    assert [row["status"] for row in rows] == ["completed"] * 4, [row["error"] for row in rows]
+    assert [row["epochs"] for row in rows] == [1, 1, 1, 3]
+    assert [one[:3] for one in began] == [(0, 1, 0)] * 3 + [(1, 3, 3)]  # three updates per epoch
+    assert rows[3]["values"] == max(rows[:3], key=lambda row: row["score"])["values"]
+    assert all(set(row["values"]) == {*SEARCH, "learning_rate", "momentum"} for row in rows)
+
+
+@pytest.fixture
+def began(monkeypatch):
+    """Of every training: its first epoch, its number of epochs, the updates that are behind it and its kernel."""
     began = []
     fit = tuning.RegisteredHyperModel.fit
 
     def watched(self, hp, model, **kwargs):
-        began.append((kwargs.get("initial_epoch"), kwargs["epochs"], int(model.optimizer.iterations)))
+        kernel = np.array(model.trainable_variables[0])
+        began.append((kwargs.get("initial_epoch", 0), kwargs["epochs"], int(model.optimizer.iterations), kernel))
         return fit(self, hp, model, **kwargs)
 
     monkeypatch.setattr(tuning.RegisteredHyperModel, "fit", watched)
-    rows = search(tuner="hyperband", trials=4, epochs=3)
-    assert [row["status"] for row in rows] == ["completed"] * 4, [row["error"] for row in rows]
-    assert [row["epochs"] for row in rows] == [1, 1, 1, 3]
-    assert began == [(0, 1, 0)] * 3 + [(1, 3, 3)]  # 36 images in batches of 16: three updates are behind it
-    assert rows[3]["values"] == max(rows[:3], key=lambda row: row["score"])["values"]
-    assert all(set(row["values"]) == {*SEARCH, "learning_rate", "momentum"} for row in rows)
+    return began
+
+
+@pytest.mark.parametrize("tuner", ["random", "bayesian"])
+def test_with_more_epochs_finished_trials_train_on(search, builds, began, tmp_path, tuner):
+    builds[2] = ValueError("a failed trial does not go on")
+    first = search(tuner=tuner, trials=3)
+    assert [row["status"] for row in first] == ["completed", "failed", "completed"]
+    best, other = ranked(first)
+    assert [row["epochs"] for row in first] == [1] * 3
+    trained = {row["trial"]: began[i] for i, row in enumerate(row for row in first if row["status"] == "completed")}
+    began.clear()
+    builds[5] = KeyboardInterrupt()  # before the second of them
+    with pytest.raises(KeyboardInterrupt):
+        search(tuner=tuner, trials=3, epochs=3)
+    rows = search(tuner=tuner, trials=4, epochs=3)
+    assert rows[:3] == first
+    assert [(row["status"], row["epochs"]) for row in rows[3:]] == [("completed", 3)] * 3
+    assert [row["values"] for row in rows[3:5]] == [best["values"], other["values"]]
+    assert [one[:3] for one in began] == [(1, 3, 3), (1, 3, 3), (0, 3, 0)]
+    assert all((one[3] != trained[row["trial"]][3]).any() for one, row in zip(began, (best, other), strict=False))
+    assert search(tuner=tuner, trials=4, epochs=3) == rows  # nothing is left to do
+    assert find(str(tmp_path / "out/best.json")).epochs == 3
+    with pytest.raises(ValueError, match=r"has epochs=3 and goes on with as many or more\. Received: epochs=1"):
+        search(tuner=tuner, trials=4, epochs=1)
+
+
+ENVIRONMENT = {"IP": "127.0.0.1", "PORT": "1", "ID": "w"}
+NAMES = {"IP": "KERASTUNER_ORACLE_IP", "PORT": "KERASTUNER_ORACLE_PORT", "ID": "KERASTUNER_TUNER_ID"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "role"),
+    [
+        ({}, "alone"),
+        ({"ID": "chief"}, "alone"),
+        (ENVIRONMENT, "worker"),
+        ({**ENVIRONMENT, "ID": "chief"}, "chief"),
+    ],
+)
+def test_roles_by_environment(monkeypatch, variables, role):
+    for key, value in variables.items():
+        monkeypatch.setenv(NAMES[key], value)
+    assert tuners.role() == role
+
+
+@pytest.mark.parametrize("missing", ["PORT", "ID"])
+def test_half_an_environment_is_refused_before_any_trial(search, monkeypatch, missing, tmp_path):
+    for key in ENVIRONMENT.keys() - {missing}:
+        monkeypatch.setenv(NAMES[key], ENVIRONMENT[key])
+    with pytest.raises(ValueError, match=f"Received: no {NAMES[missing]}"):
+        search()
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_chief_and_two_workers(data, tmp_path):
+    """The best's options and scores are in the chief's files; one goes on with it alone, with more epochs."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = {"depth": 8, "samples": 1, "weight_decay": 0.0}
+    call = {"name": "resnet20_cfnn", "out": str(tmp_path / "out"), "trials": 4, "epochs": 1, "data": data}
+    code = f"from zoo.recipes.tuning.tune import tune; tune(**{call!r}, options={options!r})"
+    started = {}
+    for role in ("chief", "one", "two"):
+        given = {NAMES["IP"]: "127.0.0.1", NAMES["PORT"]: str(port), NAMES["ID"]: role}
+        command = [sys.executable, "-c", code]
+        started[role] = subprocess.Popen(command, env={**os.environ, **given}, stdout=subprocess.PIPE, text=True)
+    try:
+        printed = {role: process.communicate(timeout=300)[0] for role, process in started.items()}
+    finally:
+        for process in started.values():
+            process.kill()
+    assert [process.returncode for process in started.values()] == [0, 0, 0]
+    rows = lines(tmp_path / "out/trials.jsonl")
+    assert [row["status"] for row in rows] == ["completed"] * 4
+    for row in rows:
+        assert describe(row) in printed["chief"]
+        assert (describe(row) in printed["one"]) != (describe(row) in printed["two"])
+    longer = tune(**{**call, "epochs": 2}, options=options)
+    assert longer[:4] == rows
+    assert [row["epochs"] for row in longer[4:]] == [2] * 4
 
 
 @pytest.mark.parametrize("trials", [1, 6])

@@ -35,7 +35,14 @@ out["mean"] = served.mean(x, tf.constant(500)).numpy().tolist()
 out["single"] = [served.single(x).numpy().tolist() for _ in range(50)]
 out["serve"] = served.serve(floats).numpy().tolist()
 out["signatures"] = sorted(served.signatures)
-out["signature"] = served.signatures["vote"](images=floats, samples=tf.constant(9))["output_0"].shape.as_list()
+out["signature"] = served.signatures["vote"](images=floats, samples=tf.constant(9))["ballots"].shape.as_list()
+pixels = served.signatures["vote_uint8"](images=x, samples=tf.constant(9))
+out["uint8"] = {name: value.shape.as_list() for name, value in pixels.items()}
+out["reseed"] = {name: int(value) for name, value in served.signatures["reseed"](seed=seed).items()}
+out["class_names"] = [
+    [one.decode() for one in names.numpy()]
+    for names in (served.class_names(), served.signatures["class_names"]()["class_names"])
+]
 
 
 def refusal(endpoint, *arguments):
@@ -72,7 +79,7 @@ def coin_model(samples=5, vote="majority"):
     one = keras.layers.Dense(1, kernel_initializer="zeros", bias_initializer="ones")(inputs)
     coin = CoinFlipDropout(0.25, seed=3)(Amplify(samples)(one))
     logits = keras.layers.Dense(2, name="logits")(coin)
-    model = keras.Model(inputs, MajorityVote(samples, vote)(logits))
+    model = keras.Model(inputs, MajorityVote(samples, vote, name="ballots")(logits))
     model.get_layer("logits").set_weights([np.array([[0.0, 6.0]]), np.array([3.0, 0.0])])
     return model
 
@@ -88,7 +95,7 @@ def softmax(logits):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("export") / "model"
-    zoo.export(coin_model(), path)
+    zoo.export(coin_model(), path, class_names=("dropped", "kept"))
     return path
 
 
@@ -105,8 +112,54 @@ def seen(folder):
 
 def test_nothing_of_ours_is_needed(seen):
     assert seen[0]["ours"] == []
-    assert seen[0]["signatures"] == sorted(["serve", "vote", "mean", "single", "adaptive", "reseed", "serving_default"])
+    takes_images = ["serve", "vote", "mean", "single", "adaptive"]
+    of_pixels = [f"{name}_uint8" for name in takes_images]
+    others = ["reseed", "serving_default", "class_names"]
+    assert seen[0]["signatures"] == sorted([*takes_images, *of_pixels, *others])
     assert seen[0]["signature"] == [2, 2]
+
+
+def test_signatures_name_their_outputs_and_classes(seen):
+    assert seen[0]["uint8"] == {"ballots": [2, 2]}
+    assert seen[0]["reseed"] == {"seed": 7}
+    assert seen[0]["class_names"] == [["dropped", "kept"]] * 2
+
+
+@pytest.mark.parametrize("names", [("a",), ("a", "b", "c"), ("a", "a"), ("a", ""), ("a", 1), "ab"])
+def test_names_that_are_not_those_of_the_classes_are_refused(tmp_path, names):
+    with pytest.raises(ValueError, match=r"`class_names` must be None or different names.* for outputs of 2 units"):
+        zoo.export(coin_model(), tmp_path / "model", class_names=names)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.on_tensorflow
+@pytest.mark.parametrize("dtype", ["int32", "float64"])
+def test_inputs_keep_the_models_dtype(tmp_path, dtype):
+    """2**24 + 1 is no float32."""
+    import tensorflow as tf
+
+    tokens = keras.Input((2,), name="tokens", dtype=dtype)
+    logits = keras.ops.cast(keras.ops.equal(tokens, keras.ops.cast(2**24 + 1, dtype)), "float32")
+    flips = CoinFlipDropout(0.0, seed=0)(Amplify(3)(logits))
+    zoo.export(keras.Model(tokens, MajorityVote(3, name="ballots")(flips)), tmp_path / "model")
+    served = tf.saved_model.load(tmp_path / "model")
+    x = tf.constant([[2**24, 2**24 + 1]], dtype)
+    argument = "tokens" if dtype == "int32" else "images"
+    for name in ("serve", "single"):
+        np.testing.assert_allclose(served.signatures[name](**{argument: x})["ballots"], getattr(served, name)(x))
+        assert served.signatures[name](**{argument: x})["ballots"][0, 1] > 0.7
+    assert ("serve_uint8" in served.signatures) == (dtype == "float64")
+
+
+@pytest.mark.on_tensorflow
+def test_a_signature_names_all_outputs_of_a_model(tmp_path):
+    import tensorflow as tf
+
+    inputs = keras.Input((3,))
+    outputs = [keras.layers.Rescaling(scale, name=name)(inputs) for scale, name in ((2.0, "two"), (3.0, "three"))]
+    zoo.export(keras.Model(inputs, outputs), tmp_path / "model")
+    found = tf.saved_model.load(tmp_path / "model").signatures["serve_uint8"](images=tf.ones((1, 3), "uint8"))
+    assert {name: value.numpy().tolist() for name, value in found.items()} == {"two": [[2.0] * 3], "three": [[3.0] * 3]}
 
 
 @pytest.mark.parametrize("name", ["fresh", "next", "first", "other", "float"])
@@ -196,8 +249,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_export(folder):
 def test_a_signal_in_the_command_leaves_the_old_export_and_no_parts(folder, zoo_command, monkeypatch, number):
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
-    def end(model, part):
-        part.mkdir()
+    def end(model, part, class_names):
         (part / "saved_model.pb").write_text("half")
         signal.raise_signal(number)
 
@@ -262,7 +314,7 @@ def test_a_masked_model_is_exported_as_its_folded_network(tmp_path):
         assert len(done["served"]) == 3
         for probabilities in done["served"]:
             np.testing.assert_allclose(probabilities, model.predict(x, verbose=0), atol=1e-5)
-        assert set(done["signatures"]) <= {"serve", "serving_default"}
+        assert set(done["signatures"]) == {"serve", "serve_uint8", "serving_default"}
         assert not done["ours"]
         ops.append(done["ops"])
     assert ops[0] == ops[1]
