@@ -24,7 +24,8 @@ class StochasticDense(keras.layers.Layer):
     every row, input and unit. For a normal law the layer draws the product, `x @ loc + sqrt(x^2 @ scale^2) * noise`,
     which has the same law and needs no kernel per row in memory. For all other laws, and for `shared`, it draws
     kernels. Right after `Amplify` the rows of an example are equal: the product's moments are then computed once for
-    all of them, as by `KernelMoments`, `Amplify` and `NormalDraw`, in this order.
+    all of them, as by `KernelMoments`, `Amplify` and `NormalDraw`, in this order, and gradients pass to the examples, not
+    to the repeated rows.
 
     Args:
         units: Positive int.
@@ -41,7 +42,7 @@ class StochasticDense(keras.layers.Layer):
             numbers are the noise, whatever their mean and variance.
         shared: Bool; True draws one kernel, and one gate per unit, for all rows of a call.
         flip_at_inference: Bool. False replaces kernel and gate by their means at inference.
-        seed: None (drawn from the system's entropy) or int in [0, 2**32).
+        seed: None (drawn; `keras.utils.set_random_seed` fixes it) or int in [0, 2**32).
 
     Input shape: `(rows, inputs)`.
     Output shape: `(rows, units)`.
