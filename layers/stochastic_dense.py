@@ -24,8 +24,8 @@ class StochasticDense(keras.layers.Layer):
     every row, input and unit. For a normal law the layer draws the product, `x @ loc + sqrt(x^2 @ scale^2) * noise`,
     which has the same law and needs no kernel per row in memory. For all other laws, and for `shared`, it draws
     kernels. Right after `Amplify` the rows of an example are equal: the product's moments are then computed once for
-    all of them, as by `KernelMoments`, `Amplify` and `NormalDraw`, in this order, and gradients pass to the examples, not
-    to the repeated rows.
+    all of them, as by `KernelMoments`, `Amplify` and `NormalDraw`, in this order. Gradients then pass to the examples,
+    not to the repeated rows.
 
     Args:
         units: Positive int.
