@@ -126,8 +126,10 @@ def train(
 
         given = {"epochs": epochs, "seed": seed, "data": data, "start_from": weights, "classes": classes}
         given = {key: value for key, value in {**given, "image_size": image_size}.items() if value is not None}
+        given = {**parse_settings(settings), **given}
         by_model = recipe not in names() and recipe in zoo.list_models()
-        chosen = (default_recipe if by_model else find)(recipe).replace({**parse_settings(settings), **given})
+        chosen = default_recipe(recipe, "start_from" in given) if by_model else find(recipe)
+        chosen = chosen.replace(given)
         if by_model:
             print(f"{recipe} by its default recipe: {_settings(chosen)}\n")
         rows = run(chosen, out, data_dir=data_dir, resume=resume, max_minutes=max_minutes)

@@ -9,7 +9,7 @@ _DATA = ("digits", "cifar10", "imagenet2012")  # whose recipes are taken as a mo
 _OF_THE_DATA = ("mean", "variance")
 
 
-def default_recipe(model: str) -> Recipe:
+def default_recipe(model: str, from_weights: bool = False) -> Recipe:
     """Return how a model is trained where nobody says how.
 
     It is the registered recipe of the model, on digits rather than CIFAR-10 or ImageNet: optimizer, schedule, learning
@@ -19,6 +19,7 @@ def default_recipe(model: str) -> Recipe:
 
     Args:
         model: Name of a model of images.
+        from_weights: Whether it begins with trained weights: a tenth of the learning rate, which does not undo them.
 
     Raises:
         ValueError: If the name is unknown, or not that of a model of images.
@@ -28,7 +29,8 @@ def default_recipe(model: str) -> Recipe:
     best = min(found, key=lambda recipe: _rank(recipe, own), default=Recipe(model, model))
     options = {key: value for key, value in best.options.items() if key not in _OF_THE_DATA}
     common = {"name": model, "data": "digits", "paper": "", "options": options, "augment": "crop", "batch_size": 64}
-    return dataclasses.replace(best, **common, epochs=30, final_epochs=0, validation=None)
+    rate = best.learning_rate / 10 if from_weights else best.learning_rate
+    return dataclasses.replace(best, **common, learning_rate=rate, epochs=30, final_epochs=0, validation=None)
 
 
 def _rank(recipe: Recipe, own: dict) -> tuple:

@@ -62,8 +62,9 @@ def test_a_model_by_its_name_on_one_s_own_data_and_weights(zoo_command, recipe, 
     assert (config["recipe"]["data"], config["recipe"]["paper"]) == (str(tmp_path / "mine.npz"), "")
     assert (config["recipe"]["options"], config["recipe"]["epochs"]) == ({"classes": 4}, 1)
 
-    code, _, errors = zoo_command("train", "tiny_cfnn", *common, "--weights", "run", "--out", "two")
+    code, printed, errors = zoo_command("train", "tiny_cfnn", *common, "--weights", "run", "--out", "two")
     assert code == 0, errors
+    assert "learning_rate=0.01," in printed  # more would undo the weights
     (warning,) = [line for line in errors.splitlines() if line.startswith("warning: ")]
     assert "the head of 4 classes of 'tiny_cfnn' is not taken. That of 3 classes" in warning
     (tmp_path / "elsewhere").mkdir()
