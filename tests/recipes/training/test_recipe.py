@@ -24,7 +24,7 @@ def test_every_field_takes_another_value(recipe):
         "augment": "crop_flip", "optimizer": "adam", "learning_rate": 1, "momentum": 0.5, "batch_size": 2, "epochs": 9,
         "schedule": "cosine_per_epoch", "warmup_epochs": 2, "final_epochs": 1, "validation": 0.2, "samples": (3,),
         "randomize_period": 30, "randomize_rate": 0.5, "precision": "mixed_bfloat16",
-        "frozen_from": "run", "start_from": "other_run", "seed": 8,
+        "frozen_from": "run", "start_from": "other_run", "seed": 8, "image_size": (16, 24), "resize": "crop",
     }  # fmt: skip
     assert set(values) == set(recipe.to_dict())
     assert all(recipe.to_dict()[key] != value for key, value in values.items())

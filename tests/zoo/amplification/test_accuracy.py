@@ -265,6 +265,7 @@ def test_more_flips_of_small_rows_are_evaluated_at_once():
     assert [large.flips_at_once(32), large.flips_in_block(32), small.flips_in_block(32)] == [25, 25, 25]
 
 
+@pytest.mark.filterwarnings("ignore:Even though the .*run_functions_eagerly")
 @pytest.mark.parametrize(("samples", "chunk"), [(10, 4), (3, 5)])
 def test_no_more_rows_than_batch_times_chunk(rows, samples, chunk):
     model = network(extra=[Rows()])

@@ -228,9 +228,10 @@ def test_the_command(zoo_command, tmp_path):
 
 
 def test_list_and_show(zoo_command):
-    code, printed, _ = zoo_command("list", "mlp_*")
-    assert code == 0
-    assert {f"  {name}" for name in (*NAMES, "mlp_embedding", "mlp_hypernetwork")} <= set(printed.splitlines())
+    for pattern, wanted in {"mlp_*": ("mlp_embedding", "mlp_hypernetwork"), "modularity-*": NAMES}.items():
+        code, printed, _ = zoo_command("list", pattern)
+        assert code == 0
+        assert {f"  {name}" for name in wanted} <= set(printed.splitlines())
     code, printed, _ = zoo_command("show", "modularity-rotation-depth")
     assert code == 0
     assert '"paper": "On the Modularity of Hypernetworks, section 5, Fig. 3"' in printed
