@@ -146,7 +146,7 @@ class _Longer(_Watched):
         gone_on = {one.get("tuner/trial_id") for one in values.values()}
         trials = [one for one in self.oracle.trials.values() if one.status == "COMPLETED"]
         trials = [one for one in trials if values[one.trial_id].get("tuner/epochs", epochs) < epochs]
-        return sorted((one for one in trials if one.trial_id not in gone_on), key=lambda one: -one.score)
+        return sorted((one for one in trials if one.trial_id not in gone_on), key=_best_first)
 
     def run_trial(self, trial, *args, **kwargs):
         values = trial.hyperparameters.values
@@ -245,3 +245,8 @@ def _bracket(epochs: int, factor: int) -> int:
         rounds += 1
     winners = math.ceil(1 + math.log(epochs, factor)) / rounds
     return sum(math.ceil(winners * factor**before) for before in range(rounds))
+
+
+def _best_first(trial) -> tuple[float, int]:
+    """Sort as `ranked` does: of equal trials the earlier is the better."""
+    return -trial.score, int(trial.trial_id)
