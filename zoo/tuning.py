@@ -11,7 +11,6 @@ from zoo import registry
 from zoo.amplification.checks import check_split
 from zoo.data.batches import Batches, fit_input
 from zoo.data.datasets import Dataset, load
-from zoo.data.split import Split
 from zoo.graph import check_one_input
 from zoo.layers.arguments import check_known
 
@@ -121,44 +120,15 @@ class RegisteredHyperModel(keras_tuner.HyperModel):
         check_one_input(model)
         check_split(model, self.data.train)
         val = fit_input(Batches(self.data.val.x, self.data.val.y, batch_size, shuffle=False))
-        train = _Epochs(self.data.train, batch_size, self.seed, initial_epoch, max(epochs - initial_epoch, 1))
-        ours = {"validation_data": val, "steps_per_epoch": train.steps}
-        given = {"initial_epoch": initial_epoch, "epochs": epochs, "shuffle": False}
-        return model.fit(fit_input(train), **{**ours, **given, **kwargs})
+        train = Batches(self.data.train.x, self.data.train.y, batch_size, seed=self.seed, epoch=initial_epoch)
+        given = {"initial_epoch": initial_epoch, "epochs": epochs, "shuffle": False, "validation_data": val}
+        return model.fit(fit_input(train, epochs=True), **{**given, **kwargs})
 
     def _draw(self, hp: keras_tuner.HyperParameters) -> dict[str, Any]:
         drawn = {option: _drawn(hp, option, spec) for option, spec in self.space.items()}
         drawn["learning_rate"] = hp.Float("learning_rate", *_OPTIMIZER["learning_rate"], sampling="log")
         drawn["momentum"] = hp.Choice("momentum", _OPTIMIZER["momentum"])
         return drawn
-
-
-class _Epochs(keras.utils.PyDataset):
-    """The batches of several epochs one after the other, each epoch in its own order, for one call of `fit`."""
-
-    def __init__(self, split: Split, batch_size: int, seed: int, first: int, epochs: int) -> None:
-        super().__init__()
-        self._split, self._batch_size, self._seed = split, batch_size, seed
-        self._first, self._epochs = first, epochs
-        self._batches = self._of(first)
-        self.x, self.y = self._batches.x, self._batches.y  # `fit_input` reads shapes and dtypes off them
-        self.steps = len(self._batches)
-
-    def __len__(self) -> int:
-        return self.steps * self._epochs
-
-    def __getitem__(self, index: int):
-        return self.read(index)
-
-    def read(self, index: int, on_device: bool = False):
-        epoch, batch = self._first + index // self.steps, index % self.steps
-        batches = self._batches  # one name, for a reader ahead may have put another epoch's there
-        if batches.epoch != epoch:
-            batches = self._batches = self._of(epoch)
-        return batches.read(batch, on_device)
-
-    def _of(self, epoch: int) -> Batches:
-        return Batches(self._split.x, self._split.y, self._batch_size, seed=self._seed, epoch=epoch)
 
 
 class _FailedLoss(keras.callbacks.Callback):
