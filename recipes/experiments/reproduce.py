@@ -1,12 +1,9 @@
 """Reproduction of a paper's experiment: a run for every point and repetition, each kept as soon as it is finished."""
 
 import gc
-import logging
 import math
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ from zoo.layers.arguments import int_at_least
 from zoo.recipes.experiments.experiment import Row, Settings, find, resolve
 from zoo.recipes.reporting.folders import check_same, claimed
 from zoo.recipes.reporting.markdown import write
+from zoo.recipes.reporting.quiet_tensorflow import quiet_tensorflow
 from zoo.recipes.reporting.results import Lines, append_results, environment, read_lines, result_lines
 from zoo.recipes.reporting.row_versions import version_note
 
@@ -78,8 +76,9 @@ def reproduce(
             if _has(done, {**point, "repetition": repetition}):
                 continue
             started = time.perf_counter()
-            with _quiet():
+            with quiet_tensorflow():
                 found = experiment.run(chosen, point, _run_seed(seed, repetition), prepared)
+            gc.collect()  # the model's arrays, which its cycles keep
             extra = {"repetition": repetition, "seconds": round(time.perf_counter() - started, 2)}
             rows = [_finite({"recipe": name, "budget": budget, **point, **row, **extra, **fixed}) for row in found]
             folder.check()
@@ -150,16 +149,3 @@ def _describe(point: Row, row: Row) -> str:
     found = ", ".join(f"{key} {value:.4g}" for key, value in list(numbers.items())[:_SHOWN])
     diverged = not all(math.isfinite(value) for value in numbers.values())
     return f"{where}: {'diverged' if diverged else found} ({point['seconds']:.0f} s)"
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence TensorFlow, which warns that it compiles functions again, because every run has another model."""
-    log = logging.getLogger("tensorflow")
-    level = log.level
-    log.setLevel("ERROR")
-    try:
-        yield
-    finally:
-        log.setLevel(level)
-        gc.collect()  # the last model's arrays, which its cycles keep

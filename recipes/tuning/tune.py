@@ -1,9 +1,6 @@
 """Search for a model's best configuration: trials that can be resumed, a leaderboard, a recipe to train."""
 
 import dataclasses
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +9,7 @@ from zoo.data.datasets import load
 from zoo.files import read_json
 from zoo.layers.arguments import check_known, positive_int
 from zoo.recipes.reporting.folders import Folder, check_same, claimed
+from zoo.recipes.reporting.quiet_tensorflow import quiet_tensorflow
 from zoo.recipes.reporting.results import environment, result_lines
 from zoo.recipes.training.absolute_paths import with_absolute_paths
 from zoo.recipes.training.recipe import Recipe
@@ -117,7 +115,7 @@ def _all_but_epochs(record: dict[str, Any]) -> dict[str, Any]:
 
 def _work(search: Any, recipe: Recipe) -> list[dict[str, Any]]:
     """Run the trials that the chief gives to this worker."""
-    with _quiet(), Progress(search.oracle.max_trials, 0, recipe.epochs) as search.watcher:
+    with quiet_tensorflow(), Progress(search.oracle.max_trials, 0, recipe.epochs) as search.watcher:
         search.search(epochs=recipe.epochs, batch_size=recipe.batch_size, verbose=0)
     return search.watcher.rows
 
@@ -138,23 +136,11 @@ def _run(search: Any, recipe: Recipe) -> BaseException | None:
     if search.oracle.trials:
         print(f"Going on with the search in {search.project_dir}: {done} of {trials} trials are done", flush=True)
     try:
-        with _quiet(), Progress(trials, done, recipe.epochs) as search.watcher:
+        with quiet_tensorflow(), Progress(trials, done, recipe.epochs) as search.watcher:
             search.search(epochs=recipe.epochs, batch_size=recipe.batch_size, verbose=0)
     except (KeyboardInterrupt, Stopped) as interrupt:
         return interrupt
     return None
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep TensorFlow from warning that it compiles a function again: every trial is another one."""
-    log = logging.getLogger("tensorflow")
-    level = log.level
-    log.setLevel("ERROR")
-    try:
-        yield
-    finally:
-        log.setLevel(level)
 
 
 def _finish(search: Any, interrupt: BaseException | None, recipe: Recipe, folder: Folder) -> list[dict[str, Any]]:
