@@ -64,23 +64,14 @@ def test_every_layer_is_in_the_table():
 
 
 @contextlib.contextmanager
-def data_format(value):
-    before = keras.config.image_data_format()
-    keras.config.set_image_data_format(value)
+def setting(name, value):
+    """One of Keras's global settings, for a block."""
+    before = getattr(keras.config, name)()
+    getattr(keras.config, f"set_{name}")(value)
     try:
         yield
     finally:
-        keras.config.set_image_data_format(before)
-
-
-@contextlib.contextmanager
-def dtype_policy(value):
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(value)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
+        getattr(keras.config, f"set_{name}")(before)
 
 
 def numbers(shapes):
@@ -114,7 +105,7 @@ def assert_same(one, other):
 @every_layer
 def test_a_layer_takes_channels_last_whatever_the_data_format(name):
     expected = outputs(name)
-    with data_format("channels_first"):
+    with setting("image_data_format", "channels_first"):
         assert_same(outputs(name), expected)
 
 
@@ -127,7 +118,7 @@ SEEING = [name for name in SEEING if not name.startswith(("resnet34", "resnet50"
 def test_a_builder_takes_channels_last_whatever_the_data_format(name):
     options = BUILDERS.get(name, IMAGES)
     expected = zoo.build(name, seed=0, **options)
-    with data_format("channels_first"):
+    with setting("image_data_format", "channels_first"):
         found = zoo.build(name, seed=0, **options)
     found.name = expected.name
     for one, other in zip(found.layers, expected.layers, strict=True):
@@ -138,7 +129,7 @@ def test_a_builder_takes_channels_last_whatever_the_data_format(name):
 
 def test_a_folded_model_takes_channels_last_whatever_the_data_format():
     model, x = zoo.build("conv6_edge_popup", seed=0, **IMAGES), 255 * numbers([(2, 8, 8, 1)])
-    with data_format("channels_first"):
+    with setting("image_data_format", "channels_first"):
         for trainable in (False, True):
             np.testing.assert_allclose(numpy(zoo.fold(model, trainable=trainable)(x)), numpy(model(x)), atol=1e-5)
 
@@ -148,7 +139,7 @@ def test_a_folded_model_takes_channels_last_whatever_the_data_format():
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype")  # JAX has no float64 unless it is asked for it
 def test_a_layer_computes_in_the_policys_dtype(name, policy):
     make, shapes, _ = LAYERS[name]
-    with dtype_policy(policy):
+    with setting("dtype_policy", policy):
         layer = make()
         for training in (False, True):
             found = layer(numbers(shapes), training=training)
@@ -162,7 +153,7 @@ def test_a_layer_computes_in_the_policys_dtype(name, policy):
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype")
 def test_a_model_gives_float32_whatever_the_policy(name, policy):
-    with dtype_policy(policy):
+    with setting("dtype_policy", policy):
         model = zoo.build(name, seed=0, **BUILDERS[name])
         x = numbers(shapes_of(model))
         found = model(x)
@@ -173,7 +164,7 @@ def test_a_model_gives_float32_whatever_the_policy(name, policy):
 @pytest.mark.parametrize("name", ["KernelMoments", "StochasticDense", "stochastic_mlp"])
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype")
 def test_compiled_training_in_float64(name):
-    with dtype_policy("float64"):
+    with setting("dtype_policy", "float64"):
         one = name in LAYERS
         model = keras.Sequential([keras.Input((3,)), LAYERS[name][0]()]) if one else zoo.build(name, seed=0)
         model.compile("sgd", "mse")
