@@ -130,7 +130,7 @@ class LazyImages:
                 images[[place for place, _ in group]] = resized_arrays(found, self.size, self.resize)
             return [None] * len(part)
 
-        in_threads(fill, list(zip(places.tolist(), self.where[rows].tolist(), strict=True)))
+        by_parts(fill, list(zip(places.tolist(), self.where[rows].tolist(), strict=True)))
 
     def _windows(self, rows: np.ndarray, draws: np.ndarray) -> np.ndarray:
         images = np.empty((len(rows), *self.shape[1:]), self.dtype)
@@ -145,7 +145,7 @@ class LazyImages:
                     images[places[index]] = _window(whole[index], self.size, *cut)
             return [None] * len(part)
 
-        in_threads(fill, list(enumerate(rows.tolist())))
+        by_parts(fill, list(enumerate(rows.tolist())))
         return images
 
     def _whole(self, row: int) -> Any:
@@ -164,7 +164,7 @@ class LazyImages:
         Returns:
             The others, still on disk, and their rows, `(n,)` ints.
         """
-        good = np.array(in_threads(lambda part: [self._is_good(one) for one in part], self.where.tolist()), bool)
+        good = np.array(by_parts(lambda part: [self._is_good(one) for one in part], self.where.tolist()), bool)
         return self.take(good), np.flatnonzero(good)
 
     def _is_good(self, where: Sequence[int]) -> bool:
@@ -212,7 +212,7 @@ def common_size(files: Sequence[str], skip_damaged: bool) -> tuple[int, int]:
     known: tuple[str, tuple[int, int]] | None = None
     for start in range(0, len(files), 1024):  # a large folder of several sizes is known by its first files
         part = list(files[start : start + 1024])
-        for file, found in zip(part, in_threads(lambda some: [size(one) for one in some], part), strict=True):
+        for file, found in zip(part, by_parts(lambda some: [size(one) for one in some], part), strict=True):
             known = known or (file, found) if found else known
             if known and found and found != known[1]:
                 (h, w), (height, width) = known[1], found
@@ -225,7 +225,7 @@ def common_size(files: Sequence[str], skip_damaged: bool) -> tuple[int, int]:
     return known[1]
 
 
-def in_threads(function: Callable[[list], list], items: list) -> list[Any]:
+def by_parts(function: Callable[[list], list], items: list) -> list[Any]:
     """Results of a function of a list, in their order, its parts in several threads."""
     threads, count = _threads()
     share = max(_AT_LEAST, -(-len(items) // count))

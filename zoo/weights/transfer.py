@@ -100,7 +100,7 @@ def _of_other_classes(model, source: Weights, builder: Callable[..., keras.Model
     # Parameters grow by the same number with every class.
     classes, size = model.output_shape[-1], model.count_params()
     each = builder(**{**options, "classes": classes + 1}).count_params() - size
-    more, rest = divmod(stored_parameters(source.path) - size, each)
+    more, rest = divmod(stored_parameters(source.path) - size, each) if each else (0, 0)
     if rest or not more or classes + more < 2:
         return None
     original = builder(**{**options, "classes": classes + more})
