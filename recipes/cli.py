@@ -119,6 +119,7 @@ def train(
 ) -> None:
     """Train a recipe, or a model by its default recipe; Ctrl-C and SIGTERM save the state, --resume goes on from it."""
     with _stoppable("the same command and --resume"):
+        from zoo.layers.arguments import check_known
         from zoo.recipes.reporting.votes import report
         from zoo.recipes.training.default_recipe import default_recipe
         from zoo.recipes.training.recipe import find, names, parse_settings
@@ -127,7 +128,10 @@ def train(
         given = {"epochs": epochs, "seed": seed, "data": data, "start_from": weights, "classes": classes}
         given = {key: value for key, value in {**given, "image_size": image_size}.items() if value is not None}
         given = {**parse_settings(settings), **given}
-        by_model = recipe not in names() and recipe in zoo.list_models()
+        models = zoo.list_models()
+        if not recipe.endswith(".json"):
+            check_known("recipe", recipe, {*names(), *models})
+        by_model = recipe not in names() and recipe in models
         chosen = default_recipe(recipe, "start_from" in given) if by_model else find(recipe)
         chosen = chosen.replace(given)
         if by_model:

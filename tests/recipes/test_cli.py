@@ -79,6 +79,13 @@ def test_a_model_by_its_name_on_one_s_own_data_and_weights(zoo_command, recipe, 
     assert json.loads((tmp_path / "two/config.json").read_text())["recipe"]["epochs"] == 2
 
 
+def test_a_name_that_is_neither_is_compared_with_both(zoo_command, tmp_path):
+    code, _, errors = zoo_command("train", "resnet20_cfn", "--out", tmp_path / "run")
+    assert code == 1
+    assert errors.startswith("error: Unknown recipe. Did you mean 'resnet20_cfnn'? Allowed: ")
+    assert not (tmp_path / "run").exists()
+
+
 def test_train_evaluate_export(zoo_command, recipe_file, tmp_path):
     out = tmp_path / "run"
     arguments = ("train", recipe_file, "--out", out, "--epochs", 2, "--seed", 9, "--set", "rate=0.1")

@@ -103,7 +103,7 @@ def check_labels(
         raise ValueError(
             "`y` must hold class indices, not texts: zoo.data.load numbers texts in the order of "
             f"{names}; of your own take [class_names.index(label) for label in y]. Received: y of "
-            f"dtype {y.dtype} that begins with {y.flat[0]!r}"
+            f"dtype {y.dtype} that begins with {y.ravel().tolist()[0]!r}"
         )
     if y.ndim == 0:
         raise ValueError(f"`y` must have one label per example. Received: y={y!r}")
