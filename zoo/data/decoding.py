@@ -35,16 +35,18 @@ def decoded(file: str, first: int, count: int, upright: bool, use: Callable[[Any
         OSError: If the file cannot be opened.
     """
     with _opened(file, first) as descriptor:
-        left = os.fstat(descriptor).st_size - first
-        count = min(count, left) if count >= 0 else left
-        if count > _BYTES:
-            raise ValueError(f"more than {_BYTES:,} bytes")
-        encoded = os.read(descriptor, max(0, count))
+        encoded = _read(descriptor, first, count)
         image = _header(io.BytesIO(encoded), encoded[:32])
         turn = _orientation(image) - 2 if upright else -1  # by the header, as `upright_size`
         image.load()
         image = image if image.mode == "RGB" else image.convert("RGB")
         return use(image if turn < 0 else _turned(image, turn))
+
+
+def encoded_bytes(file: str, first: int, count: int) -> bytes:
+    """Bytes of the image that lies in a file, not looked at; arguments and errors as of `decoded`."""
+    with _opened(file, first) as descriptor:
+        return _read(descriptor, first, count)
 
 
 def upright_size(file: str) -> tuple[int, int]:
@@ -53,6 +55,14 @@ def upright_size(file: str) -> tuple[int, int]:
         image = _header(opened, opened.peek(32)[:32])
         swapped = _orientation(image) >= 5
         return (image.width, image.height) if swapped else (image.height, image.width)
+
+
+def _read(descriptor: int, first: int, count: int) -> bytes:
+    left = os.fstat(descriptor).st_size - first
+    count = min(count, left) if count >= 0 else left
+    if count > _BYTES:
+        raise ValueError(f"more than {_BYTES:,} bytes")
+    return os.read(descriptor, max(0, count))
 
 
 @contextlib.contextmanager

@@ -6,13 +6,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import keras
 import numpy as np
 
 from zoo.data.augmentation import DRAWS, mirrored, random_windows
-from zoo.data.decoding import as_array, decoded, upright_size
+from zoo.data.decoding import as_array, decoded, encoded_bytes, upright_size
+from zoo.data.plain_images import decoded_together
 from zoo.data.resizing import centre, check_resize, height_and_width, resized_arrays
 
 _IN_MEMORY = 2**30  # bytes of pixels up to which NumPy may have all of them
+_TOGETHER = 1024  # images whose files are in memory at once
 _AT_LEAST = 8  # images that a thread takes at once: handing over a single one takes a third of its time
 
 
@@ -119,6 +122,7 @@ class LazyImages:
 
     def _fill(self, images: np.ndarray, places: np.ndarray, rows: np.ndarray) -> None:
         """Write rows to places of an array."""
+        left = self._fill_plain(images, places, rows)
 
         def fill(part: list[tuple[int, list[int]]]) -> list[None]:
             alike: dict[tuple, list[tuple[int, np.ndarray]]] = {}
@@ -130,7 +134,21 @@ class LazyImages:
                 images[[place for place, _ in group]] = resized_arrays(found, self.size, self.resize)
             return [None] * len(part)
 
-        by_parts(fill, list(zip(places.tolist(), self.where[rows].tolist(), strict=True)))
+        by_parts(fill, list(zip(places[left].tolist(), self.where[rows[left]].tolist(), strict=True)))
+
+    def _fill_plain(self, images: np.ndarray, places: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Write the rows that are decoded together; which ones are left, `(n,)` bool."""
+        left = np.ones(len(rows), bool)
+        if self.resize == "imagenet" or keras.backend.backend() != "tensorflow":
+            return left
+        for first in range(0, len(rows), _TOGETHER):
+            where = self.where[rows[first : first + _TOGETHER]].tolist()
+            encoded = by_parts(lambda part: [encoded_bytes(self.files[i], at, n) for i, at, n in part], where)
+            for group, pixels in decoded_together(encoded):
+                at = first + np.array(group)
+                images[places[at]] = resized_arrays(pixels, self.size, self.resize)
+                left[at] = False
+        return left
 
     def _windows(self, rows: np.ndarray, draws: np.ndarray) -> np.ndarray:
         images = np.empty((len(rows), *self.shape[1:]), self.dtype)

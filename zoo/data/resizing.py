@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import keras
 import numpy as np
 
 from zoo.data.decoding import PIXELS
@@ -63,6 +64,10 @@ def resized_arrays(x: np.ndarray, size: tuple[int, int], resize: str) -> np.ndar
 
 def _bilinear(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """`(n, h, w, c)` float32: pixels at their centres, no antialiasing, in the order of tf.image.resize's sums."""
+    if keras.backend.backend() == "tensorflow":  # the same numbers in a sixth of the time
+        import tensorflow as tf
+
+        return tf.image.resize(x, size).numpy()
     above, below, down = _neighbours(x.shape[1], size[0])
     left, right, along = _neighbours(x.shape[2], size[1])
     down, along = down[:, None, None], along[:, None]
