@@ -20,6 +20,7 @@ import zoo
 from zoo.recipes.reporting.style import use_style
 
 use_style()
+keras.utils.set_random_seed(0)  # the order of the examples
 DIM = 10
 rng = np.random.default_rng(0)
 

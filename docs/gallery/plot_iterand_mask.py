@@ -24,6 +24,7 @@ from zoo.layers import RandomizePruned, ScoreMaskedDense
 from zoo.recipes.reporting.style import use_style
 
 use_style()
+keras.utils.set_random_seed(0)  # the order of the examples
 train, _, test = zoo.data.load("digits")
 half = train.x.max() / 2
 sc = "signed_kaiming_constant"

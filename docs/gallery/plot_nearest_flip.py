@@ -21,6 +21,7 @@ from zoo import probes
 from zoo.recipes.reporting.style import use_style
 
 use_style()
+keras.utils.set_random_seed(0)  # the order of the examples
 train, _, test = zoo.data.load("digits")
 bits = {
     name: probes.binarize(split.x, threshold=0.4 * train.x.max()).reshape(-1, 64)

@@ -54,6 +54,11 @@ bits = {label: 8000 * sizes["supermask"] / weights for label, sizes in kilobytes
 print(f"{weights:,} masked weights;", {label: f"{found:.2f} bits per weight" for label, found in bits.items()})
 
 # %%
+# The masks take one bit per weight, and the signs of half of the weights another half. The rest is the description of
+# the model and the statistics of its batch normalisation, which do not grow with the weights of wider layers as fast
+# as masks do.
+
+# %%
 # A kernel with its mask
 # ----------------------
 # Left: the sizes. Right: the first layer of the IteRand network, its 16 filters of 3x3 pixels and three colours. All

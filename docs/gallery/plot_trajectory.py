@@ -34,7 +34,8 @@ curve = np.concatenate([probes.great_circle(a, b, points=5000) for a, b in pairw
 # Lengths
 # -------
 # ``trajectory_lengths`` measures the curve's image in every layer of any Keras model; here of 20 networks at once,
-# for four sizes of weights. ``length_growth`` has bounds on the mean growth from layer to layer.
+# for four sizes of weights. ``length_growth`` has bounds on the mean growth from layer to layer. A crumpled curve
+# needs many points: between two of them it is taken for straight, and comes out too short.
 
 sigmas = [1.0, 2.0, 3.0, 4.0]
 hidden = [f"hidden_{number}" for number in range(1, DEPTH + 1)]
