@@ -17,6 +17,7 @@ import keras
 import numpy as np
 from keras import ops
 from matplotlib import pyplot as plt
+from matplotlib.colors import ListedColormap
 
 import zoo
 from zoo.recipes.reporting.style import use_style
@@ -59,7 +60,7 @@ for samples, percent in zip(NUMBERS, wrong, strict=True):
 # zero. The border and the far corners come last: few random places have these points within reach.
 
 figure, all_axes = plt.subplots(2, 2, figsize=(6, 6.2), sharex=True, sharey=True)
-colors = plt.matplotlib.colors.ListedColormap(["C0", "#ece9df"])
+colors = ListedColormap(["C0", "#ece9df"])
 for axes, vote, samples, percent in zip(all_axes.flat, votes, NUMBERS, wrong, strict=True):
     square = (RESOLUTION, RESOLUTION)
     axes.imshow(vote.reshape(square), origin="lower", extent=(-SIDE, SIDE, -SIDE, SIDE), cmap=colors, vmin=0, vmax=1)

@@ -15,6 +15,7 @@ most. That is why the first layers matter more than their number of weights sugg
 
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib.colors import ListedColormap
 
 import zoo
 from zoo import probes
@@ -27,7 +28,7 @@ options = {"dim": 64, "width": 64, "depth": DEPTH, "sigma_w": 8**0.5}
 network = zoo.build("random_mlp", **options, seed=0)
 swept = {}
 for number in (8, 4, 1):
-    pieces = probes.labelings(network, inputs, f"hidden_{number}", POINTS, seed=0, batch_size=20_000)
+    pieces = probes.labelings(network, inputs, f"hidden_{number}", POINTS, seed=0, batch_size=4096)
     swept[number] = np.concatenate(list(pieces))
     print(f"hidden layer {number}: {len(np.unique(swept[number], axis=0)):,} different labelings of {2**INPUTS:,}")
 
@@ -38,7 +39,7 @@ for number in (8, 4, 1):
 
 population = zoo.build("random_mlp", **options, networks=12, seed=1)
 counts = {
-    number: probes.dichotomies(population, inputs, f"hidden_{number}", POINTS, seed=0, networks=True, batch_size=20_000)
+    number: probes.dichotomies(population, inputs, f"hidden_{number}", POINTS, seed=0, networks=True, batch_size=4096)
     for number in range(1, DEPTH + 1)
 }
 for number, found in counts.items():
@@ -48,12 +49,12 @@ for number, found in counts.items():
 # The picture
 # -----------
 # Above: a column is a moment of the sweep and a row is an input, blue where the network says yes. Turning the last
-# layer changes a label now and then; turning the first one makes the labels flicker. Below: the counts. They cannot
-# exceed the number of moments, which is what flattens the curve on the left.
+# layer changes a label now and then; turning the first one makes the labels flicker. Below: the counts, which cannot
+# exceed the number of moments.
 
 figure = plt.figure(figsize=(6.6, 7))
 above, below = figure.subfigures(2, 1, height_ratios=[1.5, 1])
-colors = plt.matplotlib.colors.ListedColormap(["#ece9df", "C0"])
+colors = ListedColormap(["#ece9df", "C0"])
 for axes, (number, labels) in zip(above.subplots(3, 1, sharex=True), swept.items(), strict=True):
     axes.imshow(labels.T, aspect="auto", cmap=colors, extent=(0, 360, INPUTS + 0.5, 0.5))
     axes.set(title=f"sweeping hidden layer {number} of {DEPTH}", ylabel="input", yticks=[1, 8, 15])

@@ -18,6 +18,7 @@ import keras
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.animation import FuncAnimation
+from matplotlib.colors import ListedColormap
 
 import zoo
 from zoo.layers import RandomizePruned, ScoreMaskedDense
@@ -82,7 +83,7 @@ def tiled(index: int) -> np.ndarray:
     return squares.reshape(9, 9, 2, 8).transpose(2, 0, 3, 1).reshape(18, 72)[:-1, :-1]
 
 
-colors = plt.matplotlib.colors.ListedColormap(["C1", "white", "C0"]).with_extremes(bad="#b9b9b2")
+colors = ListedColormap(["C1", "white", "C0"]).with_extremes(bad="#b9b9b2")
 film, (axes, below) = plt.subplots(2, 1, figsize=(6.4, 4), height_ratios=[1, 1.1])
 picture = axes.imshow(tiled(0), cmap=colors, vmin=-1, vmax=1)
 axes.axis("off")

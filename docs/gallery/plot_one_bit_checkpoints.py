@@ -19,6 +19,7 @@ from pathlib import Path
 import keras
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib.colors import ListedColormap
 
 import zoo
 from zoo.recipes.reporting.style import use_style
@@ -80,7 +81,7 @@ for place, (label, sizes) in enumerate(kilobytes.items()):
 left.set_yticks(np.arange(3) + 0.2, list(kilobytes["IteRand"]))
 left.set(xscale="log", xlabel="size of the file, kB", xlim=(10, 20_000))
 figure.legend(title="mask trained by", loc="outside lower center", ncols=2)
-colors = plt.matplotlib.colors.ListedColormap(["C1", "white", "C0"]).with_extremes(bad="#b9b9b2")
+colors = ListedColormap(["C1", "white", "C0"]).with_extremes(bad="#b9b9b2")
 right.imshow(picture, cmap=colors, vmin=-1, vmax=1)
 right.set(xticks=[1, 5, 9, 14, 18, 22], yticks=[], title="blue +, orange −, white 0")
 right.set_xticklabels(["R", "G", "B"] * 2)

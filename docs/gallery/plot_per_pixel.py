@@ -13,6 +13,7 @@ and on things that the network has never seen. Here it has learnt discs and squa
 import keras
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib.colors import ListedColormap
 
 import zoo
 from zoo.recipes.reporting.style import use_style
@@ -88,8 +89,9 @@ for name, where in {"right": ~wrong, "wrong": wrong}.items():
     print(f"entropy of pixels that are {name}: {found.entropy[where].mean():.3f} nats")
 
 # %%
-# Below are scene, majority of 100 flips, and two kinds of doubt. Entropy is large along every border, where the
-# network could not know better. Mutual information is the part that comes from the coins.
+# Below are scene, majority of 100 flips, and two kinds of doubt. Entropy lies along borders, where things overlap,
+# and on the strangers, for which the network has no right answer: it has to make discs and squares of them. Mutual
+# information is the part of the entropy that comes from the coins.
 
 figure, all_axes = plt.subplots(3, 4, figsize=(6.6, 5.4))
 parts = {
@@ -100,13 +102,13 @@ parts = {
 }
 looks = [
     {"cmap": "gray", "vmin": 0, "vmax": 1},
-    {"cmap": plt.matplotlib.colors.ListedColormap(["#f4f4f0", "C0", "C1"]), "vmin": 0, "vmax": 2},
+    {"cmap": ListedColormap(["#f4f4f0", "C0", "C1"]), "vmin": 0, "vmax": 2},
 ]
 looks += [{"cmap": "magma", "vmin": 0, "vmax": 0.8}, {"cmap": "magma", "vmin": 0, "vmax": 0.25}]
 for column, ((name, pictures), look) in enumerate(zip(parts.items(), looks, strict=True)):
     for axes, picture in zip(all_axes[:, column], pictures, strict=True):
         image = axes.imshow(picture, **look)
-        axes.set(xticks=[], yticks=[])
+        axes.set(xticks=[], yticks=[], frame_on=False)
         axes.grid(visible=False)
     all_axes[0, column].set_title(name)
     bar = figure.colorbar(image, ax=all_axes[:, column], orientation="horizontal", fraction=0.05)
