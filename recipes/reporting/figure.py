@@ -1,14 +1,17 @@
 """Figures as files that are never left half-written, and their titles."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from zoo.files import atomic
 from zoo.recipes.reporting.rows import Rows
+from zoo.recipes.reporting.style import STYLES
 
+_COLUMNS = 2
+_WIDTHS = {1: 5.6, 2: 7.2}  # inches, by panels in a row; text is still read where a figure is 400 pixels wide
 _SUBJECTS = ("model", "function", "data")  # settings that choose what is measured or learned
 
 
@@ -22,9 +25,12 @@ def headline(rows: Rows) -> str:
 
 
 @contextmanager
-def figure(path: Path, panels: int = 1, title: str = "", rows: int = 1, **options: Any) -> Iterator[list[Any]]:
+def figure(
+    path: Path, panels: int = 1, title: str = "", rows: int = 1, style: str = "paper", **options: Any
+) -> Iterator[list[Any]]:
     """Open axes to draw on, and write them when the block ends: as an SVG if the file is called so, else as a PNG.
 
+    More than two panels of a single row are laid out in rows of two: text is then read where a figure is narrow.
     Axes on which nothing finite was drawn say so.
 
     Args:
@@ -32,6 +38,7 @@ def figure(path: Path, panels: int = 1, title: str = "", rows: int = 1, **option
         panels: Number of axes in a row.
         title: Title of the whole figure.
         rows: Number of rows of axes.
+        style: Name of a look in `zoo.recipes.reporting.style`.
         options: Further arguments of `matplotlib.pyplot.subplots`.
 
     Yields:
@@ -42,19 +49,35 @@ def figure(path: Path, panels: int = 1, title: str = "", rows: int = 1, **option
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    size = {"figsize": (5 * panels, 4 * rows), "layout": "constrained"}
-    drawn, axes = pyplot.subplots(rows, panels, squeeze=False, **{**size, **options})
-    try:
-        yield list(axes.ravel())
-        if title:
-            drawn.suptitle(title)
-        for one in axes.ravel():
-            if not math.isfinite(one.dataLim.x0):
-                one.text(0.5, 0.5, "nothing to draw", transform=one.transAxes, ha="center", va="center", color="grey")
-        with atomic(path) as part:
-            drawn.savefig(part, format="svg" if path.suffix == ".svg" else "png", dpi=120)
-    finally:
-        pyplot.close(drawn)
+    count = panels * rows
+    if rows == 1 and panels > _COLUMNS:
+        rows, panels = math.ceil(panels / _COLUMNS), _COLUMNS
+    size = {"figsize": (_WIDTHS.get(panels, 3 * panels), 0.4 + 3.2 * rows)}
+    with matplotlib.rc_context(STYLES[style]):
+        drawn, grid = pyplot.subplots(rows, panels, squeeze=False, **{**size, **options})
+        axes, left = grid.ravel()[:count], grid.ravel()[count:]
+        for one in left:
+            one.remove()
+        try:
+            yield list(axes)
+            if title:
+                drawn.suptitle(title)
+            for one in axes:
+                if not math.isfinite(one.dataLim.x0):
+                    one.text(
+                        0.5, 0.5, "nothing to draw", transform=one.transAxes, ha="center", va="center", color="grey"
+                    )
+            with atomic(path) as part:
+                drawn.savefig(part, format="svg" if path.suffix == ".svg" else "png", dpi=120)
+        finally:
+            pyplot.close(drawn)
+
+
+def name_y(axes: Sequence[Any], label: str) -> None:
+    """Name the y axis of those of a figure's axes that stand on its left."""
+    for one in axes:
+        if one.get_subplotspec().is_first_col():
+            one.set_ylabel(label)
 
 
 def whole_ticks(axes) -> None:

@@ -1,22 +1,29 @@
 """Table and figure of an experiment that sweeps one number, as pure functions of its rows."""
 
 import math
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from zoo.recipes.reporting.figure import figure, headline
+from zoo.recipes.reporting.figure import figure, headline, name_y
 from zoo.recipes.reporting.markdown import table, write
 from zoo.recipes.reporting.mean_and_deviation import deviation, with_deviation
 from zoo.recipes.reporting.rows import Rows, group_by
+from zoo.recipes.reporting.style import graded
 
 Points = dict[str, dict[float | None, list[float]]]  # series -> swept value -> a number per repetition
 
+_NO_NAMES: Mapping[str, str] = MappingProxyType({})
 _MANY = 30  # a table with more lines shows the round values only
 _ROUND = ("1.000000e", "2.000000e", "5.000000e")
-_INSIDE = 7  # with more series the legend stands beside the axes
+_INSIDE = 7  # with more series the legend stands below the axes
+_GRADED = 5  # so many numbers in a legend have colours from dark to pale
+_COLUMNS = 4  # of a legend below
+_WIDE = 32  # letters of a label that fit beside axes
 _MARKERS = "osD^v<>pP*"
 _LINES = ("-", "--", ":", "-.")
 
@@ -30,6 +37,7 @@ def write_report(
     series: Sequence[str] = ("method",),
     log: str = "",
     panels: str | None = None,
+    names: Mapping[str, str] = _NO_NAMES,
 ) -> None:
     """Write `table.md` and `figure.png`. The arguments are those of `plot_sweep`."""
     tables = [
@@ -37,7 +45,9 @@ def write_report(
         for title, part in _panels(rows, panels).items()
     ]
     write(out / "table.md", *tables)
-    plot_sweep(rows, out / "figure.png", sweep=sweep, measure=measure, series=series, log=log, panels=panels)
+    plot_sweep(
+        rows, out / "figure.png", sweep=sweep, measure=measure, series=series, log=log, panels=panels, names=names
+    )
 
 
 def sweep_table(rows: Rows, sweep: str, measure: str, series: Sequence[str] = ("method",)) -> str:
@@ -67,6 +77,7 @@ def plot_sweep(
     series: Sequence[str] = ("method",),
     log: str = "",
     panels: str | None = None,
+    names: Mapping[str, str] = _NO_NAMES,
 ) -> None:
     """Draw the means of every series, with a band of one standard deviation, to a PNG.
 
@@ -75,7 +86,7 @@ def plot_sweep(
     that diverged; mean and band are those of the others.
 
     See `sweep_table` for `rows`, `sweep`, `measure` and `series`. `log` names the logarithmic axes: "", "x", "y" or
-    "xy". If `panels` is a key, each of its values has its own axes.
+    "xy". If `panels` is a key, each of its values has its own axes. `names` has words with units for keys on axes.
     """
     parts = _panels(rows, panels)
     points = {title: _points(part, sweep, measure, series) for title, part in parts.items()}
@@ -83,8 +94,7 @@ def plot_sweep(
     swept = {value for line in lines for value in line}
     styles = _styles(list(dict.fromkeys(tuple(row[key] for key in series) for row in rows)))
     beside = len(parts) > 1 or (len(styles) > _INSIDE and len(swept) > 1)
-    width = 3.6 * len(parts) if len(parts) > 1 else 8 if beside else 6
-    with figure(path, len(parts), headline(rows), sharey=True, figsize=(width, 4)) as all_axes:
+    with figure(path, len(parts), headline(rows), sharey=True) as all_axes:
         for axes, (title, part) in zip(all_axes, parts.items(), strict=True):
             draw = _draw_line if len(swept) > 1 else _draw_mark
             for label, line in points[title].items():
@@ -93,20 +103,20 @@ def plot_sweep(
             if constants:
                 axes.axhline(float(np.mean(constants)), color="grey", linestyle="--", label="best constant")
             axes.set(title=title, yscale="log" if "y" in log else "linear")
-            _name_x(axes, swept, sweep=sweep, series=series, log=log)
+            _name_x(axes, swept, sweep=sweep, name=names.get(sweep, sweep), series=series, log=log)
         repeated = any(len(_finite(numbers)) > 1 for line in lines for numbers in line.values())
         spread = f" ({'band' if len(swept) > 1 else 'bar'}: standard deviation)" if repeated else ""
-        all_axes[0].set(ylabel=f"{measure}{spread}")
+        name_y(all_axes, textwrap.fill(f"{names.get(measure, measure)}{spread}", _WIDE))
         _add_legend(all_axes[0], ", ".join(series), beside)
 
 
-def _name_x(axes, swept: set[float | None], *, sweep: str, series: Sequence[str], log: str) -> None:
+def _name_x(axes, swept: set[float | None], *, sweep: str, name: str, series: Sequence[str], log: str) -> None:
     if len(swept) == 1:
         at = "" if None in swept else f" ({sweep} {next(iter(swept)):g})"
         axes.set_xlabel(", ".join(series) + at)
         axes.margins(x=0.2)
         return
-    axes.set(xlabel=sweep, xscale="log" if "x" in log else "linear")
+    axes.set(xlabel=name, xscale="log" if "x" in log else "linear")
     if "x" not in log:
         axes.xaxis.get_major_locator().set_params(integer=True)
 
@@ -117,7 +127,7 @@ def _add_legend(axes, title: str, beside: bool) -> None:
     if labels == ["best constant"]:
         axes.legend()
     elif beside:
-        axes.figure.legend(handles, labels, title=title, loc="outside right center")
+        axes.figure.legend(handles, labels, title=title, loc="outside lower center", ncols=_COLUMNS)
     elif len(labels) > 1:
         axes.legend(title=title)
 
@@ -125,12 +135,15 @@ def _add_legend(axes, title: str, beside: bool) -> None:
 def _styles(keys: Sequence[tuple]) -> dict[str, dict[str, Any]]:
     """Label of a series -> its colour, line and marker."""
     lasts, firsts = (list(dict.fromkeys(part)) for part in ([key[-1] for key in keys], [key[:-1] for key in keys]))
+    colors = [f"C{place}" for place in range(len(lasts))]
+    if len(lasts) >= _GRADED and all(isinstance(value, int | float) for value in lasts):
+        colors = [graded(len(lasts))[sorted(lasts).index(value)] for value in lasts]
     styles = {}
     for number, key in enumerate(keys):
         other = firsts.index(key[:-1])
         marker = _MARKERS[(other if len(firsts) > 1 else number) % len(_MARKERS)]
         styles[_label(key)] = {
-            "color": f"C{lasts.index(key[-1])}",
+            "color": colors[lasts.index(key[-1])],
             "linestyle": _LINES[other % len(_LINES)],
             "marker": marker,
         }

@@ -15,6 +15,12 @@ from zoo.recipes.papers.coin_flipping import TITLE
 from zoo.recipes.reporting.sweep import write_report
 
 _MODELS = {"ball_cfnn": zoo.theory.ball_probability, "tangent_cfnn": zoo.theory.tangent_probability}
+_NAMES = {
+    "norm": "norm of the point",
+    "outside": 'share of flips that say "outside"',
+    "samples": "flips that vote",
+    "error": "share of points that are wrong",
+}
 _COMMON: Settings = {"model": "ball_cfnn", "dim": 10, "radius": 1.0, "repetitions": 1}
 _LAW = {
     **_COMMON,
@@ -101,7 +107,7 @@ _add(
     smoke={"alphas": [0.75], "norms": [0.5, 1.5], "flips": 200},
     swept=("alpha", "norm"),
     run=_law,
-    report=partial(write_report, sweep="norm", measure="outside", series=("method", "alpha")),
+    report=partial(write_report, sweep="norm", measure="outside", series=("method", "alpha"), names=_NAMES),
 )
 _add(
     "ball-majority",
@@ -110,5 +116,5 @@ _add(
     smoke={"norms": [1.5], "samples": [1, 11], "points": 50},
     swept=("norm", "samples"),
     run=_majority,
-    report=partial(write_report, sweep="samples", measure="error", series=("method", "norm"), log="x"),
+    report=partial(write_report, sweep="samples", measure="error", series=("method", "norm"), log="x", names=_NAMES),
 )

@@ -9,6 +9,7 @@ from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
 from zoo.recipes.reporting.rows import group_by
 
+_MARKERS = "osD^v<>pPX*hd8" * 4  # a model has one, because points of several models coincide
 _SETTINGS: Settings = {
     "models": [
         "ball_cfnn",
@@ -47,13 +48,13 @@ def _report(rows: list[Row], out: Path) -> None:
     """Write the counts as a table, and draw the plane with a line through the dimensions of each model."""
     lines = [(row["model"], row["dim"] or "", row["data_complexity"], row["random_complexity"]) for row in rows]
     write(out / "table.md", table("Neurons", lines, ["model", "dim", "data", "random"]))
-    with figure(out / "figure.png", title=headline(rows), figsize=(7, 5)) as (axes,):
-        for name, some in group_by(rows, "model").items():
+    with figure(out / "figure.png", title=headline(rows), figsize=(5.8, 4.8)) as (axes,):
+        for marker, (name, some) in zip(_MARKERS, group_by(rows, "model").items(), strict=False):
             points = [(row["data_complexity"], row["random_complexity"]) for row in some]
-            axes.plot(*zip(*points, strict=True), marker="o", label=name)
+            axes.plot(*zip(*points, strict=True), marker=marker, markerfacecolor="none", markersize=7, label=name)
         axes.set(xscale="symlog", yscale="symlog", xlim=(0, None), ylim=(-0.1, None))
         axes.set(xlabel="data complexity (neurons)", ylabel="random complexity (neurons)")
-        axes.legend(title="model")
+        axes.figure.legend(title="model", loc="outside lower center", ncols=3)
 
 
 register(

@@ -13,11 +13,13 @@ from keras import ops
 import zoo
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
 from zoo.recipes.papers.coin_flipping import TITLE
-from zoo.recipes.reporting.figure import figure, headline
+from zoo.recipes.reporting.figure import figure, headline, name_y
 from zoo.recipes.reporting.sweep import write_report
 
 _SIDE = 2.0  # of the square [-side, side]^2
-_COLORS = "coolwarm"
+_COLORS = ("C0", "#ece9df")  # of the classes
+_LINE = "C1"
+_NAMES = {"samples": "flips that vote", "error": "share of points that are wrong"}
 _SETTINGS: Settings = {
     "function": "ball",
     "samples": [1, 11, 101, 1001, 10_001],
@@ -58,28 +60,38 @@ def _map(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]
 
 def _report(rows: list[Row], out: Path) -> None:
     """Write the errors as a table and a figure, and the maps as another figure."""
-    write_report(rows, out, sweep="samples", measure="error", series=("recipe",), log="x")
+    from matplotlib import colors  # it is slow to import
+
+    write_report(rows, out, sweep="samples", measure="error", series=("recipe",), log="x", names=_NAMES)
     first = sorted((row for row in rows if row["repetition"] == 0), key=lambda row: row["samples"])
     settings = first[0]["settings"]
     side = settings["resolution"]
     x, height = (part.reshape(side, side, *part.shape[1:]) for part in _grid(settings))
     title = f"{headline(rows)}: the class in the plane"
-    with figure(out / "maps.png", len(first), title, figsize=(3 * len(first) + 1, 3.6), sharey=True) as axes:
+    with figure(out / "maps.png", len(first), title, sharey=True) as axes:
         for ax, row in zip(axes, first, strict=True):
             pixels = np.array([[int(one) for one in line] for line in row["map"]])
-            ax.imshow(pixels, origin="lower", extent=(-_SIDE, _SIDE, -_SIDE, _SIDE), cmap=_COLORS, vmin=0, vmax=1)
-            ax.contour(x[..., 0], x[..., 1], height, levels=[0], colors="black")
+            ax.imshow(
+                pixels,
+                origin="lower",
+                extent=(-_SIDE, _SIDE, -_SIDE, _SIDE),
+                cmap=colors.ListedColormap(_COLORS),
+                vmin=0,
+                vmax=1,
+            )
+            ax.contour(x[..., 0], x[..., 1], height, levels=[0], colors=_LINE)
             ax.set(title=f"majority of {row['samples']:,}" if row["samples"] > 1 else "one flip", xlabel="$x_1$")
-        axes[0].set(ylabel="$x_2$")
-        axes[0].figure.legend(handles=_map_key(), loc="outside right center")
+            ax.grid(visible=False)
+        name_y(axes, "$x_2$")
+        axes[0].figure.legend(handles=_map_key(), loc="outside lower center", ncols=3)
 
 
 def _map_key() -> list:
     """Handles of a legend for the colours and the line of a map."""
-    from matplotlib import colormaps, lines, patches  # it is slow to import
+    from matplotlib import lines, patches  # it is slow to import
 
-    classes = [patches.Patch(color=colormaps[_COLORS](float(c)), label=f"class {c}") for c in (0, 1)]
-    return [*classes, lines.Line2D([], [], color="black", label="f' = 0")]
+    classes = [patches.Patch(facecolor=_COLORS[c], edgecolor="grey", label=f"class {c}") for c in (0, 1)]
+    return [*classes, lines.Line2D([], [], color=_LINE, label="f' = 0")]
 
 
 register(

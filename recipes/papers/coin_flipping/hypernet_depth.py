@@ -11,6 +11,7 @@ from zoo.recipes.training.train import train
 
 _METHODS = ("cfnn", "deterministic", "frozen")
 _MODELS = {"cfnn": "hypernet_cfnn", "deterministic": "hypernet_deterministic", "frozen": "hypernet_deterministic"}
+_NAMES = {"depth": "layers of the embedding network", "accuracy": "test accuracy, %"}
 _SETTINGS: Settings = {
     "data": "cifar10",
     "depths": [2, 6, 10, 14, 20],
@@ -65,7 +66,7 @@ register(
         ),
         points=_points,
         run=_run,
-        report=partial(write_report, sweep="depth", measure="accuracy"),
+        report=partial(write_report, sweep="depth", measure="accuracy", names=_NAMES),
         prepare=lambda settings, data_dir: data_dir,
         choices={"methods": _METHODS, "data": ("cifar10", "cifar100", "digits")},
         variants={"data": {"cifar100": {"depths": [6, 10, 14, 20, 56]}}},

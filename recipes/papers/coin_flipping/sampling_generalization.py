@@ -16,7 +16,7 @@ from zoo.recipes.papers.coin_flipping.coin_models import (
     points,
     reseeded,
 )
-from zoo.recipes.reporting.figure import figure
+from zoo.recipes.reporting.figure import figure, whole_ticks
 from zoo.recipes.reporting.flip_statistics import accuracy_by_flips
 from zoo.recipes.reporting.markdown import table, write
 
@@ -58,7 +58,8 @@ def _report(rows: Sequence[Row], out: Path) -> None:
             low, high = ([m + sign * d for m, d in zip(mean, deviations, strict=True)] for sign in (-1, 1))
             axes.fill_between(row["samples"], low, high, color=drawn.get_color(), alpha=0.2, linewidth=0)
         axes.set(xscale="log", xlabel="flips", ylabel="accuracy, % (band: standard deviation over flips)")
-        axes.legend(loc="lower right")
+        whole_ticks(axes)
+        axes.legend(title="model, data, split (images)", loc="lower right")
 
 
 def _label(row: Row) -> str:

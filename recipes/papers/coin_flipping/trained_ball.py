@@ -16,6 +16,11 @@ from zoo.recipes.experiments.fit_epochs import compiled, fit_epochs
 from zoo.recipes.papers.coin_flipping import TITLE
 from zoo.recipes.reporting.sweep import plot_sweep, write_report
 
+_NAMES = {
+    "units": "units of the hidden layer",
+    "flips": "flips that vote",
+    "error": "wrong test points, share",
+}
 _SETTINGS: Settings = {
     "dims": [2, 5, 10, 20, 50],
     "methods": ["stochastic", "deterministic"],
@@ -86,10 +91,17 @@ def _run(settings: Settings, point: Row, seed: int, prepared: None) -> list[Row]
 
 def _report(rows: list[Row], out: Path) -> None:
     """Draw the error over the units of the hidden layer, and over flips, a panel for every dimension."""
-    write_report(rows, out, sweep="units", measure="error", series=("network",), panels="dim", log="xy")
+    write_report(rows, out, sweep="units", measure="error", series=("network",), panels="dim", log="xy", names=_NAMES)
     drawn = [row for row in rows if row["method"] == "stochastic"]
     if drawn:
-        options = {"sweep": "flips", "measure": "error", "series": ("units",), "panels": "dim", "log": "xy"}
+        options = {
+            "sweep": "flips",
+            "measure": "error",
+            "series": ("units",),
+            "panels": "dim",
+            "log": "xy",
+            "names": _NAMES,
+        }
         plot_sweep(drawn, out / "flips.png", **options)
 
 

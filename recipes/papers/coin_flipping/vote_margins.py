@@ -19,7 +19,7 @@ from zoo.recipes.papers.coin_flipping.coin_models import (
     prepare,
     reseeded,
 )
-from zoo.recipes.reporting.figure import figure
+from zoo.recipes.reporting.figure import figure, name_y
 from zoo.recipes.reporting.flip_statistics import margins
 from zoo.recipes.reporting.markdown import table, write
 from zoo.recipes.reporting.rows import group_by
@@ -86,7 +86,7 @@ def _report(rows: Sequence[Row], out: Path) -> None:
         for axes, (model, some) in zip(all_axes, models.items(), strict=True):
             _draw(axes, some)
             axes.set(title=model, xlabel="share of images, sorted by margin, %")
-        all_axes[0].set(ylabel="margin of the true class")
+        name_y(all_axes, "margin of the true class, share of flips")
 
 
 def _draw(axes, rows: Sequence[Row]) -> None:

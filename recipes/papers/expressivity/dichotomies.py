@@ -24,6 +24,7 @@ from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
 from zoo.recipes.reporting.mean_and_deviation import deviation, with_deviation
 from zoo.recipes.reporting.rows import group_by
+from zoo.recipes.reporting.style import graded
 from zoo.recipes.reporting.sweep import sweep_table
 
 _BATCH = 2048  # inputs times points, for every network of a population
@@ -179,12 +180,15 @@ def _by(rows: list[Row], key: str) -> dict[Any, list[Row]]:
 
 
 def _draw(rows: list[Row], sweep: str, series: str, axes) -> None:
-    for value, line in _by(rows, series).items():
+    lines = _by(rows, series)
+    for color, (value, line) in zip(graded(len(lines)), lines.items(), strict=True):
         counts = {x: [row["dichotomies"] for row in some] for x, some in _by(line, sweep).items()}
         spread = [deviation(some) for some in counts.values()]
         means = [np.mean(some) for some in counts.values()]
-        axes.errorbar(list(counts), means, spread, marker="o", markersize=3, capsize=2, label=f"{series} {value}")
-    axes.set(xlabel="remaining depth" if sweep == "remaining" else sweep)
+        axes.errorbar(
+            list(counts), means, spread, marker="o", markersize=3, capsize=2, color=color, label=f"{series} {value}"
+        )
+    axes.set(xlabel={"remaining": "remaining layers", "width": "width of a layer, units"}[sweep])
 
 
 def _draw_walk(rows: list[Row], walk: np.ndarray, axes) -> None:
@@ -203,13 +207,13 @@ def _write(rows: list[Row], out: Path, tables: list[str], panels: list) -> None:
     with figure(out / "figure.png", len(panels), title, sharey=True) as all_axes:
         for axes, draw in zip(all_axes, panels, strict=True):
             draw(axes)
-            axes.axhline(2**inputs, color="tab:blue", linestyle="--", label=f"$2^{{{inputs}}}$")
+            axes.axhline(2**inputs, color="black", linestyle="--", linewidth=1, label=f"all, $2^{{{inputs}}}$")
             if settings["points"] < 2**inputs:
                 axes.axhline(settings["points"], color="grey", linestyle=":", label="points of the sweep")
             axes.set(yscale="log", ylabel="unique dichotomies")
             if axes.get_xscale() == "linear":
                 axes.xaxis.get_major_locator().set_params(integer=True)
-            axes.legend(fontsize="small")
+            axes.legend(ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.2))  # below: lines cross all of the axes
 
 
 def _add(number: int, section: str, *, settings: Settings, smoke: Settings, paper: Settings, points, report) -> None:

@@ -72,7 +72,7 @@ def _report(rows: list[Row], out: Path) -> None:
 def _draw(rows: list[Row], path: Path) -> None:
     """Draw a panel per layer with the boundaries of all units up to it, those of the layer itself in colour."""
     z = plane = _plane(rows[0]["settings"])
-    with figure(path, len(rows), headline(rows), figsize=(4 * len(rows), 4.2)) as axes:
+    with figure(path, len(rows), headline(rows)) as axes:
         for number, row in enumerate(rows):
             h = z @ np.array(row["kernel"]) + np.array(row["bias"])
             for panel, ax in enumerate(axes[number:], number):
@@ -81,7 +81,10 @@ def _draw(rows: list[Row], path: Path) -> None:
                     if unit.min() <= 0 < unit.max():
                         ax.contour(plane[..., 0], plane[..., 1], unit, levels=[0], colors=color, linewidths=1)
             title = "layer 1" if number == 0 else f"layers 1 to {row['layers']}"
-            axes[number].set(title=f"{title}: {row['patterns']} patterns", aspect="equal")
+            axes[number].set(
+                title=f"{title}: {row['patterns']} patterns", aspect="equal", xlabel="$x_1$", ylabel="$x_2$"
+            )
+            axes[number].grid(visible=False)
             z = np.maximum(h, 0)
 
 

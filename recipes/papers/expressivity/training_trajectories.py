@@ -129,9 +129,11 @@ def _report(rows: list[Row], out: Path, *, measure: str) -> None:
     write(out / "table.md", *_table(rows, kept, measure))
     with figure(out / "figure.png", len(_CURVES), headline(rows), sharey=True) as panels:
         for axes, curve in zip(panels, _CURVES, strict=True):
-            _draw(axes, [row for row in kept if row["curve"] == curve], measure)
+            scale = _draw(axes, [row for row in kept if row["curve"] == curve], measure)
             axes.set(title=f"{curve} inputs", xlabel="hidden layer", yscale="log")
         panels[0].set(ylabel=_LABELS[measure])
+        if kept:
+            panels[-1].figure.colorbar(scale, ax=panels, label="updates of the weights")
 
 
 def _table(rows: list[Row], kept: list[Row], measure: str) -> list[str]:
@@ -171,17 +173,18 @@ def _cell(numbers: np.ndarray) -> str:
     return with_deviation(numbers, ".3g")
 
 
-def _draw(axes: Any, rows: list[Row], measure: str) -> None:
-    """Draw a line per measurement, from red before training to violet at its end: means over repetitions."""
+def _draw(axes: Any, rows: list[Row], measure: str) -> Any:
+    """Draw a line per measurement, from pale before training to dark at its end: means over repetitions."""
     from matplotlib import cm, colors  # it is slow to import
 
     if not rows:
-        return
+        return None
     updates = rows[0]["updates"]
-    scale = cm.ScalarMappable(colors.Normalize(updates[0], updates[-1]), "rainbow_r")
+    scale = cm.ScalarMappable(colors.Normalize(updates[0], updates[-1]), "viridis_r")
     for update, values in zip(updates, np.mean([row[measure] for row in rows], axis=0), strict=True):
         axes.plot(range(1, len(values) + 1), values, color=scale.to_rgba(update), marker="o", markersize=3)
-    axes.figure.colorbar(scale, ax=axes, label="update")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    return scale
 
 
 _PAPER: Settings = {

@@ -25,6 +25,7 @@ from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
 from zoo.recipes.reporting.mean_and_deviation import deviation, with_deviation
 from zoo.recipes.reporting.rows import group_by
+from zoo.recipes.reporting.style import graded
 
 _PAPER = f"{TITLE}, section 2.2"
 _OUTPUTS = 2**20  # of a layer that are evaluated at once
@@ -175,10 +176,10 @@ def _draw_growth(rows: list[Row], path: Path) -> None:
     widths, variances = _values(rows, "width"), _values(rows, "sigma_w2")
     width, variance = widths[len(widths) // 2], variances[len(variances) // 2]
     with figure(path, 2, headline(rows), rows=2) as (a, b, c, d):
-        for k in widths:
-            _draw_lengths(a, _at(rows, k, variance), f"k = {k}")
-        for one in variances:
-            _draw_lengths(b, _at(rows, width, one), f"$\\sigma_w^2$ = {one:g}")
+        for color, k in zip(graded(len(widths)), widths, strict=True):
+            _draw_lengths(a, _at(rows, k, variance), label=f"k = {k}", color=color)
+        for color, one in zip(graded(len(variances)), variances, strict=True):
+            _draw_lengths(b, _at(rows, width, one), label=f"$\\sigma_w^2$ = {one:g}", color=color)
         a.set(title=f"(a) $\\sigma_w^2$ = {variance:g}")
         b.set(title=f"(b) k = {width}")
         for ax in (a, b):
@@ -188,12 +189,17 @@ def _draw_growth(rows: list[Row], path: Path) -> None:
             _draw_slopes(c, widths, [_at(rows, k, one) for k in widths], label=label, color=f"C{color}")
         for color, k in enumerate(_some(widths)):
             _draw_slopes(d, variances, [_at(rows, k, one) for one in variances], label=f"k = {k}", color=f"C{color}")
-        c.set(title="(c) dashed: bounds, dotted: printed base", xlabel="k", xscale="log", ylabel="growth per layer")
+        c.set(
+            title="(c) dashed: bounds, dotted: printed base",
+            xlabel="width k, units",
+            xscale="log",
+            ylabel="growth per layer, factor",
+        )
         d.set(
             title="(d) dashed: bounds, dotted: printed base",
             xlabel=r"$\sigma_w^2$",
             xscale="log",
-            ylabel="growth per layer",
+            ylabel="growth per layer, factor",
         )
         for ax in (a, b, c, d):
             ax.legend(fontsize="small")
@@ -204,10 +210,10 @@ def _some(values: list) -> list:
     return [values[i] for i in sorted({0, len(values) // 2, len(values) - 1})]
 
 
-def _draw_lengths(axes, rows: list[Row], label: str) -> None:
+def _draw_lengths(axes, rows: list[Row], **look: Any) -> None:
     if rows:
         mean = _mean(rows, "lengths")
-        axes.plot(range(1, len(mean) + 1), mean, marker="o", markersize=3, label=label)
+        axes.plot(range(1, len(mean) + 1), mean, marker="o", markersize=3, **look)
 
 
 def _draw_slopes(axes, x: list, groups: list[list[Row]], *, label: str, color: str) -> None:
@@ -261,7 +267,7 @@ def proportionality(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
 
 def _draw_transitions(rows: list[Row], path: Path) -> None:
     widths, variances = _values(rows, "width"), _values(rows, "sigma_w2")
-    with figure(path, title=headline(rows), figsize=(8, 5)) as (axes,):
+    with figure(path, title=headline(rows), figsize=(6, 5.4)) as (axes,):
         for part in _groups(rows):
             k, variance, (x, y) = part[0]["width"], part[0]["sigma_w2"], _means(part)
             color, marker = f"C{variances.index(variance)}", "osD^v<>pP*"[widths.index(k) % 10]
@@ -272,7 +278,7 @@ def _draw_transitions(rows: list[Row], path: Path) -> None:
         ends = np.array([every.min(), every.max()])
         axes.plot(ends, ends / math.pi, color="black", linestyle="--", linewidth=1, label=r"slope $1 / \pi$")
         axes.set(xscale="log", yscale="log", xlabel=r"length / $\sqrt{k}$", ylabel="sign changes per unit")
-        axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", fontsize="small")
+        axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
 
 
 def _groups(rows: list[Row]) -> list[list[Row]]:

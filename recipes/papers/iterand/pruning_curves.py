@@ -38,7 +38,8 @@ def _run(settings: Settings, point: Row, seed: int, data_dir: str | None) -> lis
 
 def _report(rows: list[Row], out: Path) -> None:
     """Draw accuracy in per cent by epoch, with axes per network."""
-    write_report(rows, out, sweep="epoch", measure="curve", series=("method", "kernel", "examples"), panels="network")
+    series, names = ("method", "kernel", "examples"), {"curve": "accuracy, %"}
+    write_report(rows, out, sweep="epoch", measure="curve", series=series, panels="network", names=names)
 
 
 register(

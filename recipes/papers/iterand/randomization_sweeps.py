@@ -11,6 +11,11 @@ from zoo.recipes.papers.iterand import TITLE
 from zoo.recipes.papers.iterand.pruning_runs import CHOICES, SETTINGS, checked, run, with_finished
 from zoo.recipes.reporting.sweep import write_report
 
+_NAMES = {
+    "rate": "share of pruned weights that a redraw changes",
+    "period": "updates between redraws",
+    "validation": "validation accuracy, %",
+}
 _SMALL = {"data": "digits", "augment": "crop", "networks": ["conv6"], "width": 0.25, "epochs": 1, "repetitions": 1}
 _SHORT = {"networks": ["conv6"], "width": 0.25, "epochs": 5, "repetitions": 1}
 
@@ -43,7 +48,9 @@ def _add(name: str, section: str, *, key: str, settings: Settings, smoke: Settin
             budgets(paper, smoke={**_SMALL, **smoke}, standard=_SHORT),
             points=points,
             run=_run,
-            report=partial(write_report, sweep=key, measure="validation", series=("network", "kernel"), log=log),
+            report=partial(
+                write_report, sweep=key, measure="validation", series=("network", "kernel"), log=log, names=_NAMES
+            ),
             prepare=checked(points, by_epoch=True),
             choices=CHOICES,
         ),

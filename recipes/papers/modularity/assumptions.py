@@ -26,6 +26,11 @@ from zoo.recipes.reporting.sweep import write_report
 
 _KERNEL = 10  # of both convolutions of Assumption 1's target, with stride 2
 _SMALLEST = 28  # pixels that two of them leave one of
+_NAMES = {
+    "distances": "mean squared distance",
+    "width": "units of the hidden layer",
+    "loss": "test loss, squared error",
+}
 _PAIRS = ("f1, f2", "f1, y", "f2, y")
 
 
@@ -174,7 +179,14 @@ register(
         ),
         points=single_point,
         run=_approximators,
-        report=partial(write_report, sweep="epoch", measure="distances", series=("pair",), log="y"),
+        report=partial(
+            write_report,
+            sweep="epoch",
+            measure="distances",
+            series=("pair",),
+            log="y",
+            names=_NAMES,
+        ),
         prepare=_space,
     ),
 )
@@ -189,7 +201,7 @@ register(
         ),
         points=_neurons,
         run=_shallow,
-        report=partial(write_report, sweep="width", measure="loss", series=("activation",)),
+        report=partial(write_report, sweep="width", measure="loss", series=("activation",), names=_NAMES),
         prepare=_labelled_images,
     ),
 )

@@ -22,6 +22,14 @@ from zoo.recipes.papers.modularity.rotation import READINGS
 from zoo.recipes.papers.modularity.synthetic_targets import TYPES
 from zoo.recipes.reporting.sweep import write_report
 
+_NAMES = {
+    "depth": "linear layers of the network of the condition",
+    "embedding_dim": "numbers of the embedding",
+    "multiple": "size, as a multiple of the smallest",
+    "learning_rate": "learning rate",
+    "loss": "test loss, squared error",
+    "error": "wrong test images, share",
+}
 _METHODS = ("embedding", "hypernetwork")
 _CHOICES = {
     "methods": _METHODS,
@@ -68,7 +76,7 @@ def _add(
         return [{"method": method, sweep: value} for value in settings[sweep + "s"] for method in settings["methods"]]
 
     by_budget = budgets(settings, smoke={"repetitions": 1, **smoke}, standard={"repetitions": 3, **standard})
-    report = partial(write_report, sweep=sweep, measure=measure, log=log)
+    report = partial(write_report, sweep=sweep, measure=measure, log=log, names=_NAMES)
     functions = {"points": points, "report": report, "choices": _CHOICES, **functions}
     register(name, Experiment(f"{TITLE}, {section}", by_budget, **functions))
 

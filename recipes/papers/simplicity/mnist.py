@@ -111,12 +111,12 @@ def _report_kinds(rows: list[Row], out: Path) -> None:
         for name, part in group_by(rows, "strings").items():
             distances, outputs = (np.concatenate([row[key] for row in part]) for key in ("distances", "outputs"))
             left = distances > 0
-            bars.bar(name, distances[left].mean(), color="tab:blue")
+            bars.bar(name, distances[left].mean(), color="C0")
             x, y = binned(outputs[left], distances[left], **_BINS)
             over_output.plot(x, y, "o-", markersize=3, label=name)
         bars.axhline(expected, color="black", linestyle="--", label="Eq. 8")
         for axes in (bars, over_output):
-            axes.set(ylabel="mean distance")
+            axes.set(ylabel="mean distance, bits")
         bars.legend()
         bars.set(xlabel="strings")
         over_output.legend(title="strings")
@@ -133,7 +133,7 @@ def _report_answers(rows: list[Row], out: Path) -> None:
                 distances = np.concatenate([row["distances"] for row in some])
                 bins = np.arange(0.5, distances.max(initial=1) + 1)
                 axes.hist(distances, bins, density=True, alpha=0.6, label=answer)
-            axes.set(title=name, xlabel="distance", ylabel="share of images")
+            axes.set(title=name, xlabel="distance, bits", ylabel="share of images")
             axes.legend(title="answer")
 
 

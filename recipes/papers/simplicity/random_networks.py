@@ -20,6 +20,7 @@ from zoo.recipes.papers.simplicity.binned import binned
 from zoo.recipes.reporting.figure import figure, headline
 from zoo.recipes.reporting.markdown import table, write
 from zoo.recipes.reporting.mean_and_deviation import deviation
+from zoo.recipes.reporting.style import graded
 
 _NETWORKS: Settings = {"depth": 2, "sigma_w2": 2.0, "networks": 1000, "together": 50, "repetitions": 1}
 _BITS = [16, 32, 64, 128, 256, 384, 512, 768, 1024]
@@ -179,19 +180,19 @@ def _report_nearest(rows: list[Row], out: Path) -> None:
     with figure(out / "figure.png", 3, headline(rows)) as (over_n, over_root, over_output):
         for axes, x, line in ((over_n, n, fine), (over_root, _root(n), _root(fine))):
             axes.errorbar(x, means, errors, fmt="o", markersize=3, capsize=2, label="greedy")
-            axes.plot(line, theory, "k--", label="Eq. 8")
+            axes.plot(line, theory, color="black", linestyle="--", label="Eq. 8")
             if fit:
-                axes.plot(line, fit[0] * _root(fine) + fit[2], color="tab:orange", label=f"fit, a = {fit[0]:.3f}")
-            axes.set(ylabel="distance")
+                axes.plot(line, fit[0] * _root(fine) + fit[2], color="C1", label=f"fit, a = {fit[0]:.3f}")
+            axes.set(ylabel="mean distance, bits")
             axes.legend()
-        over_n.set(xlabel="n")
+        over_n.set(xlabel="n, bits of a string")
         over_root.set(xlabel="$\\sqrt{n / \\ln n}$")
-        for row in rows:
+        for color, row in zip(graded(len(rows)), rows, strict=True):
             found = np.array(row["distances"]) > 0
             x, y = binned(np.array(row["outputs"])[found], np.array(row["distances"])[found], **_BINS)
-            over_output.plot(x, y, "o-", markersize=3, label=f"n = {row['bits']}")
-        over_output.set(xlabel="|output|", ylabel="mean distance")
-        over_output.legend(fontsize="small")
+            over_output.plot(x, y, "o-", markersize=3, color=color, label=str(row["bits"]))
+        over_output.set(xlabel="|output|", ylabel="mean distance, bits")
+        over_output.legend(title="n", ncols=2)
 
 
 def _report_random(rows: list[Row], out: Path) -> None:
@@ -209,10 +210,10 @@ def _report_random(rows: list[Row], out: Path) -> None:
     n, means, errors = (np.array([row[key] for row in rows]) for key in ("bits", "flips", "standard_error"))
     with figure(out / "figure.png", title=headline(rows)) as (axes,):
         axes.errorbar(n, means, errors, fmt="o", markersize=3, capsize=2, label="random flips")
-        axes.plot(n, n / 4, "k--", label="n / 4")
+        axes.plot(n, n / 4, color="black", linestyle="--", label="n / 4")
         if fit:
-            axes.plot(n, fit[0] * n + fit[2], color="tab:orange", label=f"fit, a = {fit[0]:.3f}")
-        axes.set(xlabel="n", ylabel="flips")
+            axes.plot(n, fit[0] * n + fit[2], color="C1", label=f"fit, a = {fit[0]:.3f}")
+        axes.set(xlabel="n, bits of a string", ylabel="mean number of flips")
         axes.legend()
 
 
@@ -224,8 +225,8 @@ def _report_both(rows: list[Row], out: Path) -> None:
     with figure(out / "figure.png", title=headline(rows)) as (axes,):
         for key in ("greedy", "exact"):
             axes.plot([row["bits"] for row in rows], [row[key] for row in rows], "o-", markersize=3, label=key)
-        axes.set(xlabel="n", ylabel="mean distance")
-        axes.legend()
+        axes.set(xlabel="n, bits of a string", ylabel="mean distance, bits")
+        axes.legend(title="search")
 
 
 def _table(rows: list[Row], keys: list[str]) -> str:

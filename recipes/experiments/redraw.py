@@ -1,0 +1,53 @@
+"""Redraw the pictures of experiments from their rows: `python -m zoo.recipes.experiments.redraw FOLDER...`.
+
+Nothing is run and no table is touched. Without folders all are redrawn that are committed beside a paper.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from zoo.files import atomic
+from zoo.recipes.experiments.committed import FOLDER, committed
+from zoo.recipes.experiments.experiment import find, names
+from zoo.recipes.reporting.results import read_results
+
+_RESULTS = "results.jsonl"
+
+
+def redraw(folder: str | Path) -> list[Path]:
+    """Write the pictures of an experiment's rows anew.
+
+    Args:
+        folder: Folder of `zoo reproduce`, with `results.jsonl`.
+
+    Returns:
+        Paths of the pictures.
+
+    Raises:
+        FileNotFoundError: If the folder has no rows.
+        ValueError: If the rows are of no experiment.
+    """
+    folder = Path(folder)
+    rows = read_results(folder / _RESULTS)
+    if not rows:
+        raise FileNotFoundError(f"There are no rows in {str(folder / _RESULTS)!r}.")
+    with tempfile.TemporaryDirectory() as drawn:
+        find(rows[0]["recipe"]).report(rows, Path(drawn))
+        pictures = sorted(Path(drawn).glob("*.png"))
+        for picture in pictures:
+            with atomic(folder / picture.name) as part:
+                part.write_bytes(picture.read_bytes())
+    return [folder / picture.name for picture in pictures]
+
+
+def main(folders: list[str]) -> None:
+    """Redraw folders, or all that are committed; of these, rows of single trainings have no picture."""
+    experiments = set(names())
+    every = [FOLDER / one.folder for one in committed() if one.rows[0]["recipe"] in experiments]
+    for folder in folders or every:
+        print(*redraw(folder), sep="\n", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
