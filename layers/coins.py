@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import keras
 
 from zoo.layers.arguments import boolean
-from zoo.layers.coin_generator import CoinGenerator
+from zoo.layers.coin_generator import CoinGenerator, restore
 from zoo.layers.seeds import derived_seed, optional_seed
 
 _SWITCH = threading.local()
@@ -85,7 +85,7 @@ class CoinLayer(keras.layers.Layer):
         """Restore the states of the random generators; one that a file does not have is left as it is."""
         for attribute, name in _GENERATORS.items():
             if name in store.keys():  # noqa: SIM118 -- Keras's store has keys() but no `in`
-                getattr(self, attribute).state.assign(store[name])
+                restore(getattr(self, attribute).state, store[name])
 
     def get_config(self) -> dict:
         """Return the constructor's arguments."""
