@@ -8,8 +8,8 @@ import keras
 from keras import ops
 
 from zoo.layers.arguments import boolean, proper_fraction
-from zoo.layers.coin_generator import CoinGenerator, draw_by_state, restore
-from zoo.layers.coins import coin_states, coins_switched, is_coin, share
+from zoo.layers.coin_generator import CoinGenerator, restore
+from zoo.layers.coins import coin_states, coins_switched, draw_by_state, is_coin, share
 from zoo.layers.seeds import optional_seed
 
 _RATES = ("rate", "dropout", "recurrent_dropout")

@@ -53,19 +53,6 @@ def restore(state: keras.Variable, value) -> None:
     state.assign(np.asarray(value).astype(keras.backend.standardize_dtype(state.dtype)))
 
 
-def draw_by_state(layer: keras.layers.Layer) -> None:
-    """Make the dropouts of a layer draw by their generators' states.
-
-    Keras's dropout of `seed=None` takes torch's own generator, whatever state it was given.
-    """
-    if keras.backend.backend() != "torch":
-        return
-    for one in layer._flatten_layers():
-        for generator in one._seed_generators:
-            if generator._initial_seed is None:
-                generator._initial_seed = int(generator.state.value[0])
-
-
 def _signed(word: int) -> int:
     """Return the int32 of the lowest 32 bits, the dtype of torch's states."""
     return ((word & _WORD) ^ 2**31) - 2**31

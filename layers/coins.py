@@ -97,6 +97,19 @@ def drawn_in(dtype: str) -> str:
     return "float32" if dtype in ("float16", "bfloat16") else dtype
 
 
+def draw_by_state(layer: keras.layers.Layer) -> None:
+    """Make the dropouts of a layer draw by their generators' states.
+
+    Keras's dropout of `seed=None` takes torch's own generator, whatever state it was given.
+    """
+    if keras.backend.backend() != "torch":
+        return
+    for one in layer._flatten_layers():
+        for generator in one._seed_generators:
+            if generator._initial_seed is None:
+                generator._initial_seed = int(generator.state.value[0])
+
+
 def share(layer, copy, attribute: str) -> None:
     """Make `copy` use the same generator or sublayer as `layer`, and drop the one it made."""
     copy._tracker.untrack(getattr(copy, attribute))

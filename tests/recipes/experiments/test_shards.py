@@ -102,7 +102,7 @@ def test_shards_that_differ_all_the_same_are_not_merged(runs, tmp_path):
     path.write_text(json.dumps(record))
     with pytest.raises(ValueError, match=r"'.*shard-2-of-2' has rate=7\.0\. Received: rate=0\.5"):
         merge("toy", tmp_path)
-    with pytest.raises(ValueError, match="holds shards of 'toy'.* Received: name='other'"):
+    with pytest.raises(ValueError, match=r"holds shards of 'toy'.* Received: name='other'"):
         merge("other", tmp_path)
     with pytest.raises(ValueError, match="must hold shards"):
         merge("toy", tmp_path / "nothing")
