@@ -1,5 +1,6 @@
 """Votes of a SavedModel over a data set of any size, on the actors of Ray Data."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -70,10 +71,11 @@ def vote_dataset(
         "seed": seed,
         "cpus": positive_int("cpus", cpus),
     }
+    pool = data.ActorPoolStrategy(size=positive_int("actors", actors))
     return dataset.map_batches(
         Voter,
         fn_constructor_kwargs=options,
-        compute=data.ActorPoolStrategy(size=positive_int("actors", actors)),
+        compute=pool,
         num_cpus=cpus,
         batch_size=batch_size,
         batch_format="numpy",
@@ -126,8 +128,9 @@ class Voter:
     ) -> None:
         import tensorflow as tf  # in the actor alone
 
-        tf.config.threading.set_intra_op_parallelism_threads(cpus)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
+        with contextlib.suppress(RuntimeError):  # where TensorFlow is at work already, as in no actor
+            tf.config.threading.set_intra_op_parallelism_threads(cpus)
+            tf.config.threading.set_inter_op_parallelism_threads(1)
         self._model = tf.saved_model.load(saved_model)  # kept: its endpoints work as long as it lives
         if not all(hasattr(self._model, name) for name in ("vote", "reseed")):
             raise ValueError(

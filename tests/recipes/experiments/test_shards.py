@@ -22,7 +22,7 @@ class Killed(BaseException):
 class Runs(list):
     """Runs that took place; the process ends before the one after `last`."""
 
-    last = None
+    last, error = None, Killed
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def runs(monkeypatch):
 
     def run(settings, point, seed, prepared):
         if len(done) == done.last:
-            raise Killed
+            raise done.error
         done.append((point["depth"], seed))
         return [{"part": i, "loss": point["depth"] * seed % 1001 + i} for i in range(1 + (point["depth"] == 2))]
 
@@ -119,7 +119,7 @@ def test_jobs_that_end_early_are_named_and_the_same_call_goes_on(runs, tmp_path,
     # In this process, which alone knows the experiment.
     monkeypatch.setattr(submitit, "AutoExecutor", lambda folder, cluster: submitit.DebugExecutor(folder))
     whole = reproduce("toy", tmp_path / "whole")
-    runs.last = len(runs) + 7
+    runs.last, runs.error = len(runs) + 7, OSError
     options = {"executor": "local", "shards": 2}
     with pytest.raises(RuntimeError, match=r"Shards 2/2 \(job .*ended early; the same command runs what is missing"):
         jobs.reproduce_in_jobs("toy", tmp_path / "jobs", **options)

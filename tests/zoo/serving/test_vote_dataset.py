@@ -58,7 +58,8 @@ def test_votes_depend_on_an_examples_number_alone(saved, voter):
 
 
 def test_a_model_without_coins_is_refused(tmp_path):
-    zoo.export(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]), tmp_path / "plain")
+    inputs = keras.Input((3,))
+    zoo.export(keras.Model(inputs, keras.layers.Dense(2)(inputs)), tmp_path / "plain")
     with pytest.raises(ValueError, match=r"`saved_model` must be one of a model with coins and a vote"):
         Voter(str(tmp_path / "plain"), ("image", "index"), cpus=1, **OPTIONS)
 
