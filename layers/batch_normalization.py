@@ -16,7 +16,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
     variance, kept in float32 under mixed precision. The fused op runs on the TensorFlow backend, for inputs of three
     or four axes whose last axis is normalised, without a mask, `renorm` or `synchronized`; at inference TensorFlow
     joins it with the convolution before and the ReLU behind. In all other cases Keras's own code runs. It also runs
-    under XLA, which computes the fused op's variance as E[x^2] - E[x]^2: a large mean would cost its digits.
+    under XLA, which computes the fused op's variance as E[x^2] - E[x]^2: a large mean would cost its digits. On torch,
+    where Keras computes it so, the layer takes torch's variance.
 
     Args:
         *args: See `keras.layers.BatchNormalization`.
@@ -42,6 +43,15 @@ class BatchNormalization(keras.layers.BatchNormalization):
         if mask is None and self._has_fused_op(inputs):
             return self._fused(inputs, training=bool(training and self.trainable))
         return super().call(inputs, training=training, mask=mask)
+
+    def _moments(self, inputs, mask):
+        if mask is not None or keras.backend.backend() != "torch":
+            return super()._moments(inputs, mask)
+        import torch  # other backends run without torch
+
+        # Keras takes E[x^2] - E[x]^2 there, which leaves no variance beside a large mean.
+        variance, mean = torch.var_mean(inputs, dim=self._reduction_axes, correction=0)
+        return mean, variance
 
     def _has_fused_op(self, inputs) -> bool:
         rank = len(inputs.shape)

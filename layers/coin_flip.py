@@ -8,8 +8,8 @@ import keras
 from keras import ops
 
 from zoo.layers.arguments import boolean, proper_fraction
-from zoo.layers.coin_generator import CoinGenerator
-from zoo.layers.coins import coin_states, coins_switched, is_coin, share
+from zoo.layers.coin_generator import CoinGenerator, restore
+from zoo.layers.coins import coin_states, coins_switched, draw_by_state, is_coin, share
 from zoo.layers.seeds import optional_seed
 
 _RATES = ("rate", "dropout", "recurrent_dropout")
@@ -96,6 +96,7 @@ class CoinFlip(keras.layers.Layer):
 
     def call(self, *args, training=None, **kwargs):
         """Call the layer, in its training mode where coins flip."""
+        draw_by_state(self.layer)
         with _rates(self.layer, self.rate):
             if training or not self.flip_at_inference:
                 with coins_switched(False), self._mode(training):
@@ -150,7 +151,7 @@ class CoinFlip(keras.layers.Layer):
         """Restore the states of the generators; a file without them leaves them unchanged."""
         for index, state in enumerate(self._states()):
             if f"seed_state_{index}" in store.keys():  # noqa: SIM118 -- Keras's store has keys() but no `in`
-                state.assign(store[f"seed_state_{index}"])
+                restore(state, store[f"seed_state_{index}"])
 
     def _states(self) -> list[keras.Variable]:
         return [self.inference_generator.state, *coin_states(self.layer)]

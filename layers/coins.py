@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import keras
 
 from zoo.layers.arguments import boolean
-from zoo.layers.coin_generator import CoinGenerator
+from zoo.layers.coin_generator import CoinGenerator, restore
 from zoo.layers.seeds import derived_seed, optional_seed
 
 _SWITCH = threading.local()
@@ -85,7 +85,7 @@ class CoinLayer(keras.layers.Layer):
         """Restore the states of the random generators; one that a file does not have is left as it is."""
         for attribute, name in _GENERATORS.items():
             if name in store.keys():  # noqa: SIM118 -- Keras's store has keys() but no `in`
-                getattr(self, attribute).state.assign(store[name])
+                restore(getattr(self, attribute).state, store[name])
 
     def get_config(self) -> dict:
         """Return the constructor's arguments."""
@@ -95,6 +95,19 @@ class CoinLayer(keras.layers.Layer):
 def drawn_in(dtype: str) -> str:
     """Dtype to draw in before casting to `dtype`: a uniform number drawn in bfloat16 has only 128 values."""
     return "float32" if dtype in ("float16", "bfloat16") else dtype
+
+
+def draw_by_state(layer: keras.layers.Layer) -> None:
+    """Make the dropouts of a layer draw by their generators' states.
+
+    Keras's dropout of `seed=None` takes torch's own generator, whatever state it was given.
+    """
+    if keras.backend.backend() != "torch":
+        return
+    for one in layer._flatten_layers():
+        for generator in one._seed_generators:
+            if generator._initial_seed is None:
+                generator._initial_seed = int(generator.state.value[0])
 
 
 def share(layer, copy, attribute: str) -> None:

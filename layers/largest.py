@@ -27,6 +27,8 @@ def largest(values, keep: int):
     given = keras.backend.standardize_dtype(values.dtype)
     dtype = given if given in _BITS else "float32"  # exact for the 16-bit floats
     values = ops.cast(values, dtype)
+    if keras.backend.backend() == "torch":
+        return _by_torch(values, keep)
     return _compiled(dtype)(values, ops.cast(keep, "int32"), *_guesses(values, keep))
 
 
@@ -40,11 +42,19 @@ def _compiled(dtype: str):
         marks = _marks if tf.config.list_physical_devices("GPU") else _marks_by_candidates
         vector, number, count = tf.TensorSpec([None], dtype), tf.TensorSpec([], dtype), tf.TensorSpec([], "int32")
         return tf.function(marks, input_signature=[vector, count, number, number], autograph=False)
-    if keras.backend.backend() == "jax":
-        import jax
+    import jax
 
-        return jax.jit(_marks)
-    return _marks
+    return jax.jit(_marks)
+
+
+def _by_torch(values, keep: int):
+    """Take the threshold from torch's own selection: it has no 64-bit views to count with, and nothing to compile."""
+    import torch
+
+    threshold = torch.kthvalue(values, values.shape[0] - keep + 1).values
+    ties = values == threshold
+    first = torch.cumsum(ties, 0) <= keep - torch.count_nonzero(values > threshold)
+    return (values > threshold) | (ties & first), torch.isnan(values).any()
 
 
 def _marks(values, keep, low, high):

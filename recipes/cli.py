@@ -112,6 +112,7 @@ def train(
     data_dir: DataDir = None,
     seed: Annotated[int | None, typer.Option(help="Seed of weights, coins, order and augmentation.")] = None,
     settings: Settings = None,
+    devices: Annotated[int | None, typer.Option(help="Devices that share every batch; on JAX.")] = None,
     max_minutes: Annotated[float | None, typer.Option(help="Save the state and stop after this long.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in OUT, also for more --epochs than it had.")
@@ -136,7 +137,7 @@ def train(
         chosen = chosen.replace(given)
         if by_model:
             print(f"{recipe} by its default recipe: {_settings(chosen)}\n")
-        rows = run(chosen, out, data_dir=data_dir, resume=resume, max_minutes=max_minutes)
+        rows = run(chosen, out, data_dir=data_dir, resume=resume, max_minutes=max_minutes, devices=devices)
     print(f"\n{report(rows)}\n\nWritten to {out}")
 
 
@@ -283,6 +284,17 @@ def reproduce(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, see `zoo show NAME`.")
     ] = None,
+    shard: Annotated[
+        str | None, typer.Option(metavar="k/N", help="Make every N-th run only, from the k-th on.")
+    ] = None,
+    merge: Annotated[bool, typer.Option("--merge", help="Put the rows of all shards in OUT together.")] = False,
+    executor: Annotated[
+        str | None, typer.Option(help="Run shards as jobs: submitit (SLURM if it is there) or local (processes).")
+    ] = None,
+    shards: Annotated[int | None, typer.Option(help="Of --executor: number of jobs.")] = None,
+    job: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Of --executor: slurm_partition=gpu, timeout_min=60.")
+    ] = None,
     list_: Annotated[bool, typer.Option("--list", help="List experiments: place, data, minutes, rows.")] = False,
     coverage: Annotated[bool, typer.Option("--coverage", help="List the papers' tables and figures.")] = False,
 ) -> None:
@@ -290,6 +302,8 @@ def reproduce(
     with _stoppable("the same command"):
         from zoo.recipes.experiments.catalogue import catalogue
         from zoo.recipes.experiments.coverage import coverage as covered
+        from zoo.recipes.experiments.jobs import reproduce_in_jobs
+        from zoo.recipes.experiments.reproduce import merge as merged
         from zoo.recipes.experiments.reproduce import reproduce as run
         from zoo.recipes.training.recipe import parse_settings
 
@@ -300,9 +314,23 @@ def reproduce(
             raise typer.BadParameter("name an experiment, or ask for --list", param_hint="NAME")
         if out is None:
             raise typer.BadParameter("a folder is needed", param_hint="--out")
-        given = parse_settings(settings)
-        run(name, out, budget=budget, settings=given, repetitions=repetitions, seed=seed, data_dir=data_dir)
+        _check_shards(shard, merge, executor, shards, job)
+        given = {"settings": parse_settings(settings), "repetitions": repetitions, "seed": seed, "data_dir": data_dir}
+        if merge:
+            merged(name, out)
+        elif executor:
+            given |= {"budget": budget, "shards": shards, "job": parse_settings(job)}
+            reproduce_in_jobs(name, out, executor=executor, **given)
+        else:
+            run(name, out, budget=budget, shard=shard, **given)
     print(f"Written to {out}")
+
+
+def _check_shards(shard, merge, executor, shards, job) -> None:
+    if sum(map(bool, (shard, merge, executor))) > 1:
+        raise ValueError("Only one of --shard, --merge and --executor can be given.")
+    if bool(executor) != bool(shards) or (job and not executor):
+        raise ValueError("--executor and --shards go together, and --job with them.")
 
 
 @app.command()

@@ -14,6 +14,10 @@ RECIPES = Path(__file__).with_name("recipes")
 
 def pytest_collection_modifyitems(items):
     """Skip on other backends what does not touch them or is tested there otherwise, and the recipes' laws."""
+    for item in items:
+        for mark in item.iter_markers("not_on"):
+            if keras.backend.backend() == mark.args[0]:
+                item.add_marker(pytest.mark.skip(reason=f"not on {mark.args[0]}: {mark.args[1]}"))
     if keras.backend.backend() == "tensorflow":
         return
     skip = pytest.mark.skip(reason="runs on TensorFlow")

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from zoo.layers.arguments import int_at_least
-from zoo.recipes.experiments.experiment import Row, Settings, find, resolve
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, find, resolve
+from zoo.recipes.experiments.runs import Run, rows_of_run, runs_of
+from zoo.recipes.experiments.shards import check_shards, parse_shard, rows_of_shards, shards_record
 from zoo.recipes.reporting.folders import check_same, claimed
 from zoo.recipes.reporting.markdown import write
 from zoo.recipes.reporting.quiet_tensorflow import quiet_tensorflow
@@ -30,6 +32,7 @@ def reproduce(
     repetitions: int | None = None,
     seed: int = 0,
     data_dir: str | None = None,
+    shard: str | None = None,
 ) -> list[Row]:
     """Run the missing runs of an experiment in the folder `out`, then write its table and figure.
 
@@ -37,6 +40,9 @@ def reproduce(
     with more repetitions, or more values of a swept setting, adds them. Repetition r of seed s is the same in every
     call. A line under the table notes rows of several versions of the packages. One process at a time has the folder,
     whose `settings.json` says what it is for.
+
+    Several processes, on one machine or many with a common disk, share an experiment by `shard`: each makes every N-th
+    run, in a folder of its own in `out`, and `merge` puts their rows together.
 
     Args:
         name: Name of an experiment.
@@ -46,13 +52,15 @@ def reproduce(
         repetitions: Runs per point; None for the budget's.
         seed: Int in [0, 2**32).
         data_dir: Folder of the TensorFlow datasets.
+        shard: None, or "k/N" with k in [1, N]: only the runs k, k + N, ..., without table and figure.
 
     Returns:
-        All rows in `out/results.jsonl`.
+        All rows in `out/results.jsonl`, or the shard's.
 
     Raises:
         ValueError: Before the first run, if a name is unknown, a value is out of range, or `out` holds results of
-            another experiment, of other settings, another seed or another backend, or is in use by another process.
+            another experiment, of other settings, another seed or another backend, shards of other runs, or is in use
+            by another process.
         FileNotFoundError: If the data are not there.
     """
     experiment, out = find(name), Path(out)
@@ -60,11 +68,16 @@ def reproduce(
     chosen = resolve(experiment, budget, given)
     fixed = {"recipe": name, "seed": int_at_least("seed", seed), "settings": _fixed(chosen), **environment()}
     _check_same(_finished(out / _RESULTS, []).rows, fixed, out / _RESULTS)
+    part = None if shard is None else parse_shard(shard)
+    record = fixed if part is None else {**fixed, "budget": budget, "chosen": chosen, "shards": part.of}
+    if part is not None:
+        check_shards(out, record)
+        out = out / part.folder
     prepared = experiment.prepare(chosen, data_dir)
-    points = experiment.points(chosen)
-    runs = [(point, r) for r in range(chosen["repetitions"]) for point in points if r == 0 or not point.get("taken")]
+    runs = runs_of(experiment, chosen)
+    runs = runs if part is None else part.share(runs)
     what = f"The results in {str(out / _RESULTS)!r} have"
-    with claimed(out, "settings.json", fixed, _identity, what=what, besides=(_RESULTS,)) as folder:
+    with claimed(out, "settings.json", record, _identity, what=what, besides=(_RESULTS,)) as folder:
         done, cut = _finished(out / _RESULTS, runs)
         _check_same(done, fixed, out / _RESULTS)
         if cut:
@@ -73,7 +86,7 @@ def reproduce(
             )
             folder.write(_RESULTS, result_lines(done))
         for number, (point, repetition) in enumerate(runs, 1):
-            if _has(done, {**point, "repetition": repetition}):
+            if rows_of_run(done, point, repetition):
                 continue
             started = time.perf_counter()
             with quiet_tensorflow():
@@ -86,9 +99,44 @@ def reproduce(
             done += rows
             print(f"[{number}/{len(runs)}] {_describe(point | extra, found[-1])}", flush=True)
         folder.check()
-        experiment.report(done, out)
-        _note_versions(done, out / "table.md")
+        if part is None:
+            _report(experiment, done, out)
     return done
+
+
+def merge(name: str, out: str | Path) -> list[Row]:
+    """Put the rows of all shards in `out` together, in the order of a single process; write table and figure.
+
+    Args:
+        name: Name of the experiment.
+        out: Folder in which `reproduce` made the shards.
+
+    Returns:
+        All rows in `out/results.jsonl`.
+
+    Raises:
+        ValueError: If there are no shards, one is missing, not finished or at work, or they are of several settings.
+    """
+    experiment, out = find(name), Path(out)
+    record = shards_record(out, name)
+    fixed = {key: value for key, value in record.items() if key not in ("budget", "chosen", "shards")}
+    runs = runs_of(experiment, record["chosen"])
+    what = f"The results in {str(out / _RESULTS)!r} have"
+    with claimed(out, "settings.json", fixed, _identity, what=what, besides=(_RESULTS,)) as folder:
+        before = _finished(out / _RESULTS, []).rows
+        _check_same(before, fixed, out / _RESULTS)
+        found = rows_of_shards(out, record["shards"], runs)
+        rows = [row for (point, r) in runs for row in rows_of_run(found, point, r)]
+        ours = [id(row) for point, r in runs for row in rows_of_run(before, point, r)]
+        rows += [row for row in before if id(row) not in ours]
+        folder.write(_RESULTS, result_lines(rows))
+        _report(experiment, rows, out)
+    return rows
+
+
+def _report(experiment: Experiment, rows: list[Row], out: Path) -> None:
+    experiment.report(rows, out)
+    _note_versions(rows, out / "table.md")
 
 
 def _note_versions(rows: list[Row], path: Path) -> None:
@@ -98,7 +146,7 @@ def _note_versions(rows: list[Row], path: Path) -> None:
         write(path, path.read_text().rstrip("\n"), note)
 
 
-def _finished(path: Path, runs: list[tuple[Row, int]]) -> Lines:
+def _finished(path: Path, runs: list[Run]) -> Lines:
     """Rows of the runs that are finished; where the last row is half-written, without the run it is probably of."""
     if not path.is_file():
         return Lines([], False)
@@ -106,8 +154,8 @@ def _finished(path: Path, runs: list[tuple[Row, int]]) -> Lines:
         rows, cut = read_lines(path)
     except ValueError as error:
         raise ValueError(f"`out` holds results that are damaged: {error}") from error
-    last = [{**point, "repetition": r} for point, r in runs if cut and _has(rows[-1:], {**point, "repetition": r})]
-    return Lines([row for row in rows if not any(_has([row], identity) for identity in last)], cut)
+    last = [run for run in runs if cut and rows_of_run(rows[-1:], *run)]
+    return Lines([row for row in rows if not any(rows_of_run([row], *run) for run in last)], cut)
 
 
 def _fixed(settings: Settings) -> Settings:
@@ -122,11 +170,8 @@ def _check_same(done: list[Row], fixed: dict[str, Any], path: Path) -> None:
 
 
 def _identity(row: Row) -> dict[str, Any]:
-    return {key: row.get(key) for key in ("recipe", "seed", "backend")} | row.get("settings", {})
-
-
-def _has(done: list[Row], identity: Row) -> bool:
-    return any(all(row.get(key) == value for key, value in identity.items()) for row in done)
+    shards = {"shards": row["shards"], **row["chosen"]} if "shards" in row else {}
+    return {key: row.get(key) for key in ("recipe", "seed", "backend")} | row.get("settings", {}) | shards
 
 
 def _run_seed(seed: int, repetition: int) -> int:

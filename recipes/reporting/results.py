@@ -131,5 +131,9 @@ def _version(package: str) -> str:
 
 def _device() -> str:
     """The kind of device, GPU or CPU."""
+    if keras.backend.backend() == "torch":  # Keras lists no devices there
+        import torch
+
+        return "GPU" if torch.cuda.is_available() else "CPU"
     kinds = {str(name).split(":")[0].upper() for name in keras.distribution.list_devices()}
     return "GPU" if kinds & {"GPU", "CUDA", "ROCM"} else "CPU"

@@ -12,7 +12,9 @@ import zoo
 from zoo.amplification.checks import check_split
 from zoo.data.batches import Batches, fit_input, plain_errors
 from zoo.data.datasets import Dataset, load
+from zoo.devices import on_devices
 from zoo.layers import RandomizePruned
+from zoo.layers.arguments import positive_int
 from zoo.recipes.reporting.folders import Folder, claimed
 from zoo.recipes.reporting.results import add_results, environment
 from zoo.recipes.training.absolute_paths import absolute, with_absolute_paths
@@ -35,6 +37,7 @@ def train(
     data_dir: str | None = None,
     resume: bool = False,
     max_minutes: float | None = None,
+    devices: int | None = None,
     verbose: int | str = "auto",
 ) -> list[dict[str, Any]]:
     """Train a recipe and evaluate it on the test split.
@@ -56,6 +59,8 @@ def train(
         data_dir: Folder of the TensorFlow datasets; None is TFDS's own default.
         resume: Go on with the run in `out`, also to more epochs; a folder without one starts afresh.
         max_minutes: Stop after that many minutes, > 0.
+        devices: Positive int, devices of this machine that share every batch; JAX only. The run is the same to a few
+            roundings, and may be resumed on another number of them.
         verbose: Keras's `verbose` of `fit`.
 
     Returns:
@@ -63,13 +68,20 @@ def train(
 
     Raises:
         ValueError: If `out` holds another run, one that another process trains or one whose states are damaged, or
-            data or model refuse the recipe.
+            data or model refuse the recipe, or there are not so many devices.
         OSError: If a file cannot be written, or `out` has vanished; the state saved last stays as it is.
         Stopped: If the run was stopped before its end.
     """
     if max_minutes is not None and not max_minutes > 0:
         raise ValueError(f"`max_minutes` must be > 0. Received: max_minutes={max_minutes!r}")
-    out, started = Path(out), time.monotonic()
+    if devices is not None and recipe.batch_size % positive_int("devices", devices):
+        raise ValueError(f"`devices` must divide the batch size, {recipe.batch_size}. Received: devices={devices!r}")
+    with on_devices(devices):
+        return _train(recipe, Path(out), data_dir, resume, max_minutes, verbose)
+
+
+def _train(recipe: Recipe, out: Path, data_dir, resume: bool, max_minutes, verbose) -> list[dict[str, Any]]:
+    started = time.monotonic()
     recipe = with_absolute_paths(recipe)
     data = load(recipe.data, data_dir, **recipe.loading())
     recipe = with_options_of_start(recipe, sizes_of(data))

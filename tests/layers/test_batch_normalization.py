@@ -183,8 +183,9 @@ def test_training_without_a_fused_op_is_that_of_keras(shape, options):
         layer = with_weights(kind, shape, **options)
         outputs = keras.ops.convert_to_numpy(layer(x, training=True))
         found.append([outputs, *layer.get_weights()])
+    rtol = 2e-5 if keras.backend.backend() == "torch" else 0  # where Keras's variance is another sum
     for ours, theirs in zip(*found, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=rtol / 10)
     if TENSORFLOW:
         ours = with_weights(BatchNormalization, shape, **options)
         assert count_fused(lambda: ours(x, training=True)) == 0

@@ -8,6 +8,24 @@ import keras
 import numpy as np
 import pytest
 
+from zoo.layers.coin_generator import CoinGenerator, restore
+
+
+def test_no_generator_replays_the_numbers_of_another():
+    generators = [CoinGenerator(seed) for seed in (0, 1, 2, 2**31 + 9, 2**32 - 5, None)]
+    draws = {keras.ops.convert_to_numpy(keras.random.uniform((4,), seed=g)).tobytes() for g in generators * 5}
+    assert len(draws) == 5 * len(generators)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint32"])  # as TensorFlow and JAX write them
+def test_a_generator_goes_on_from_the_state_of_a_file(dtype):
+    first, other = CoinGenerator(2**32 - 1), CoinGenerator(5)
+    restore(other.state, np.array([2**32 - 1, 0], dtype))
+    for _ in range(2):
+        numbers = [keras.ops.convert_to_numpy(keras.random.uniform((4,), seed=g)) for g in (first, other)]
+        np.testing.assert_array_equal(*numbers)
+
+
 _REPLICAS = """
 import sys
 import keras, numpy as np, tensorflow as tf

@@ -13,7 +13,6 @@ from zoo import layers
 from zoo.layers.coins import flips_coins
 
 pytestmark = pytest.mark.usefixtures("fast_compile")
-JAX = keras.backend.backend() == "jax"
 LAYER = keras.layers.Layer
 DTYPE = keras.backend.standardize_dtype
 SMALL, OTHER, LARGE = (layers.FanInUniform(fan_in, seed=fan_in) for fan_in in (4, 3, 1))  # equal in every dtype
@@ -333,7 +332,8 @@ def test_layers_follow_the_global_policy_but_votes_are_counted_in_float32(case, 
     assert names == {"float32" if expected == "float32" else policy}
 
 
-@pytest.mark.skipif(JAX, reason="there Keras's own operations make float32 of float64")
+@pytest.mark.not_on("jax", "Keras's own operations make float32 of float64")
+@pytest.mark.not_on("torch", "Keras's own operations make float32 of float64")
 @every_case_of_a_dtype
 def test_float64_is_float64_throughout(case):
     x, near = case.data("float64"), 1 + 1e-11

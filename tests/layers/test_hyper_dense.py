@@ -3,6 +3,7 @@ import re
 import keras
 import numpy as np
 import pytest
+from gradients import gradients
 
 from zoo.layers import Amplify, HyperDense, Hyperfan, MajorityVote, RandomInput, SharedDraws
 
@@ -94,19 +95,7 @@ def test_gradients_are_finite_differences(kwargs):
     """The layer is linear in x and in theta: differences are exact, whatever the step."""
     layer, x, theta = HyperDense(3, **kwargs), normal(3, 3), normal(3, 12, seed=1)
     r = normal(9 if kwargs == KINDS[1] else 3, 3, seed=2)
-    loss = lambda x, theta: keras.ops.sum(r * layer([x, theta]))  # noqa: E731
-    if JAX:
-        import jax
-
-        found = jax.jit(jax.grad(loss, (0, 1)))(x, theta)
-    else:
-        import tensorflow as tf
-
-        inputs = [tf.constant(x), tf.constant(theta)]
-        with tf.GradientTape() as tape:
-            tape.watch(inputs)
-            value = loss(*inputs)
-        found = tape.gradient(value, inputs)
+    _, found = gradients(lambda x, theta: keras.ops.sum(layer([x, theta]) * keras.ops.array(r)), [x, theta])
     by_hand = lambda x, theta: (r * looped(x, theta, 3, **kwargs)).sum()  # noqa: E731
     dx = [by_hand(x + step.reshape(x.shape), theta) for step in np.eye(x.size)] - by_hand(x, theta)
     dtheta = [by_hand(x, theta + step.reshape(theta.shape)) for step in np.eye(theta.size)] - by_hand(x, theta)
@@ -114,6 +103,7 @@ def test_gradients_are_finite_differences(kwargs):
     np.testing.assert_allclose(np.reshape(found[1], -1), dtheta, atol=1e-5)
 
 
+@pytest.mark.not_on("torch", "SavedModels are TensorFlow's")
 @pytest.mark.parametrize("kwargs", KINDS)
 def test_an_exported_graph_takes_any_batch(kwargs, tmp_path):
     """A SavedModel, or what JAX exports under a symbolic batch; the number of draws is fixed, as in a model."""
@@ -187,6 +177,7 @@ def test_bad_shapes_are_refused(kwargs, shapes, message):
             HyperDense(4, **kwargs)(inputs)
 
 
+@pytest.mark.not_on("torch", "every batch is known there: test_bad_shapes_are_refused")
 @pytest.mark.parametrize(("examples", "rows"), [(4, 1), (1, 4), (4, 2)])
 def test_rows_that_differ_are_refused_where_no_batch_is_known(examples, rows):
     run, error = lambda x, theta: HyperDense(2)([x, theta]), ValueError

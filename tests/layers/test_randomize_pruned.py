@@ -189,6 +189,7 @@ def test_a_resumed_run_goes_on_identically(model, shared, tmp_path, stop, early)
         (3, 5, 10, [1, 3]),  # the last execution makes one update
     ],
 )
+@pytest.mark.not_on("torch", "Keras refuses steps_per_execution above 1")
 def test_steps_per_execution(stepped, steps, period, batches, ends):
     found, pairs = redraws(stepped(steps), RandomizePruned(period, 1.0, seed=1), batches=(0, batches))
     assert len(pairs) == -(-batches // steps)

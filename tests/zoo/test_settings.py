@@ -145,7 +145,9 @@ def test_a_layer_computes_in_the_policys_dtype(name, policy):
             found = layer(numbers(shapes), training=training)
             assert np.isfinite(numpy(found)).all()
     wanted = "float32" if name == "MajorityVote" else policy.removeprefix("mixed_")  # votes are counted in float32
-    wanted = "float32" if JAX and wanted == "float64" else wanted
+    # Keras's own products make float32 of float64 on torch.
+    narrow = JAX or (keras.backend.backend() == "torch" and name in ("HyperDense", "ScoreMaskedDense"))
+    wanted = "float32" if narrow and wanted == "float64" else wanted
     assert keras.backend.standardize_dtype(found.dtype) == wanted
 
 

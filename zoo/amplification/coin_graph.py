@@ -80,6 +80,7 @@ class CoinGraph(NamedTuple):
     def rows(self, hidden: list, flips) -> list:
         """Repeat the prefix's outputs for a number of flips (an int or an int tensor): the inputs of `suffix`."""
         examples, met = hidden[: self.repeated], hidden[self.repeated : self.repeated + self.met]
+        met = [ops.convert_to_tensor(one) for one in met]  # torch takes no arrays beside tensors
         return [*(repeated(h, flips) for h in examples), *met, *[ops.zeros((flips, 1))] * self.branches]
 
     def beside(self, hidden: list) -> list:

@@ -20,6 +20,7 @@ from zoo.graph import (
 )
 from zoo.layers import Amplify, CoinFlip, CoinFlipDropout
 from zoo.layers.arguments import check_known, positive_int, proper_fraction
+from zoo.layers.coin_generator import keras_seed
 from zoo.layers.coins import is_coin, random_in_training
 from zoo.layers.flip_rows import nodes, role_of
 from zoo.layers.seeds import layer_seeds
@@ -170,7 +171,7 @@ class _Coins:
     def _coin(self, layer, flips: bool) -> CoinFlip:
         rate = self.rate if flips else None
         if rate is not None and isinstance(layer, _DROPOUTS):
-            layer = type(layer).from_config({**layer.get_config(), "rate": rate, "seed": next(self.seeds)})
+            layer = type(layer).from_config({**layer.get_config(), "rate": rate, "seed": keras_seed(next(self.seeds))})
             rate = None
         name = f"{layer.name}_flip" if flips else layer.name
         return CoinFlip(layer, flips, rate, fixed=not flips, seed=next(self.seeds), name=name)

@@ -111,7 +111,7 @@ def _products(graph: keras.Model, node, x: np.ndarray, seed: int | None) -> tupl
     """Products of the inputs with the layer's own kernel and with another one, without bias and activation."""
     layer = node.operation
     linear = linear_part(node, use_bias=False)
-    below = keras.Model(graph.inputs, node.input_tensors[0]).predict_on_batch(x)
+    below = keras.Model(graph.inputs[0], node.input_tensors[0]).predict_on_batch(x)
     own = ops.convert_to_numpy(layer.kernel)
     other = np.random.default_rng(fresh_seed(optional_seed("seed", seed))).standard_normal(own.shape)
     found = []

@@ -75,7 +75,7 @@ def test_a_slope_above_the_constant_is_warned_of_with_both():
     with pytest.warns(UserWarning, match=r"measured 1.*lipschitz=0\.5"):
         zoo.build("cone_cfnn", dim=3, lipschitz=0.5)
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         zoo.build("cone_cfnn", dim=3, lipschitz=1.0)
 
 

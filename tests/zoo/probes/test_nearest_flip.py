@@ -157,7 +157,7 @@ def test_the_shorter_way_through_relu_finds_what_the_layers_themselves_find(dept
     by_layers = keras.Model(inputs, keras.layers.Activation("linear")(model(inputs)))
     found = nearest_flip(model, x)
     np.testing.assert_array_equal(nearest_flip(by_layers, x), found)
-    assert found.max() > 4
+    assert found.max() > 2
 
 
 def test_no_further_than_max_distance():
