@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if Path(sys.argv[0]).stem == "zoo":  # the command
     from zoo import stop_signals

@@ -3,17 +3,16 @@
 python -m zoo.recipes.training.publish RUN_FOLDER NAME [NOTE]
 """
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import zoo
-from zoo.files import write_bytes, write_json
+from zoo.files import write_json
 from zoo.layers.score_masked import masked_layers
-from zoo.recipes.reporting.votes import coins_sentence, vote_table
 from zoo.recipes.training.claim import claim
-from zoo.recipes.training.recipe import Recipe, find, names
+from zoo.recipes.training.model_card import write_card
+from zoo.recipes.training.recipe import find, names
 from zoo.recipes.training.run_config import read_config
 from zoo.recipes.training.state import finished_rows
 from zoo.recipes.training.trained import load_trained
@@ -62,50 +61,26 @@ def publish(run: Path, name: str, folder: Path, note: str = "") -> dict[str, Any
         "versions": environment["versions"],
         "reference": pretrained.reference_output(model).round(6).tolist(),
     }
-    card = _card(recipe, row, results, note, environment.get("continued", []))
-    write_bytes((folder / target).with_name("README.md"), card.encode())
+    row |= {
+        "measured": [{key: one[key] for key in measured if key in one} for one in results],
+        "recipe": recipe.to_dict(),
+        "claim": claim(recipe),
+        "planned_epochs": find(recipe.name).epochs if recipe.name in names() else recipe.epochs,
+        "notes": [*_continued(environment.get("continued", [])), *([note] if note else [])],
+        "evaluation": f"Evaluated by `{results[0]['command']}` on {results[0]['machine']} ({results[0]['backend']})",
+    }
+    write_card(row, model, folder)
     others = [old for old in pretrained.manifest() if (old["model"], old["weights"]) != (recipe.model, name)]
     write_json(folder / "manifest.json", sorted([*others, row], key=lambda one: (one["model"], one["weights"])))
     return row
 
 
-def _continued(continued: list[dict[str, Any]]) -> str:
+def _continued(continued: list[dict[str, Any]]) -> list[str]:
     """Return a line for every time that a run was given more epochs."""
-    return "".join(
-        f"Planned for {one['epochs']} epochs, from epoch {one['from_epoch']} on continued by the schedule of more.\n"
+    return [
+        f"Planned for {one['epochs']} epochs, from epoch {one['from_epoch']} on continued by the schedule of more."
         for one in continued
-    )
-
-
-def _card(
-    recipe: Recipe, row: dict[str, Any], results: list[dict[str, Any]], note: str, continued: list[dict[str, Any]]
-) -> str:
-    note = f"{note}\n" if note else ""
-    versions = ", ".join(f"{package} {version}" for package, version in row["versions"].items())
-    planned = find(recipe.name).epochs if recipe.name in names() else recipe.epochs
-    short = f"Short training: {recipe.epochs} of the recipe's {planned} epochs.\n" if recipe.epochs < planned else ""
-    settings = "\n".join(f"- {key}: `{json.dumps(value)}`" for key, value in recipe.to_dict().items())
-    return f"""# {row["model"]}, weights `{row["weights"]}`
-
-{row["parameters"]:,} parameters. `zoo.build("{row["model"]}", weights="{row["weights"]}")`.
-
-Trained on the training split of {row["data"]} with `{row["command"]}`, seed {row["seed"]},
-on {row["machine"]} ({versions}).
-{claim(recipe)}
-{short}{_continued(continued)}{note}
-## Test accuracy of the last epoch
-
-{vote_table(results, "github")}
-
-{coins_sentence(results)}
-
-Evaluated by `{results[0]["command"]}` on {results[0]["machine"]} ({results[0]["backend"]});
-95 % Wilson intervals over the test examples. One training run: the spread over seeds was not measured.
-
-## Settings
-
-{settings}
-"""
+    ]
 
 
 if __name__ == "__main__":

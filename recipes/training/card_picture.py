@@ -1,0 +1,46 @@
+"""The picture of a model card: accuracy by flips, or without coins the kernels of the first convolution."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.recipes.reporting.figure import figure
+from zoo.recipes.reporting.votes import plot_accuracy
+
+
+def draw_card_picture(row: dict[str, Any], model: keras.Model, path: Path) -> str:
+    """Draw the picture of a manifest's row to a PNG.
+
+    Args:
+        row: Row of the manifest, with `measured`.
+        model: The model with these weights.
+        path: File to write.
+
+    Returns:
+        What it shows, in a sentence without a point.
+    """
+    title = f"{row['model']}, {row['weights']}"
+    if any(one["samples"] > 1 for one in row["measured"]):
+        plot_accuracy(row["measured"], path, title=title)
+        return "Accuracy on the test images by number of flips, with 95 % Wilson intervals"
+    kernels = _first_kernels(model)
+    columns = int(np.ceil(np.sqrt(2 * len(kernels))))
+    lines = -(-len(kernels) // columns)
+    with figure(path, columns, title, rows=lines, figsize=(1 + 0.6 * columns, 0.8 + 0.6 * lines)) as axes:
+        for one in axes:
+            one.set_axis_off()
+        for one, kernel in zip(axes, kernels, strict=False):
+            one.imshow(0.5 + 0.5 * kernel / np.abs(kernels).max())
+    return "Kernels of the first convolution, its channels as red, green and blue; grey is 0, and what the mask prunes"
+
+
+def _first_kernels(model: keras.Model) -> np.ndarray:
+    """Return the kernels of the first convolution under its mask, `(filters, height, width, 3)`."""
+    layer = next(one for one in model.layers if len(getattr(getattr(one, "kernel", None), "shape", ())) == 4)
+    kernel = keras.ops.convert_to_numpy(layer.kernel)
+    if hasattr(layer, "mask"):
+        kernel = kernel * keras.ops.convert_to_numpy(layer.mask())
+    kernel = np.moveaxis(kernel, -1, 0)
+    return kernel if kernel.shape[-1] == 3 else np.repeat(kernel[..., :1], 3, axis=-1)
