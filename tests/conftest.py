@@ -1,5 +1,6 @@
 """Fixtures of all tests; what depends on no backend runs once, on TensorFlow."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -10,6 +11,18 @@ from zoo import registry
 from zoo.recipes import cli
 
 RECIPES = Path(__file__).with_name("recipes")
+
+
+def pytest_configure():
+    """Compile fast on JAX, here and in every process that a test starts.
+
+    XLA's optimisations take longer than they save in tests, a third of the time; no law is theirs.
+    """
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+    if keras.backend.backend() == "jax":
+        import jax
+
+        jax.config.update("jax_disable_most_optimizations", True)
 
 
 def pytest_collection_modifyitems(items):
@@ -39,19 +52,6 @@ def empty_registry(monkeypatch):
     """`register` of a registry of models that begins empty and ends with the test."""
     monkeypatch.setattr(registry, "_MODELS", {})
     return registry.register
-
-
-@pytest.fixture(scope="module")
-def fast_compile():
-    """For modules where XLA's optimisations take longer than they save, a third of the time; no law is theirs."""
-    if keras.backend.backend() != "jax":
-        yield
-        return
-    import jax
-
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture

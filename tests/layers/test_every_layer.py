@@ -12,7 +12,6 @@ import pytest
 from zoo import layers
 from zoo.layers.coins import flips_coins
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
 LAYER = keras.layers.Layer
 DTYPE = keras.backend.standardize_dtype
 SMALL, OTHER, LARGE = (layers.FanInUniform(fan_in, seed=fan_in) for fan_in in (4, 3, 1))  # equal in every dtype

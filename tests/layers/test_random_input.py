@@ -8,7 +8,6 @@ from scipy import stats
 from zoo.layers import RandomInput
 from zoo.layers.seeds import uniform
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
 DISTRIBUTIONS = ["uniform", "normal", "categorical"]
 
 

@@ -8,7 +8,6 @@ import pytest
 from zoo.layers import RandomizePruned, ScoreMaskedConv, ScoreMaskedDense
 from zoo.layers.score_masked import masked_layers
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
 BATCH, UPDATES = 4, 10
 X = np.random.default_rng(0).normal(size=(12 * BATCH, 4)).astype("float32")
 Y = np.arange(len(X)) % 3

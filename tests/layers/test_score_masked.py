@@ -9,7 +9,6 @@ from gradients import gradients
 from zoo.layers import KaimingUniform, ScoreMaskedConv, ScoreMaskedDense
 from zoo.layers.score_masked import masked_layers
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
 JAX = keras.backend.backend() == "jax"
 CLASSES = {ScoreMaskedDense: {"units": 7}, ScoreMaskedConv: {"filters": 7, "kernel_size": (3, 2)}}
 SHAPES = {ScoreMaskedDense: (None, 6), ScoreMaskedConv: (None, 5, 5, 3)}

@@ -28,7 +28,7 @@ def test_points_of_a_plain_model():
     _same(straight, zoo.build("random_mlp", dim=6, width=9, depth=2, seed=3), line(*ends, 201))
 
 
-def test_coins_are_replaced_by_their_means(fast_compile):
+def test_coins_are_replaced_by_their_means():
     options = {"depth": 8, "input_shape": [8, 8, 3]}
     rows = probe("resnet20_cfnn", options=options, seed=1, points=11)
     model = zoo.amplify(zoo.build("resnet20_cfnn", **options, seed=1), 1, "expected")

@@ -8,8 +8,6 @@ import zoo
 from zoo import registry
 from zoo.models import dropout_resnet as resnet
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
-
 SMALL = {"input_shape": (8, 8, 1), "depth": 8}
 
 

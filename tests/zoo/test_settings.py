@@ -9,8 +9,6 @@ import pytest
 import zoo
 from zoo import layers, registry
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
-
 JAX = keras.backend.backend() == "jax"
 POLICIES = ("float16", "bfloat16", "float32", "float64", "mixed_float16", "mixed_bfloat16")
 IMAGES = {"input_shape": (8, 8, 1)}

@@ -15,8 +15,6 @@ from zoo.data.datasets import Dataset
 from zoo.data.split import Split
 from zoo.layers import RandomizePruned
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
-
 OPTIMIZER = {"learning_rate", "momentum"}
 
 

@@ -15,8 +15,6 @@ from zoo.recipes.training import evaluate as evaluation
 from zoo.recipes.training.adaptive_line import adaptive_line
 from zoo.recipes.training.evaluate import evaluate
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
-
 
 @pytest.fixture(scope="module")
 def model():

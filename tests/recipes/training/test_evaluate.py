@@ -13,8 +13,6 @@ from zoo.data.split import Split
 from zoo.recipes.reporting.votes import coins_sentence, report, score_table
 from zoo.recipes.training.evaluate import evaluate
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
-
 
 @pytest.fixture
 def model():

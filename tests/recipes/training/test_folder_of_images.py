@@ -13,8 +13,6 @@ from zoo.recipes.training.checkpoint import Checkpoint, Stopped
 from zoo.recipes.training.recipe import Recipe
 from zoo.recipes.training.trained import load_trained
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
-
 
 def test_a_stopped_run_ends_as_the_uninterrupted_one_does(contents, tmp_path, monkeypatch, own_registry):
     write_pictures(tmp_path / "pictures")

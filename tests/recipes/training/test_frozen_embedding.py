@@ -10,8 +10,6 @@ from zoo.recipes.training.recipe import Recipe
 from zoo.recipes.training.train import build, train
 from zoo.recipes.training.trained import load_trained
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
-
 SMALL = {"depth": 6, "embedding_dim": 8}
 
 

@@ -14,8 +14,6 @@ from zoo.recipes.training.evaluate import evaluate
 from zoo.recipes.training.recipe import find
 from zoo.recipes.training.trained import load_trained
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
-
 # Small options of each, and the recipe that trains it; those without one are fitted to points, or not trained at all.
 _EPOCHS = {"hypernet_cfnn": 6}  # past the updates at which its generators would die
 _COINS = {

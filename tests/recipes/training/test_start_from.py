@@ -11,7 +11,6 @@ from zoo.recipes.training.train import build
 from zoo.recipes.training.trained import load_trained
 
 SMALL = {"depth": 8, "samples": 1}
-pytestmark = pytest.mark.usefixtures("fast_compile")
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,6 @@ import zoo
 from zoo.amplification.coin_graph import coin_graph
 from zoo.layers import Amplify, CoinFlipDropout, MajorityVote
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
-
 RATE, TEMPERATURE = 0.4, 2.0
 # For (1, 1) each vote has its own winner: majority 1 (a small margin, often), mean 2 (sure, seldom), expected 0.
 KERNEL = np.array([[0.0, 0.0, 3.5], [3.0, 4.0, -1.0]])

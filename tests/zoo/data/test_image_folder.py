@@ -23,8 +23,6 @@ from zoo.data.batches import Batches, fit_input, plain_errors
 from zoo.data.datasets import load
 from zoo.data.lazy_images import LazyImages
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
-
 
 def one(path, size, resize="imagenet"):
     """`LazyImages` of a single file."""

@@ -9,8 +9,6 @@ import zoo
 from zoo.data.batches import Batches, _ReadAhead, fit_input
 from zoo.data.split import Split
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
-
 
 def split(n=13):
     return Split(np.random.default_rng(0).integers(1, 255, (n, 4, 4, 1)).astype(np.uint8), np.arange(n) % 3)

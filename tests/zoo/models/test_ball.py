@@ -6,7 +6,6 @@ import pytest
 import zoo
 from zoo import theory
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
 NORMS = np.array([0.0, 0.5, 0.9, 1.0, 1.1, 4.0])  # of the radius
 
 

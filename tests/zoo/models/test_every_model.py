@@ -10,8 +10,6 @@ from zoo.amplification.amplified import coins_off
 from zoo.layers.score_masked import masked_layers
 from zoo.registry import find as find_model
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
-
 # Small enough for a test; a model takes what it has of these, or has a line of its own.
 SMALL = {"input_shape": (8, 8, 1), "depth": 8, "samples": 3, "classes": 4, "width": 0.125}
 OPTIONS: dict[str, dict] = {}

@@ -9,8 +9,6 @@ from zoo.amplification.coin_graph import coin_graph
 from zoo.blocks.residual import blocks_of
 from zoo.layers import Amplify, HyperDense, MajorityVote, RandomInput, SharedDraws
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
-
 SMALL = {"input_shape": (8, 8, 1), "classes": 4, "embedding_dim": 8}
 X = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 1)).astype("uint8")
 # Of one input and 4 classes, no two logits equal; biases are 0.

@@ -4,8 +4,6 @@ import pytest
 
 import zoo
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
-
 
 @pytest.mark.parametrize("networks", [None, 20])
 def test_weights_have_the_variance_of_the_paper(networks):

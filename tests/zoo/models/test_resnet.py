@@ -8,8 +8,6 @@ import zoo
 from zoo.amplification.coin_graph import coin_graph
 from zoo.layers import Amplify, BatchNormalization, CoinFlipDropout, MajorityVote
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
-
 SMALL = {"input_shape": (8, 8, 1), "depth": 8}
 BOTH = pytest.mark.parametrize("name", ["resnet20_cfnn", "resnet20_dropout"])
 X = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 1)).astype("uint8")

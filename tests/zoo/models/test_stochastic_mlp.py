@@ -4,7 +4,6 @@ import pytest
 
 import zoo
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
 X = np.array([[0.5, -1.0], [2.0, 0.25], [0.0, 0.0]], "float32")
 
 

@@ -20,7 +20,6 @@ from zoo.probes import (
     transitions,
 )
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
 DENSE = keras.layers.Dense
 WAY = great_circle(*np.random.default_rng(0).normal(size=(2, 7)), 101)
 X = np.random.default_rng(1).choice([-1.0, 1.0], (5, 7)).astype("float32")

@@ -5,7 +5,6 @@ import pytest
 import zoo
 from zoo.probes import dichotomies, labelings
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
 X = np.random.default_rng(0).normal(size=(6, 5)).astype("float32")
 
 

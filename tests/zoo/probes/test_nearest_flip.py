@@ -8,8 +8,6 @@ import zoo
 from zoo.layers import PopulationDense
 from zoo.probes import nearest_flip
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
-
 
 def _random(dim, width=None, networks=None, seed=1, activation="relu", **more):
     options = {"dim": dim, "width": width or dim, "depth": 2, "activation": activation, "sigma_w": 2**0.5}

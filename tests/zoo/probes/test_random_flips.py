@@ -4,8 +4,6 @@ import pytest
 import zoo
 from zoo.probes import random_flips
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
-
 
 def _random(dim, networks=None, seed=1, **more):
     options = {"dim": dim, "width": dim, "depth": 2, "activation": "relu", "sigma_w": 2**0.5}

@@ -5,8 +5,6 @@ import pytest
 import zoo
 from zoo.probes import RecordTrajectory, great_circle, trajectory_lengths, transitions
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
-
 
 def _fit(recorder, epochs=2, **compiled):
     model = zoo.build("random_mlp", dim=4, width=8, depth=2, seed=3)

@@ -5,8 +5,6 @@ import pytest
 import zoo
 from zoo.probes import great_circle, line, refine, transitions
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
-
 
 def _teeth(zeros, width=1):
     """One tanh unit per place where it changes sign on the line from 0 to 1."""

@@ -5,7 +5,6 @@ import pytest
 import zoo
 from zoo.probes import great_circle, line, trajectory_lengths
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
 CURVE = great_circle(*np.random.default_rng(0).normal(size=(2, 6)), 57)
 
 

@@ -5,7 +5,6 @@ import pytest
 import zoo
 from zoo.probes import activation_patterns, great_circle, line, most_activation_patterns, transitions
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
 CURVE = great_circle(*np.random.default_rng(0).normal(size=(2, 6)), 201, turns=1)
 NAMES = ("hidden_1", "hidden_2")
 

@@ -20,7 +20,6 @@ from zoo.probes import (
     transitions,
 )
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
 IMAGES = line(*np.random.default_rng(0).uniform(0, 255, (2, 8, 8, 3)), 24)
 
 

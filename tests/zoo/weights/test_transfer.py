@@ -9,8 +9,6 @@ import zoo
 from zoo import layers
 from zoo.weights import pretrained
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
-
 HEAD = "layers/dense/"  # the only Dense layer of resnet20_cfnn
 SMALL = {
     "resnet20_cfnn": {"depth": 8, "samples": 3},

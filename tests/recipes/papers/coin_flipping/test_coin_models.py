@@ -8,7 +8,6 @@ from zoo.recipes.experiments.reproduce import reproduce
 from zoo.recipes.reporting.results import read_results
 from zoo.recipes.training import recipe as registered
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
 EXPERIMENTS = ("cfnn-delta", "cfnn-flips")
 
 

@@ -11,8 +11,6 @@ from zoo.recipes.experiments.reproduce import reproduce
 from zoo.recipes.papers.coin_flipping.dropout_report import PAPER, accuracy_table, write_report
 from zoo.recipes.reporting.results import read_results
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
-
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):

@@ -8,8 +8,6 @@ from zoo.recipes.experiments.experiment import find, resolve
 from zoo.recipes.experiments.reproduce import reproduce
 from zoo.recipes.reporting.results import read_results
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
-
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):

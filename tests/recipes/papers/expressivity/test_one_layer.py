@@ -19,7 +19,7 @@ from zoo.recipes.papers.expressivity.one_layer import (
     rank_correlation,
 )
 
-pytestmark = pytest.mark.usefixtures("fast_compile", "one_step_per_call")
+pytestmark = pytest.mark.usefixtures("one_step_per_call")
 
 DENSE = {"width": 6, "depth": 3, "weight_variance": 2.0, "pixels": "unit"}
 CONVOLUTIONAL = {**DENSE, "filters": 3, "stride": 2, "pooling": "none"}

@@ -14,7 +14,7 @@ from zoo.recipes.experiments.reproduce import reproduce
 from zoo.recipes.papers.expressivity.one_layer import perceptron
 from zoo.recipes.papers.expressivity.training_trajectories import ends, log_ratios
 
-pytestmark = pytest.mark.usefixtures("fast_compile", "one_step_per_call")
+pytestmark = pytest.mark.usefixtures("one_step_per_call")
 
 SHAPE = (6, 6, 1)
 

@@ -13,8 +13,6 @@ from zoo.recipes.training.checkpoint import Stopped
 from zoo.recipes.training.publish import publish
 from zoo.recipes.training.train import train
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
-
 
 @pytest.fixture(scope="module")
 def whole(masked, tmp_path_factory):

@@ -10,7 +10,6 @@ from zoo.recipes.papers.iterand.pruning_report import accuracy_table, write_repo
 from zoo.recipes.papers.iterand.pruning_runs import recipe_of
 from zoo.recipes.reporting.results import read_results
 
-pytestmark = pytest.mark.usefixtures("fast_compile")
 NAMES = ("iterand-table3", "iterand-table4", "iterand-rate", "iterand-period", "iterand-curves")
 
 

@@ -14,7 +14,7 @@ from zoo.recipes.papers.modularity.colorization import grey
 from zoo.recipes.papers.modularity.rotation import rotate
 from zoo.recipes.reporting.results import read_results
 
-pytestmark = pytest.mark.usefixtures("fast_compile", "one_step_per_call")
+pytestmark = pytest.mark.usefixtures("one_step_per_call")
 
 NAMES = [name for name in names() if name.startswith("modularity-")]
 
