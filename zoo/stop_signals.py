@@ -125,7 +125,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
     signal.signal(number, signal.SIG_DFL)
     name = signal.Signals(number).name
     if _importing(frame):
-        os.write(sys.stderr.fileno(), f"Stopped ({name}) before anything was begun.\n".encode())
+        os.write(sys.stderr.fileno(), f"Stopped ({name}) while a library was loading.\n".encode())
         os._exit(EXIT_CODES[name])
     raise Stopped(name)
 

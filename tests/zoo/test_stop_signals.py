@@ -162,6 +162,6 @@ def test_a_signal_at_start_up_is_one_line_and_its_code(tmp_path, module, number)
         env={**os.environ, "PYTHONPATH": path},
     )
     assert done.returncode == 128 + number
-    assert done.stderr.splitlines()[-1:] == [f"Stopped ({number.name}) before anything was begun."]
+    assert done.stderr.splitlines()[-1:] == [f"Stopped ({number.name}) while a library was loading."]
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "run").exists()
