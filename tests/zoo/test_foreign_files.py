@@ -18,6 +18,8 @@ from zoo.data.lazy_images import LazyImages
 from zoo.weights import pretrained
 from zoo.weights.supermask import load_into
 
+pytestmark = pytest.mark.on_tensorflow
+
 ODD = [None, True, 0, -1, 2**63, 10**400, 1.5, float("nan"), "", "x", [], {}, [[]], {"a": 1}, "float32", [1, 2]]
 
 

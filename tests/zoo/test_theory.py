@@ -7,6 +7,8 @@ import pytest
 
 from zoo import theory
 
+pytestmark = pytest.mark.backend_free
+
 ALPHAS = (0.51, 0.75, 1.0)
 NORMS = np.array([0.0, 0.3, 0.99, 1.0, 1.01, 3.0, 1e6])
 

@@ -20,6 +20,8 @@ from zoo.data import npz as module
 from zoo.data.datasets import load
 from zoo.data.split import Split
 
+pytestmark = pytest.mark.backend_free
+
 
 def rows(*splits):
     """Every example as one row of pixels and label, sorted: a multiset that can be compared."""

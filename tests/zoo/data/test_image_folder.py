@@ -23,6 +23,8 @@ from zoo.data.batches import Batches, fit_input, plain_errors
 from zoo.data.datasets import load
 from zoo.data.lazy_images import LazyImages
 
+pytestmark = pytest.mark.backend_free
+
 
 def one(path, size, resize="imagenet"):
     """`LazyImages` of a single file."""

@@ -1,14 +1,15 @@
-"""Weights by name and by path: what loads, what is refused, and that shipped weights are what the manifest says."""
+"""Weights by name and by path: what loads, and what is refused."""
 
 import json
 
 import keras
 import numpy as np
 import pytest
-from few_on_jax import few_on_jax
 
 import zoo
 from zoo.weights import pretrained
+
+pytestmark = pytest.mark.on_tensorflow
 
 OPTIONS = {"input_shape": (8, 8, 1), "classes": 4}
 
@@ -266,18 +267,3 @@ def test_a_damaged_manifest_is_named(published, text):
     (pretrained.folder() / "manifest.json").write_bytes(text.encode(errors="surrogatepass"))
     with pytest.raises(ValueError, match=r"^[^\n]*manifest\.json is not a manifest of weights: [^\n]*$"):
         zoo.list_weights()
-
-
-@pytest.mark.parametrize("names", few_on_jax(zoo.list_weights(), ("resnet20_cfnn", "digits")), ids="-".join)
-def test_shipped_weights_score_what_their_card_says(names):
-    model, weights = names
-    row = next(row for row in pretrained.manifest() if (row["model"], row["weights"]) == (model, weights))
-    built = zoo.build(model, weights=weights, seed=0)
-    assert built.count_params() == row["parameters"]
-    assert (pretrained.folder() / row["file"]).with_name("README.md").is_file()
-    if row["data"] != "digits":
-        pytest.skip(f"{row['data']} is not embedded")
-    test = zoo.data.load("digits").test
-    result = zoo.random_accuracy(built, test.x, test.y, samples=25)
-    assert row["score"]["n"] == len(test.y)
-    assert row["score"]["low"] <= result.accuracy <= row["score"]["high"]
