@@ -236,15 +236,28 @@ def probe(
 @app.command()
 def export(
     model: Annotated[str, typer.Argument(help="Name of a model, or the folder of a run.")],
-    path: Annotated[Path, typer.Argument(help="Folder to write the SavedModel to.")],
+    path: Annotated[Path, typer.Argument(help="Folder to write to.")],
     weights: Weights = None,
     seed: Annotated[int, typer.Option(help="Seed of the coins.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace PATH if it exists.")] = False,
+    format: Annotated[str, typer.Option(help="saved_model, onnx, openvino or litert.")] = "saved_model",
+    coins: Annotated[str, typer.Option(help="live, off, or input: random numbers are inputs.")] = "live",
+    samples: Annotated[int | None, typer.Option(help="Flips that vote; None is the model's.")] = None,
+    serving: Annotated[bool, typer.Option("--serving", help="Write PATH/1, or the next version after those.")] = False,
+    class_names: Annotated[
+        str | None, typer.Option(help="Names of the classes: a,b,c or a file of one a line; None is the run's own.")
+    ] = None,
+    data_dir: DataDir = None,
 ) -> None:
-    """Export a trained model as a SavedModel; where it flips coins, with endpoints vote, mean, single and reseed."""
+    """Export a trained model; a SavedModel that flips coins has endpoints vote, mean, single, adaptive and reseed."""
+    from zoo.recipes.training.class_names import class_names_of
     from zoo.recipes.training.trained import load_trained
 
-    zoo.export(load_trained(model, weights, seed).model, path, overwrite=overwrite)
+    trained = load_trained(model, weights, seed)
+    names = class_names_of(trained, class_names, data_dir)
+    made = trained.model if samples is None else zoo.amplify(trained.model, samples)
+    options = {"format": format, "coins": coins, "serving": serving}
+    zoo.export(made, path, class_names=names, overwrite=overwrite, **options)
     print(f"Written to {path}")
 
 

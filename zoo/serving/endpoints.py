@@ -23,7 +23,7 @@ def signatures(model: keras.Model) -> list[list]:
 
     kinds = [False, True] if any(map(_is_float, model.inputs)) else [False]
     return [
-        [specification(x, name, pixels) for x, name in zip(model.inputs, _names(model), strict=True)]
+        [specification(x, name, pixels) for x, name in zip(model.inputs, input_names(model), strict=True)]
         for pixels in kinds
     ]
 
@@ -33,7 +33,8 @@ def _states(model: keras.Model) -> list[keras.Variable]:
     return states_of(model, flipping_graph(model) if votes(model) else None)
 
 
-def _names(model: keras.Model) -> list[str]:
+def input_names(model: keras.Model) -> list[str]:
+    """Return the names by which a model's inputs are served: one of floats is called images."""
     images = len(model.inputs) == 1 and _is_float(model.inputs[0])
     return ["images"] if images else [x.name for x in model.inputs]
 
@@ -80,6 +81,7 @@ def endpoints(model: keras.Model, fresh) -> list[tuple]:
         tf.debugging.assert_positive(tf.shape(inputs[0])[0], "the batch must hold one example at least")
 
     def count(inputs, samples, vote):
+        samples = _same_in_all(samples, "samples")
         tf.debugging.assert_positive(samples, "`samples` must be a positive int")
         check_batch(inputs)
         wake()
@@ -96,6 +98,7 @@ def endpoints(model: keras.Model, fresh) -> list[tuple]:
 
     def adaptive(*inputs):
         *inputs, error, max_samples = inputs
+        error, max_samples = _same_in_all(error, "error"), _same_in_all(max_samples, "max_samples")
         inside = tf.logical_and(error > 0, error < 1)
         tf.debugging.Assert(inside, ["`error` must be in (0, 1). Received:", error])
         tf.debugging.assert_positive(max_samples, "`max_samples` must be a positive int")
@@ -118,8 +121,8 @@ def _endpoint(model: keras.Model, function: Callable, extra: dict[str, str]) -> 
     """Return the endpoint of a function of the served dtypes; uint8 is converted in front of the same graph."""
     import tensorflow as tf
 
-    names = [*_names(model), *extra]
-    numbers = [tf.TensorSpec((), dtype, name=argument) for argument, dtype in extra.items()]
+    names = [*input_names(model), *extra]
+    numbers = [tf.TensorSpec(None, dtype, name=argument) for argument, dtype in extra.items()]
     # Traced once, where a function would be for every dtype, signature and first call; and nothing here branches on
     # a tensor in Python, which took as long to convert: 11 CPU seconds of an export of ResNet-8 became 4.
     traced = tf.function(_named(function, names), autograph=False)
@@ -132,6 +135,15 @@ def _endpoint(model: keras.Model, function: Callable, extra: dict[str, str]) -> 
 
     endpoint.__name__ = function.__name__
     return tf.function(_named(endpoint, names), autograph=False)
+
+
+def _same_in_all(number, name: str):
+    """Return a number as a scalar; a server that takes requests by rows gives it once per example."""
+    import tensorflow as tf
+
+    numbers = tf.reshape(number, [-1])
+    tf.debugging.Assert(tf.reduce_all(tf.equal(numbers, numbers[:1])), [f"`{name}` must be the same in all rows"])
+    return numbers[0]
 
 
 def with_named_outputs(model: keras.Model, function: Callable, inputs: list) -> Callable:

@@ -1,24 +1,30 @@
-"""Export a model as a SavedModel; of a coin-flipping one, the number of flips is chosen at run time."""
+"""Export a model for other runtimes; in a SavedModel of a coin-flipping one the number of flips is chosen there."""
 
+import contextlib
 import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 
 from zoo.amplification.coin_graph import flipping_graph, has_coins, votes
 from zoo.graph import check_model
+from zoo.layers.arguments import boolean, check_known, one_of
 from zoo.layers.score_masked import masked_layers
 from zoo.serving.endpoints import endpoints, reseed, signatures, with_named_outputs
+from zoo.serving.plain_export import COINS, prepared, write_plain
+from zoo.serving.plain_folder import check_folder, new_folder, next_version
+from zoo.serving.runtimes import FORMATS, RUNTIMES, check_installed
 from zoo.serving.saved_model_folder import check_replaceable, replacement
 from zoo.weights.fold import fold
 
-_UNWRITABLE = 74  # exit code of the process that writes for other backends: EX_IOERR of <sysexits.h>
+_ERRORS: dict[int, type[Exception]] = {74: OSError, 65: ValueError}  # of the other process, as in <sysexits.h>
 
 
 def export(
@@ -27,8 +33,11 @@ def export(
     *,
     class_names: Sequence[str] | None = None,
     overwrite: bool = False,
+    format: str = "saved_model",
+    coins: str = "live",
+    serving: bool = False,
 ) -> None:
-    """Write a SavedModel that needs neither zoo nor layers nor Keras where it is loaded.
+    """Write a SavedModel, or the file of another runtime, that needs neither zoo nor Keras where it is loaded.
 
     A model without coins has one endpoint, `serve(images)`, or `serve(x, condition)` and the like where it has several
     inputs; of score-masked layers the file holds weight times mask. A model that flips coins without a vote has
@@ -47,7 +56,20 @@ def export(
     Other inputs keep their dtypes: integers, as of tokens, stay integers, and the argument of a single such input has
     its name. The signatures, by which servers call the endpoints, have the same names; those of the endpoints for uint8
     are `serve_uint8` and the like. They give dicts of the model's `output_names`; `reseed` gives `seed`.
-    With `class_names` there is `class_names()`, strings in the order of the classes.
+    With `class_names` there is `class_names()`, strings in the order of the classes, and `assets/class_names.txt`.
+    `samples`, `error` and `max_samples` may also be given once per example, the same in all.
+
+    With another `format` the folder holds one file, `model.onnx`, `model.tflite` (LiteRT) or `model.xml` with
+    `model.bin` (OpenVINO), of one function from the model's inputs, by the names above, to its outputs; a SavedModel
+    with coins "off" or "input" has one such function, `serve`. All flips of a batch run at once, as many as the model
+    has (`zoo.amplify` chooses them), for any batch. `model.json` beside it, in a SavedModel among the assets, tells
+    names, shapes, dtypes, flips and classes. What was written is opened by its own runtime and compared with the model
+    on random inputs before the folder gets its name. With coins "live" the runtime draws, all numbers of a call by one
+    operation, and each process has coins of its own; ONNX Runtime's sessions in one process have the same, unless
+    `onnxruntime.set_seed` comes between. With coins "input" whoever calls gives the random numbers: `model.json` says
+    name, dtype, shape and law of each, and `zoo.serving.noise.draw` draws them with NumPy. The same numbers always
+    give the same votes. OpenVINO computes in bfloat16 where the processor can, unless it is told
+    `{"INFERENCE_PRECISION_HINT": "f32"}`.
 
     Calls in several threads at once may flip the same coins: each is a vote, but do not add them up.
     A fresh load flips coins of its own from the system's entropy; after `reseed(seed)` the flips that follow are the
@@ -55,18 +77,23 @@ def export(
 
     Args:
         model: A Functional or Sequential model.
-        path: Folder to write; it appears whole or not at all.
+        path: Folder to write, in every format; it appears whole or not at all.
         class_names: None, or the different names of the classes on the last axis of the model's one output (two names
             where it has one unit); `zoo.data` has those of a data set.
-        overwrite: Whether a SavedModel at `path` may be replaced; it stays until the new one is whole. Nothing else is
-            ever replaced: no folder in which anything else lies, no file, no link.
+        overwrite: Whether what was exported to `path` before, in the same format, may be replaced; it stays until the
+            new one is whole. Nothing else is ever replaced: no folder in which anything else lies, no file, no link.
+        format: "saved_model", "onnx", "openvino" or "litert".
+        coins: "live": they flip; "off": each is replaced by its mean; "input": the random numbers are inputs.
+        serving: Whether `path` is a model's folder as TensorFlow Serving watches it: the SavedModel becomes its next
+            version, `path/1` at first.
 
     Raises:
-        FileExistsError: If `path` exists and `overwrite` is False, or it is no SavedModel or holds something else.
+        FileExistsError: If `path` exists and `overwrite` is False, or it is no such export or holds something else.
         OSError: If it cannot be written: a full disk, a folder that is read-only.
-        ValueError: If the model is not Functional, or votes and cannot be amplified, `path` does not end in a name, or
-            `class_names` are not names for its classes.
-        ModuleNotFoundError: If TensorFlow is not installed.
+        ValueError: If the model is not Functional, or votes and cannot be amplified, `path` does not end in a name,
+            `class_names` are not names for its classes, or a runtime cannot do what the model does; the message gives
+            the reason and the nearest combination that works.
+        ModuleNotFoundError: If TensorFlow, or what the format needs, is not installed; the message names the extra.
 
     Example:
         >>> model = zoo.build("stochastic_mlp", seed=0)
@@ -76,22 +103,43 @@ def export(
     """
     check_model(model)
     names = _checked(model, class_names)
-    path = Path(path)
-    check_replaceable(path, overwrite)
-    if votes(model):
+    check_known("format", format, FORMATS)
+    one_of("coins", coins, COINS)
+    path = _place(Path(path), format, serving, overwrite)
+    is_plain = format != "saved_model" or coins == "input" or (coins == "off" and has_coins(model))
+    if is_plain:
+        check_installed(format)
+        model = prepared(model, coins)
+    elif votes(model):
         flipping_graph(model)  # refuses what cannot be taken apart before anything is written
     elif masked_layers(model):
         model = fold(model)
     try:
-        with replacement(path) as part:
-            _write(model, part, names)
+        with replacement(path) if format == "saved_model" else new_folder(path) as part:
+            if is_plain:
+                _write_plain(model, part, {"format": format, "coins": coins, "class_names": names})
+            else:
+                _write(model, part, names)
     except FileExistsError:
         raise
     except OSError as error:  # the name in it is that of a part, if any
         reason = error.strerror or str(error)
-        raise OSError(
-            f"`path` must be where a SavedModel can be written: {reason}. Received: path={str(path)!r}"
-        ) from error
+        wanted = f"{'a SavedModel' if format == 'saved_model' else f'a folder of {format}'} can be written"
+        raise OSError(f"`path` must be where {wanted}: {reason}. Received: path={str(path)!r}") from error
+
+
+def _place(path: Path, format: str, serving: bool, overwrite: bool) -> Path:
+    """Return the folder to write to, after a check that it may be written."""
+    boolean("serving", serving)
+    if serving:
+        if format != "saved_model":
+            raise ValueError(f'`serving` must be False unless format="saved_model". Received: format={format!r}')
+        path = next_version(path)
+    if format == "saved_model":
+        check_replaceable(path, overwrite)
+    else:
+        check_folder(path, overwrite, RUNTIMES[format].files)
+    return path
 
 
 def _checked(model: keras.Model, class_names: Sequence[str] | None) -> list[str] | None:
@@ -111,20 +159,33 @@ def _checked(model: keras.Model, class_names: Sequence[str] | None) -> list[str]
 def _write(model: keras.Model, folder: Path, class_names: list[str] | None) -> None:
     if keras.backend.backend() == "tensorflow":
         _write_archive(model, folder, class_names)
-        return
-    # Only TensorFlow writes SavedModels with variables that a loop assigns: a TensorFlow process does it.
+    else:  # only TensorFlow writes SavedModels with variables that a loop assigns
+        _in_tensorflow(model, folder, {"class_names": class_names})
+
+
+def _write_plain(model: keras.Model, folder: Path, settings: dict[str, Any]) -> None:
+    if keras.backend.backend() == "tensorflow":
+        write_plain(model, folder, **settings)
+    else:
+        _in_tensorflow(model, folder, settings)
+
+
+def _in_tensorflow(model: keras.Model, folder: Path, settings: dict[str, Any]) -> None:
+    """Write a model of another backend in a process of TensorFlow."""
     with tempfile.TemporaryDirectory() as scratch:
         saved = Path(scratch) / "model.keras"
         model.save(saved)
         environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-        command = [sys.executable, "-m", "zoo.serving.export", str(saved), str(folder), json.dumps(class_names)]
+        command = [sys.executable, "-m", "zoo.serving.export", str(saved), str(folder), json.dumps(settings)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode == _UNWRITABLE:
-        raise OSError(done.stderr.strip().splitlines()[-1])
+    last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    if done.returncode in _ERRORS:
+        raise _ERRORS[done.returncode](last)
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise RuntimeError(f"The TensorFlow process that writes the SavedModel failed: {last}")
+        raise RuntimeError(
+            f"The TensorFlow process that writes the {settings.get('format', 'SavedModel')} failed: {last}"
+        )
 
 
 def _write_archive(model: keras.Model, folder: Path, class_names: list[str] | None) -> None:
@@ -137,7 +198,7 @@ def _write_archive(model: keras.Model, folder: Path, class_names: list[str] | No
         archive._tf_trackable.fresh = fresh  # Keras tracks layers only
     named = {}
     for name, function, extra in endpoints(model, fresh):
-        numbers = [tf.TensorSpec((), dtype, name=argument) for argument, dtype in extra.items()]
+        numbers = [tf.TensorSpec(None, dtype, name=argument) for argument, dtype in extra.items()]
         for inputs, suffix in zip(signatures(model), ("", "_uint8"), strict=False):
             function.get_concrete_function(*inputs, *numbers)
             named[name + suffix] = with_named_outputs(model, function, [*inputs, *numbers])
@@ -152,19 +213,34 @@ def _write_archive(model: keras.Model, folder: Path, class_names: list[str] | No
         named["class_names"] = tf.function(lambda: {"class_names": given()}, []).get_concrete_function()
     try:
         archive._filter_and_track_resources()  # as `write_out`, whose signatures call all outputs output_0
-        tf.saved_model.save(archive._tf_trackable, str(folder), signatures=named)
+        with _names_file(class_names) as file:
+            if file is not None:
+                archive._tf_trackable.class_names_file = tf.saved_model.Asset(str(file))
+            tf.saved_model.save(archive._tf_trackable, str(folder), signatures=named)
     except tf.errors.OpError as error:  # what TensorFlow makes of a full disk and the like
         reason = error.message.splitlines()[0].rpartition("; ")[2]  # after the op, the device and the part's name
         raise OSError(re.sub(r" \[Op:\w+\]$", "", reason)) from error
 
 
+@contextlib.contextmanager
+def _names_file(class_names: list[str] | None) -> Iterator[Path | None]:
+    """Yield a file of one class name a line, or None without names; a name keeps to its line."""
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "class_names.txt"
+        if class_names is not None:
+            file.write_text("".join(" ".join(name.splitlines()) + "\n" for name in class_names), encoding="utf-8")
+        yield file if class_names is not None else None
+
+
 def main() -> None:
-    """Write the SavedModel of a `.keras` file: the TensorFlow process of the other backends."""
+    """Write a `.keras` file for a runtime: the TensorFlow process of the other backends."""
+    settings = json.loads(sys.argv[3])
+    write = write_plain if "format" in settings else _write_archive
     try:
-        _write_archive(keras.saving.load_model(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3]))
-    except OSError as error:
+        write(keras.saving.load_model(sys.argv[1]), Path(sys.argv[2]), **settings)
+    except tuple(_ERRORS.values()) as error:
         print(error, file=sys.stderr)
-        sys.exit(_UNWRITABLE)
+        sys.exit(next(code for code, kind in _ERRORS.items() if isinstance(error, kind)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,64 @@
+"""The folder of an exported model that is no SavedModel, and a version's folder for TensorFlow Serving."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from zoo.files import atomic
+from zoo.serving.noise import FILE
+
+_SUFFIXES = (".onnx", ".xml", ".bin", ".tflite")
+
+
+def check_folder(path: Path, overwrite: bool, files: tuple[str, ...]) -> None:
+    """Refuse a path at which a folder of a format must not be written.
+
+    Args:
+        path: The folder.
+        overwrite: Whether a folder of the same files may be replaced.
+        files: Names of the format's files.
+
+    Raises:
+        ValueError: If `path` ends in no name, or in one of a file.
+        FileExistsError: If something is there and `overwrite` is False, or it is something else.
+    """
+    if path.name in ("", "..") or path.suffix in _SUFFIXES:
+        raise ValueError(
+            f"`path` must be a folder to write {', '.join(files)} to, not the file. Received: path={str(path)!r}"
+        )
+    if not os.path.lexists(path):
+        return
+    if not overwrite:
+        raise FileExistsError(f"`path` exists already; pass overwrite=True to replace it. Received: path={str(path)!r}")
+    held = {one.name for one in path.iterdir()} if path.is_dir() and not path.is_symlink() else None
+    if held is None or not held <= {*files, FILE}:
+        raise FileExistsError(
+            f"`path` must be a folder of {', '.join((*files, FILE))} alone where overwrite=True replaces it. "
+            f"Received: path={str(path)!r}"
+        )
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder to write to; it becomes `path`, whole, or vanishes if writing fails."""
+    with atomic(path) as part:
+        part.mkdir()
+        yield part
+
+
+def next_version(path: Path) -> Path:
+    """Return the folder of a model's next version, `path/1` at first.
+
+    Raises:
+        FileExistsError: If `path` is no folder of versions.
+    """
+    strangers = [one.name for one in path.iterdir() if not one.name.isdecimal()] if path.is_dir() else []
+    hidden = all(name.startswith(".") for name in strangers)
+    if os.path.lexists(path) and not (path.is_dir() and hidden):
+        raise FileExistsError(
+            "`path` must be a folder of versions, 1, 2 and so on, or not be there, where serving=True. Received: "
+            f"path={str(path)!r}{f', with {strangers[0]!r} in it' if strangers else ''}"
+        )
+    versions = [int(one.name) for one in path.iterdir() if one.name.isdecimal()] if path.is_dir() else []
+    return path / str(max(versions, default=0) + 1)
