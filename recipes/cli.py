@@ -247,14 +247,13 @@ def export(
     class_names: Annotated[
         str | None, typer.Option(help="Names of the classes: a,b,c or a file of one a line; None is the run's own.")
     ] = None,
-    data_dir: DataDir = None,
 ) -> None:
     """Export a trained model; a SavedModel that flips coins has endpoints vote, mean, single, adaptive and reseed."""
     from zoo.recipes.training.class_names import class_names_of
     from zoo.recipes.training.trained import load_trained
 
     trained = load_trained(model, weights, seed)
-    names = class_names_of(trained, class_names, data_dir)
+    names = class_names_of(class_names, trained.class_names)
     made = trained.model if samples is None else zoo.amplify(trained.model, samples)
     options = {"format": format, "coins": coins, "serving": serving}
     zoo.export(made, path, class_names=names, overwrite=overwrite, **options)

@@ -44,6 +44,7 @@ from zoo.probes.neurons import complexity
 from zoo.registry import build, card, list_models
 from zoo.serving.export import export
 from zoo.weights.fold import fold
+from zoo.weights.preset import save_preset
 from zoo.weights.pretrained import list_weights, save_weights
 from zoo.weights.supermask import load_supermask, save_supermask
 
@@ -70,6 +71,7 @@ __all__ = [
     "random_accuracy",
     "required_samples",
     "reseed",
+    "save_preset",
     "save_supermask",
     "save_weights",
     "scores",

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import keras
 
 from zoo.layers.arguments import boolean, check_known
+from zoo.weights.preset import remember
 
 
 class Entry(NamedTuple):
@@ -85,8 +86,9 @@ def build(
 
     Args:
         name: A name from `list_models()`.
-        weights: None for random weights, a name from `list_weights()`, or a path to a `.weights.h5` or
-            `.supermask` file. A model takes the names of its twin, too (`resnet20_dropout` those of `resnet20_cfnn`);
+        weights: None for random weights, a name from `list_weights()`, a path to a `.weights.h5` or `.supermask` file,
+            or a preset: a folder of `save_preset`, or "hf://user/repo" (also "hf://user/repo@revision") on a hub. A
+            model takes the names of its twin, too (`resnet20_dropout` those of `resnet20_cfnn`);
             "MODEL:NAME" says whose weights are meant, as `hypernet_cfnn` and its twin have the same names.
             Pretrained weights bring the options they were trained with, and an option that contradicts them is refused,
             but for `classes` and `input_shape`. With other `classes`, and from a twin that has another head, all
@@ -139,6 +141,8 @@ def build(
         from zoo.weights.head import without_head
 
         model = without_head(model, coins)
+    else:
+        remember(model, name, {**found.options, **options})
     model.name = name_in_model or name
     return model
 
@@ -161,8 +165,9 @@ def _check_top(name: str, found: Entry, include_top: Any, coins: Any) -> None:
 def find_weights(name: str, weights: Any):
     """Return the `Weights` that `build(name, weights=weights)` loads, and raise as it does."""
     from zoo.weights import pretrained
+    from zoo.weights.preset import find_preset
 
-    return pretrained.find(name, weights, twins(name))
+    return find_preset(weights) or pretrained.find(name, weights, twins(name))
 
 
 def twins(name: str) -> list[str]:

@@ -192,7 +192,7 @@ def _claimed(out: Path, recipe: Recipe, data: Dataset, resume: bool) -> Abstract
     return claimed(
         out,
         "config.json",
-        {"recipe": recipe.to_dict(), **sizes_of(data), **environment()},
+        {"recipe": recipe.to_dict(), **sizes_of(data), "class_names": data.class_names, **environment()},
         _identity,
         what=f"The run in {str(out)!r} has",
         new="" if resume else f"`out` holds a run already: pass --resume to go on with it. Received: out={str(out)!r}",

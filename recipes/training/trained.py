@@ -13,7 +13,8 @@ from zoo.recipes.training.state import changed_product
 class Trained(NamedTuple):
     """A built model, the data it was trained on, the recipe's name, and the name or the path of its weights.
 
-    `loading` has the arguments of `zoo.data.load` that the images were read with, None its own.
+    `loading` has the arguments of `zoo.data.load` that the images were read with, None its own. `class_names` are those
+    of a run, where its data had names for all of the model's classes.
     """
 
     model: keras.Model
@@ -21,6 +22,7 @@ class Trained(NamedTuple):
     recipe: str
     weights: str
     loading: dict[str, Any] | None = None
+    class_names: tuple[str, ...] | None = None
 
 
 def load_trained(name: str, weights: str | None = None, seed: int | None = None) -> Trained:
@@ -60,9 +62,11 @@ def load_trained(name: str, weights: str | None = None, seed: int | None = None)
 
 
 def _of_run(folder: Path, weights: str | None, seed: int | None) -> Trained:
-    recipe, sizes, _ = read_config(folder)
+    recipe, sizes, environment = read_config(folder)
     path = weights or str(folder / "last.weights.h5")
     if changed_product(Path(path)):
         raise ValueError(f"{path!r} is damaged, or not the file that the run wrote; `zoo train --resume` may mend it")
     model = zoo.build(recipe.model, weights=path, seed=seed, **{**sizes, **recipe.options})
-    return Trained(model, recipe.data, recipe.name, path, recipe.loading())
+    names = tuple(environment.get("class_names") or ())
+    names = names if len(names) == model.output_shape[-1] else None
+    return Trained(model, recipe.data, recipe.name, path, recipe.loading(), names)

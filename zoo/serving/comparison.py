@@ -5,8 +5,10 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
+from zoo.graph import ends
 from zoo.layers.coins import coin_states
-from zoo.serving.frozen_graph import FrozenGraph, seen
+from zoo.layers.flip_rows import graph_of
+from zoo.serving.frozen_graph import FrozenGraph, seen, unique
 from zoo.serving.runtimes import Run
 
 _EXAMPLES, _CALLS = 4, 16
@@ -75,8 +77,9 @@ def check_law(model: keras.Model, inputs: list[str], load: Callable[[], Run]) ->
 
 
 def _outputs(model: keras.Model, given: list[np.ndarray]) -> dict[str, np.ndarray]:
-    found = keras.tree.flatten(model(keras.tree.pack_sequence_as(model.input, given), training=False))
-    return dict(zip(model.output_names, (keras.ops.convert_to_numpy(one) for one in found), strict=True))
+    graph = graph_of(model)
+    found = keras.tree.flatten(model(keras.tree.pack_sequence_as(ends(graph)[0], given), training=False))
+    return dict(zip(unique(graph.output_names), (keras.ops.convert_to_numpy(one) for one in found), strict=True))
 
 
 def _flips(model: keras.Model) -> int | None:

@@ -154,7 +154,7 @@ def with_named_outputs(model: keras.Model, function: Callable, inputs: list) -> 
         found = function(*arguments)
         if isinstance(found, dict):
             return found
-        outputs, names = keras.tree.flatten(found), model.output_names
+        outputs, names = keras.tree.flatten(found), graph_of(model).output_names
         names = names if len(set(names)) == len(names) else [f"{name}_{i}" for i, name in enumerate(names)]
         return dict(zip(names, outputs, strict=True))
 

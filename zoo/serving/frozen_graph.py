@@ -62,7 +62,7 @@ def frozen_graph(model: keras.Model, inputs: list[str]) -> FrozenGraph:
     frozen = convert_variables_to_constants_v2(traced, lower_control_flow=False)
     definition = frozen.graph.as_graph_def(add_shapes=True)
     found = Draws(definition, [one.name.split(":")[0] for one in frozen.outputs], {x.name for x in inner_layers(graph)})
-    names = dict(zip(_unique(model.output_names), [one.name for one in frozen.outputs], strict=True))
+    names = dict(zip(unique(graph.output_names), [one.name for one in frozen.outputs], strict=True))
     return FrozenGraph(definition, [one.name.split(":")[0] for one in frozen.inputs], names, found.tensors, found.laws)
 
 
@@ -162,5 +162,6 @@ def drawn_inside(noise: Sequence[Noise], batch) -> dict[str, Any]:
     return drawn
 
 
-def _unique(names: list[str]) -> list[str]:
+def unique(names: list[str]) -> list[str]:
+    """Return the outputs' names, with their numbers if two are the same."""
     return names if len(set(names)) == len(names) else [f"{name}_{index}" for index, name in enumerate(names)]

@@ -22,7 +22,7 @@ from zoo.weights.weights_file import check_weights_file
 _FOLDERS = tuple(parent / "saved_models" for parent in Path(__file__).parents[1:3])
 _SUPERMASK = ".supermask"
 _NUMBER = Where("a number", lambda x: type(x) in (int, float))
-_ROW = {
+ROW = {
     "model": str,
     "weights": str,
     "file": Where("a path inside the manifest's folder", lambda file: _is_inside(file)),
@@ -144,8 +144,8 @@ def manifest() -> list[dict[str, Any]]:
         check_structure(rows, [dict], "manifest")
         for index, row in enumerate(rows):
             score = row.get("score")
-            known = _only(row, _ROW) | ({"score": _only(score, _ROW["score"])} if isinstance(score, dict) else {})
-            check_structure(known, _ROW, f"manifest[{index}]")
+            known = _only(row, ROW) | ({"score": _only(score, ROW["score"])} if isinstance(score, dict) else {})
+            check_structure(known, ROW, f"manifest[{index}]")
     except ValueError as error:
         raise ValueError(f"{path} is not a manifest of weights: {error}") from error
     return rows

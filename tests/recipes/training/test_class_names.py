@@ -1,0 +1,31 @@
+"""Names of the classes in an exported model: those that are given, else the run's own."""
+
+import types
+
+import keras
+import pytest
+
+from zoo.recipes.training.class_names import class_names_of
+
+
+@pytest.mark.backend_free
+def test_given_names_win_over_the_run_s_own(tmp_path):
+    (tmp_path / "names.txt").write_text("cat\n\n dog \n")
+    assert class_names_of(None, None) is None
+    assert class_names_of(None, ("a", "b")) == ["a", "b"]
+    assert class_names_of("cat, dog", ("a", "b")) == ["cat", "dog"]
+    assert class_names_of(str(tmp_path / "names.txt"), None) == ["cat", "dog"]
+    with pytest.raises(ValueError, match="`class_names` must be names with commas"):
+        class_names_of("cat", None)
+
+
+def test_the_command_writes_a_version_with_the_names(zoo_command, tmp_path, monkeypatch):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    trained = types.SimpleNamespace(model=model, class_names=("cat", "dog"))
+    monkeypatch.setattr("zoo.recipes.training.trained.load_trained", lambda *arguments: trained)
+    code, _, errors = zoo_command("export", "any", tmp_path / "animals", "--serving")
+    assert code == 0, errors
+    assert (tmp_path / "animals/1/assets/class_names.txt").read_text() == "cat\ndog\n"
+    code, _, errors = zoo_command("export", "any", tmp_path / "model", "--format", "onx")
+    assert code == 1
+    assert "Did you mean 'onnx'?" in errors

@@ -1,0 +1,42 @@
+"""The HTTP server of the documentation answers requests by rows and by columns."""
+
+import json
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import zoo
+
+SERVER = Path(__file__).parents[3] / "docs/examples/serve_saved_model.py"
+
+
+@pytest.mark.on_tensorflow
+def test_a_server_of_the_standard_library_votes(tmp_path):
+    zoo.export(zoo.build("ball_cfnn", seed=0), tmp_path / "ball", serving=True, class_names=("inside", "outside"))
+    command = [sys.executable, str(SERVER), str(tmp_path / "ball"), "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        address = server.stdout.readline().strip()
+
+        def ask(**request):
+            data = json.dumps(request).encode()
+            with urllib.request.urlopen(f"{address}/v1/models/ball:predict", data) as answer:
+                return json.load(answer)["outputs"]
+
+        points = [[0.1, 0.2], [3.0, 3.0]]
+        try:
+            rows = ask(signature_name="vote", instances=[{"images": one, "samples": 301} for one in points])
+            columns = ask(signature_name="vote", inputs={"images": points, "samples": 301})
+            assert np.argmax(rows, axis=1).tolist() == np.argmax(columns, axis=1).tolist() == [0, 1]
+            np.testing.assert_allclose(np.array(rows) * 301, np.rint(np.array(rows) * 301), atol=1e-3)
+            assert ask(signature_name="class_names", inputs={}) == ["inside", "outside"]
+            assert np.shape(ask(instances=points)) == (2, 2)
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                ask(signature_name="vote", instances=[{"images": one, "samples": n} for n, one in enumerate(points, 1)])
+            assert "`samples` must be the same in all rows" in json.load(refused.value)["error"]
+        finally:
+            server.kill()

@@ -1,0 +1,109 @@
+"""Presets: a folder or a hub gives the model back; what is damaged or altered is refused."""
+
+import hashlib
+import http.server
+import json
+import threading
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+
+pytestmark = pytest.mark.on_tensorflow
+OPTIONS = {"input_shape": (8, 8, 1), "depth": 8, "samples": 3}
+
+
+@pytest.fixture(scope="module")
+def model():
+    return zoo.build("resnet20_cfnn", seed=0, **OPTIONS)
+
+
+@pytest.fixture(scope="module")
+def preset(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("presets") / "mine"
+    row = {"data": "digits", "split": "test", "vote": "majority", "samples": 25, "accuracy": 0.975, "n": 360}
+    zoo.save_preset(model, folder, results=[row], license="apache-2.0")
+    return folder
+
+
+def test_a_preset_brings_weights_and_options(model, preset):
+    again = zoo.build("resnet20_cfnn", weights=str(preset))
+    assert again.count_params() == model.count_params()
+    for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert zoo.build("resnet20_cfnn", weights=preset, samples=7).layers[-1].samples == 7
+    with pytest.raises(ValueError, match=r"need depth=8\. Received: depth=14"):
+        zoo.build("resnet20_cfnn", weights=preset, depth=14)
+
+
+def test_the_card_s_head_is_what_hubs_read(preset):
+    head, _, text = (preset / "README.md").read_text().removeprefix("---\n").partition("---\n")
+    held = {key: json.loads(value) for key, value in (line.split(": ", 1) for line in head.splitlines())}
+    assert (held["library_name"], held["license"]) == ("keras", "apache-2.0")
+    assert "resnet20_cfnn" in held["tags"]
+    (index,) = held["model-index"]
+    assert index["results"][0]["metrics"] == [{"type": "accuracy", "value": 0.975, "name": "majority of 25"}]
+    assert hashlib.sha256((preset / "model.weights.h5").read_bytes()).hexdigest() in text
+
+
+def test_altered_weights_and_configs_are_refused(model, preset, tmp_path):
+    other = tmp_path / "other"
+    zoo.save_preset(zoo.build("resnet20_cfnn", seed=1, **OPTIONS), other)
+    (other / "model.weights.h5").write_bytes((preset / "model.weights.h5").read_bytes())
+    with pytest.raises(ValueError, match="sha256 differs"):
+        zoo.build("resnet20_cfnn", weights=other)
+    config = json.loads((other / "preset.json").read_text())
+    (other / "preset.json").write_text(json.dumps({**config, "file": "../mine/model.weights.h5"}))
+    with pytest.raises(ValueError, match="is no preset: "):
+        zoo.build("resnet20_cfnn", weights=other)
+    with pytest.raises(FileExistsError, match="`folder` exists already"):
+        zoo.save_preset(model, preset)
+    with pytest.raises(ValueError, match=r"must be one that zoo\.build returned"):
+        zoo.save_preset(keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)]), tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.fixture
+def hub(preset, monkeypatch, tmp_path):
+    """A server of the two requests that huggingface_hub makes of a file."""
+    constants = pytest.importorskip("huggingface_hub.constants")
+
+    class Hub(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            name = self.path.partition("/me/mine/resolve/main/")[2]
+            found = name and (preset / name).is_file()
+            data = (preset / name).read_bytes() if found else b"no such file"
+            self.send_response(200 if found else 404)
+            self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
+            self.send_header("X-Repo-Commit", "0" * 40)
+            self.send_header("Content-Length", str(len(data)))
+            if not found:
+                self.send_header("X-Error-Code", "RepoNotFound")
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(data)
+
+        do_HEAD = do_GET  # noqa: N815 -- the name that http.server calls
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    yield
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_hub_gives_the_preset(model, hub):
+    again = zoo.build("resnet20_cfnn", weights="hf://me/mine")
+    np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
+    with pytest.raises(ValueError, match=r"must be a preset that the hub has; preset\.json"):
+        zoo.build("resnet20_cfnn", weights="hf://me/other")
+    with pytest.raises(ValueError, match="must be hf://user/repo"):
+        zoo.build("resnet20_cfnn", weights="hf://mine")
