@@ -84,7 +84,7 @@ def tiled(index: int) -> np.ndarray:
 
 
 colors = ListedColormap(["C1", "white", "C0"]).with_extremes(bad="#b9b9b2")
-film, (axes, below) = plt.subplots(2, 1, figsize=(6.4, 4), height_ratios=[1, 1.1])
+film, (axes, below) = plt.subplots(2, 1, figsize=(6.4, 4), height_ratios=[1, 1.1], dpi=80)
 picture = axes.imshow(tiled(0), cmap=colors, vmin=-1, vmax=1)
 axes.axis("off")
 (line,) = below.plot([], [], color="C0")
