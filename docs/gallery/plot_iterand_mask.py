@@ -46,7 +46,7 @@ model.compile(keras.optimizers.SGD(0.1, momentum=0.9), loss, metrics=["accuracy"
 # %%
 # Snapshots
 # ---------
-# ``RandomizePruned`` redraws a tenth of the pruned weights every 19 updates, which is once per epoch here. After
+# ``RandomizePruned`` redraws a tenth of the pruned weights every 21 updates, which is once per epoch here. After
 # every epoch we keep the signs of the kernel, the mask, and the accuracy.
 
 epochs, kernels, masks, accuracies = 40, [], [], []
@@ -61,7 +61,7 @@ def keep(epoch: int = -1, logs: dict | None = None) -> None:
 
 keep()
 snapshots = keras.callbacks.LambdaCallback(on_epoch_end=keep)
-redraw = RandomizePruned(period=19, rate=0.1, seed=0)
+redraw = RandomizePruned(period=21, rate=0.1, seed=0)
 model.fit(train.x, train.y, batch_size=64, epochs=epochs, verbose=0, callbacks=[redraw, snapshots])
 print(f"test accuracy before training {accuracies[0]:.1f} %, after {epochs} epochs {accuracies[-1]:.1f} %")
 
