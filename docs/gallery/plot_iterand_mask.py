@@ -46,7 +46,7 @@ model.compile(keras.optimizers.SGD(0.1, momentum=0.9), loss, metrics=["accuracy"
 # %%
 # Snapshots
 # ---------
-# ``RandomizePruned`` redraws a tenth of the pruned weights every 19 updates, which is once per epoch here. After
+# ``RandomizePruned`` redraws a tenth of the pruned weights every 21 updates, which is once per epoch here. After
 # every epoch we keep the signs of the kernel, the mask, and the accuracy.
 
 epochs, kernels, masks, accuracies = 40, [], [], []
@@ -61,7 +61,7 @@ def keep(epoch: int = -1, logs: dict | None = None) -> None:
 
 keep()
 snapshots = keras.callbacks.LambdaCallback(on_epoch_end=keep)
-redraw = RandomizePruned(period=19, rate=0.1, seed=0)
+redraw = RandomizePruned(period=21, rate=0.1, seed=0)
 model.fit(train.x, train.y, batch_size=64, epochs=epochs, verbose=0, callbacks=[redraw, snapshots])
 print(f"test accuracy before training {accuracies[0]:.1f} %, after {epochs} epochs {accuracies[-1]:.1f} %")
 
@@ -84,7 +84,7 @@ def tiled(index: int) -> np.ndarray:
 
 
 colors = ListedColormap(["C1", "white", "C0"]).with_extremes(bad="#b9b9b2")
-film, (axes, below) = plt.subplots(2, 1, figsize=(6.4, 4), height_ratios=[1, 1.1])
+film, (axes, below) = plt.subplots(2, 1, figsize=(6.4, 4), height_ratios=[1, 1.1], dpi=80)
 picture = axes.imshow(tiled(0), cmap=colors, vmin=-1, vmax=1)
 axes.axis("off")
 (line,) = below.plot([], [], color="C0")

@@ -45,8 +45,8 @@ print(f"training accuracy in the last epoch: {100 * history.history['accuracy'][
 # %%
 # Coins
 # -----
-# One line makes the model flip. What lies before its dropout, almost all of MobileNet, still runs once per image, so
-# that a hundred flips cost hardly more than one.
+# One line makes the model flip. What lies before its dropout, almost all of MobileNet, still runs once per image;
+# further flips repeat only what is behind it.
 
 coins = zoo.with_coins(model, samples=25, seed=0)
 found = zoo.uncertainty(coins, enlarged(test.x), samples=200, batch_size=120, seed=0)

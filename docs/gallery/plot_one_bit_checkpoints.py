@@ -26,8 +26,7 @@ from zoo.recipes.reporting.style import use_style
 
 use_style()
 names = {"edge-popup": "conv6_edge_popup", "IteRand": "conv6_iterand"}
-# The seed is that of their training: it draws the same random weights again.
-models = {label: zoo.build(name, weights="cifar10_w0.25", seed=0) for label, name in names.items()}
+models = {label: zoo.build(name, weights="cifar10_w0.25") for label, name in names.items()}
 
 # %%
 # Sizes

@@ -26,7 +26,13 @@ def headline(rows: Rows) -> str:
 
 @contextmanager
 def figure(
-    path: Path, panels: int = 1, title: str = "", rows: int = 1, style: str = "paper", **options: Any
+    path: Path,
+    panels: int = 1,
+    title: str = "",
+    rows: int = 1,
+    style: str = "paper",
+    below: float = 0.0,
+    **options: Any,
 ) -> Iterator[list[Any]]:
     """Open axes to draw on, and write them when the block ends: as an SVG if the file is called so, else as a PNG.
 
@@ -39,6 +45,7 @@ def figure(
         title: Title of the whole figure.
         rows: Number of rows of axes.
         style: Name of a look in `zoo.recipes.reporting.style`.
+        below: Inches more, for a legend below the axes.
         options: Further arguments of `matplotlib.pyplot.subplots`.
 
     Yields:
@@ -52,7 +59,7 @@ def figure(
     count = panels * rows
     if rows == 1 and panels > _COLUMNS:
         rows, panels = math.ceil(panels / _COLUMNS), _COLUMNS
-    size = {"figsize": (_WIDTHS.get(panels, 3 * panels), 0.4 + 3.2 * rows)}
+    size = {"figsize": (_WIDTHS.get(panels, 3 * panels), 0.4 + 3.2 * rows + below)}
     with matplotlib.rc_context(STYLES[style]):
         drawn, grid = pyplot.subplots(rows, panels, squeeze=False, **{**size, **options})
         axes, left = grid.ravel()[:count], grid.ravel()[count:]

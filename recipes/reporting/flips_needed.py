@@ -12,7 +12,7 @@ from zoo.recipes.reporting.figure import figure, whole_ticks
 from zoo.recipes.reporting.thumbnails import thumbnails
 
 _COLOURS = {CERTIFIED: "C0", TIED: "C4", SETTLED: "C2", UNDECIDED: "C1"}
-_BINS, _SHOWN = 24, 8
+_BINS, _SHOWN = 24, 6
 
 
 def draw_flips_needed(axes, found: AdaptiveVote) -> None:
@@ -53,13 +53,13 @@ def plot_flips_needed(
     shown = {name: thumbnails(x, rows) for name, rows in ends.items()}
     drawn = {name: images for name, images in shown.items() if images is not None}
     ratios = {"height_ratios": [3] + [1.2] * len(drawn)}
-    with figure(Path(path), rows=1 + len(drawn), figsize=(8, 3.5 + 1.6 * len(drawn)), gridspec_kw=ratios) as all_axes:
+    with figure(Path(path), rows=1 + len(drawn), figsize=(7.2, 3.2 + 2 * len(drawn)), gridspec_kw=ratios) as all_axes:
         draw_flips_needed(all_axes[0], found)
         for axes, (name, images) in zip(all_axes[1:], drawn.items(), strict=True):
             for place, (row, image) in enumerate(zip(ends[name], images, strict=True)):
                 axes.imshow(image, cmap="gray", vmin=0, vmax=255, extent=(place + 0.05, place + 0.95, 0, 0.9))
                 voted, true = (names[int(one[row])] for one in (found.classes, labels))
                 text = voted if voted == true else f"{voted}, not {true}"
-                axes.text(place + 0.5, -0.08, f"{text}\n{found.samples[row]} flips", ha="center", va="top", fontsize=7)
-            axes.set(xlim=(0, _SHOWN), ylim=(-0.5, 0.9), title=name)
+                axes.text(place + 0.5, -0.08, f"{text}\n{found.samples[row]} flips", ha="center", va="top", fontsize=9)
+            axes.set(xlim=(0, _SHOWN), ylim=(-0.55, 0.9), title=name)
             axes.axis("off")

@@ -1,7 +1,6 @@
 """Table and figure of an experiment that sweeps one number, as pure functions of its rows."""
 
 import math
-import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -17,12 +16,13 @@ from zoo.recipes.reporting.style import graded
 
 Points = dict[str, dict[float | None, list[float]]]  # series -> swept value -> a number per repetition
 
+_DIVERGED = "a training diverged"
 _NO_NAMES: Mapping[str, str] = MappingProxyType({})
 _MANY = 30  # a table with more lines shows the round values only
 _ROUND = ("1.000000e", "2.000000e", "5.000000e")
 _INSIDE = 7  # with more series the legend stands below the axes
 _GRADED = 5  # so many numbers in a legend have colours from dark to pale
-_COLUMNS = 4  # of a legend below
+_COLUMNS, _LEGEND = 4, 0.6  # columns and inches of a legend below
 _WIDE = 32  # letters of a label that fit beside axes
 _MARKERS = "osD^v<>pP*"
 _LINES = ("-", "--", ":", "-.")
@@ -93,8 +93,8 @@ def plot_sweep(
     lines = [line for part in points.values() for line in part.values()]
     swept = {value for line in lines for value in line}
     styles = _styles(list(dict.fromkeys(tuple(row[key] for key in series) for row in rows)))
-    beside = len(parts) > 1 or (len(styles) > _INSIDE and len(swept) > 1)
-    with figure(path, len(parts), headline(rows), sharey=True) as all_axes:
+    below = len(parts) > 1 or (len(styles) > _INSIDE and len(swept) > 1)
+    with figure(path, len(parts), headline(rows), below=_LEGEND * below, sharey=True) as all_axes:
         for axes, (title, part) in zip(all_axes, parts.items(), strict=True):
             draw = _draw_line if len(swept) > 1 else _draw_mark
             for label, line in points[title].items():
@@ -106,8 +106,9 @@ def plot_sweep(
             _name_x(axes, swept, sweep=sweep, name=names.get(sweep, sweep), series=series, log=log)
         repeated = any(len(_finite(numbers)) > 1 for line in lines for numbers in line.values())
         spread = f" ({'band' if len(swept) > 1 else 'bar'}: standard deviation)" if repeated else ""
-        name_y(all_axes, textwrap.fill(f"{names.get(measure, measure)}{spread}", _WIDE))
-        _add_legend(all_axes[0], ", ".join(series), beside)
+        named = names.get(measure, measure)
+        name_y(all_axes, f"{named}{spread}" if len(named + spread) <= _WIDE else f"{named}\n{spread.strip()}")
+        _add_legend(all_axes[0], ", ".join(series), below)
 
 
 def _name_x(axes, swept: set[float | None], *, sweep: str, name: str, series: Sequence[str], log: str) -> None:
@@ -121,12 +122,12 @@ def _name_x(axes, swept: set[float | None], *, sweep: str, name: str, series: Se
         axes.xaxis.get_major_locator().set_params(integer=True)
 
 
-def _add_legend(axes, title: str, beside: bool) -> None:
+def _add_legend(axes, title: str, below: bool) -> None:
     """Add a legend, unless there is only one line."""
     handles, labels = axes.get_legend_handles_labels()
     if labels == ["best constant"]:
         axes.legend()
-    elif beside:
+    elif below:
         axes.figure.legend(handles, labels, title=title, loc="outside lower center", ncols=_COLUMNS)
     elif len(labels) > 1:
         axes.legend(title=title)
@@ -185,9 +186,10 @@ def _draw_line(axes, label: str, line: dict[float | None, list[float]], style: d
 
 
 def _cross(axes, where: list, style: dict[str, Any]) -> None:
-    """Draw crosses on the upper edge, whatever the scale of the measure."""
+    """Draw crosses on the upper edge, whatever the scale of the measure; the legend names the first."""
+    label = _DIVERGED if where and _DIVERGED not in axes.get_legend_handles_labels()[1] else None
     edge = {"transform": axes.get_xaxis_transform(), "clip_on": False, "in_layout": False}
-    axes.plot(where, [1] * len(where), "x", color=style["color"], **edge)
+    axes.plot(where, [1] * len(where), "x", color=style["color"], label=label, **edge)
 
 
 def _panels(rows: Rows, key: str | None) -> dict[str, Rows]:

@@ -107,7 +107,7 @@ def _check_fits(model: Any, stored: Stored, path) -> None:
     for variable, array in zip(others, stored.others, strict=True):
         if _is_whole(np.dtype(keras.backend.standardize_dtype(variable.dtype))) != _is_whole(array.dtype):
             raise UnfitError(f"{path} was saved from a model with other dtypes: {array.dtype} for {variable.path!r}")
-    for layer, (mask, _) in zip(masked, stored.layers, strict=True):
+    for layer, (mask, *_) in zip(masked, stored.layers, strict=True):
         if mask.sum() != kept(mask.size, layer.sparsity):
             raise UnfitError(
                 f"{path} was saved at another sparsity. Received: sparsity={layer.sparsity} in {layer.name!r}"
@@ -133,9 +133,11 @@ def _is_whole(dtype: np.dtype) -> bool:
 
 
 def _fill(model: keras.Model, stored: Stored, path) -> None:
-    for layer, (mask, kernel) in zip(masked_layers(model), stored.layers, strict=True):
+    for layer, (mask, kernel, drawn) in zip(masked_layers(model), stored.layers, strict=True):
         layer.kernel.assign(kernel)
         layer.scores.assign(mask.astype(np.float32))
+        if type(layer.kernel_initializer) is type(drawn):
+            layer.kernel_initializer = drawn  # its seed draws this kernel: saved again, the layer is one bit per weight
     for variable, array in zip(_others(model), stored.others, strict=True):
         variable.assign(array)
 

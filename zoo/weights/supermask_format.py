@@ -41,10 +41,17 @@ _FORM = {
 
 
 class StoredLayer(NamedTuple):
-    """A masked layer as its file has it: a bool mask and the kernel of its kept weights, 0 elsewhere if not drawn."""
+    """A masked layer as its file has it.
+
+    Attributes:
+        mask: Bools, True for kept weights.
+        kernel: The kept weights, with 0 elsewhere unless an initializer draws the kernel.
+        initializer: The initializer that draws the kernel, or None.
+    """
 
     mask: np.ndarray
     kernel: np.ndarray
+    initializer: initializers.KaimingUniform | None = None
 
 
 class Stored(NamedTuple):
@@ -130,8 +137,10 @@ def _unpack(row: dict[str, Any], body: io.BytesIO) -> StoredLayer:
         raise ValueError(f"a kernel of shape {shape}")
     mask = _bits(body, math.prod(shape)).reshape(shape)
     count = int(mask.sum())
+    drawn = None
     if row["kind"] == "seed":
-        kernel = initializers.BY_NAME[row["initializer"]](row["seed"]).draw(shape)
+        drawn = initializers.BY_NAME[row["initializer"]](row["seed"])
+        kernel = drawn.draw(shape)
     else:
         if row["kind"] == "signs":
             values = SignedKaimingConstant.constant(shape) * (1 - 2 * _bits(body, count).astype(np.float32))
@@ -142,7 +151,7 @@ def _unpack(row: dict[str, Any], body: io.BytesIO) -> StoredLayer:
         kernel[mask] = values
     if _digest(kernel, mask) != row["sha256"]:
         raise ValueError("it does not give a kernel back")
-    return StoredLayer(mask, kernel)
+    return StoredLayer(mask, kernel, drawn)
 
 
 def _digest(kernel: np.ndarray, mask: np.ndarray) -> str:

@@ -204,7 +204,7 @@ def _write(rows: list[Row], out: Path, tables: list[str], panels: list) -> None:
     write(out / "table.md", *tables)
     settings, inputs = rows[0]["settings"], rows[0]["settings"]["inputs"]
     title = f"{headline(rows)}, $\\sigma_w^2 = {settings['sigma_w2']:g}$"
-    with figure(out / "figure.png", len(panels), title, sharey=True) as all_axes:
+    with figure(out / "figure.png", len(panels), title, below=0.9, sharey=True) as all_axes:
         for axes, draw in zip(all_axes, panels, strict=True):
             draw(axes)
             axes.axhline(2**inputs, color="black", linestyle="--", linewidth=1, label=f"all, $2^{{{inputs}}}$")

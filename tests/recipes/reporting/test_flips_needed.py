@@ -61,6 +61,6 @@ def test_images_are_under_the_histogram_if_examples_are_images(tmp_path, monkeyp
     axes = drawn[0].axes
     assert len(axes) == panels
     if panels == 3:
-        assert [len(one.images) for one in axes[1:]] == [8, 8]
+        assert [len(one.images) for one in axes[1:]] == [6, 6]
         assert [text.get_text() for text in axes[1].texts][:2] == ["zero, not two\n40 flips", "zero\n39 flips"]
         assert axes[2].texts[0].get_text() == "zero\n1 flips"

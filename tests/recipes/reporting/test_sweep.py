@@ -88,7 +88,8 @@ def test_the_figure_has_a_line_and_a_band_per_series_and_the_constant(tmp_path, 
     axes = drawn[0].axes[0]
     assert axes.get_ylabel() == "loss (band: standard deviation)"
     assert axes.get_legend().get_title().get_text() == "method"
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["one", "two", "best constant"]
+    legend = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert sorted(legend) == ["a training diverged", "best constant", "one", "two"]
     one = next(line for line in axes.lines if line.get_label() == "one")
     np.testing.assert_array_equal(one.get_xydata(), [[2, 2], [10, 0.5]])
     band = axes.collections[0].get_paths()[0].vertices
@@ -131,7 +132,7 @@ def test_of_two_keys_one_is_the_colour_and_one_the_line(tmp_path, drawn):
     assert drawn[0].axes[0].get_legend().get_title().get_text() == "method, alpha"
 
 
-def test_many_lines_have_their_legend_beside_the_axes(tmp_path, drawn):
+def test_many_lines_have_their_legend_below_the_axes(tmp_path, drawn):
     plot_sweep([row(str(i), depth, 1.0) for i in range(12) for depth in (2, 3)], tmp_path / "a.png", **SWEEP)
     assert drawn[0].axes[0].get_legend() is None
     assert len(drawn[0].legends[0].get_texts()) == 12
@@ -150,3 +151,27 @@ def test_axes_to_which_nothing_was_drawn_say_so(tmp_path, drawn):
         empty.plot([], [])
         none.plot([np.nan], [np.nan])
     assert [[text.get_text() for text in axes.texts] for axes in drawn[0].axes] == [[], *[["nothing to draw"]] * 2]
+
+
+def test_axes_have_words_and_a_long_label_takes_two_lines(tmp_path, drawn):
+    names = {"depth": "linear layers", "loss": "test loss, squared error"}
+    plot_sweep(ROWS, tmp_path / "a.png", **SWEEP, names=names)
+    assert drawn[0].axes[0].get_xlabel() == "linear layers"
+    assert drawn[0].axes[0].get_ylabel() == "test loss, squared error\n(band: standard deviation)"
+
+
+def test_numbers_in_a_legend_have_colours_in_their_order(tmp_path, drawn):
+    """From dark to pale: the sum of a colour's parts grows."""
+    rows = [row("one", depth, 1.0, width=width) for width in (32, 2, 8, 4, 16) for depth in (2, 3)]
+    plot_sweep(rows, tmp_path / "a.png", **SWEEP, series=("width",))
+    lines = [line for line in drawn[0].axes[0].lines if line.get_label()[0] != "_"]
+    colors = {int(line.get_label()): sum(line.get_color()[:3]) for line in lines}
+    assert sorted(colors, key=colors.get) == [2, 4, 8, 16, 32]
+
+
+@pytest.mark.parametrize(("panels", "rows"), [(1, [1]), (2, [2]), (3, [2, 1]), (5, [2, 2, 1])])
+def test_panels_stand_in_rows_of_two(tmp_path, drawn, panels, rows):
+    with figure(tmp_path / "a.png", panels) as all_axes:
+        assert len(all_axes) == panels
+    tops = [axes.get_subplotspec().rowspan.start for axes in drawn[0].axes]
+    assert [tops.count(top) for top in dict.fromkeys(tops)] == rows

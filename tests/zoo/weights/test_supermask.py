@@ -149,6 +149,15 @@ def test_build_takes_a_supermask_file_as_weights(model, saved):
 MISFITS = {"width": r"has a weight of shape .*, and theirs is", "sparsity": r"has sparsity=0.6, and .* sparsity=0.5"}
 
 
+def test_weights_that_a_seed_draws_are_saved_as_that_seed_again(tmp_path):
+    """Whatever seed the model that took them was built with."""
+    first, second = tmp_path / "first.supermask", tmp_path / "second.supermask"
+    zoo.save_supermask(zoo.build("conv6_edge_popup", **SMALL), first)
+    zoo.save_supermask(zoo.build("conv6_edge_popup", weights=str(first), **{**SMALL, "seed": 99}), second)
+    assert [row["kind"] for row in description(second)["layers"]] == ["seed"] * 9
+    assert description(second)["layers"] == description(first)["layers"]
+
+
 @pytest.mark.parametrize("change", [{"width": 0.5}, {"sparsity": 0.6}])
 def test_a_file_of_another_configuration_is_refused(saved, change):
     with pytest.raises(ValueError, match=MISFITS[next(iter(change))]):
