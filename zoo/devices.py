@@ -13,9 +13,6 @@ class SharedBatches(keras.distribution.DataParallel):
 
     The last batch of an epoch is often such a one. Padded, it would change the loss and the statistics of batch
     normalisation; Keras's own distribution ends with an `IndivisibleError`.
-
-    Example:
-        >>> keras.distribution.set_distribution(zoo.devices.SharedBatches())  # doctest: +SKIP
     """
 
     def get_data_layout(self, data_shape):
@@ -34,6 +31,11 @@ def on_devices(count: int | None) -> Iterator[None]:
 
     Raises:
         ValueError: If there are fewer devices, or the backend cannot share batches between them.
+
+    Example:
+        >>> from zoo.devices import on_devices
+        >>> with on_devices(1):
+        ...     model = zoo.build("random_mlp", dim=2)
     """
     if count is None or positive_int("devices", count) == 1:
         yield

@@ -29,7 +29,7 @@ class TimedVoter(Voter):
         if not hasattr(self, "_warm"):
             self._warm = super().__call__(rows)
         began, cpu = time.time(), time.process_time()
-        found = {"votes": super().__call__(rows)["votes"]}
+        found = {"index": rows["index"], "votes": super().__call__(rows)["votes"]}
         n = len(rows["index"])
         spent = (time.process_time() - cpu) / n
         return {**found, "cpu": np.full(n, spent), "began": np.full(n, began), "ended": np.full(n, time.time())}
