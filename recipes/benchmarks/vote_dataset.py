@@ -80,7 +80,7 @@ def _actors(path: str, x: np.ndarray, samples: int, actors: int) -> dict[str, np
     module.Voter = TimedVoter
     ray.init(num_cpus=actors, include_dashboard=False, log_to_driver=False)
     try:
-        data = numbered(x, blocks=8 * actors)
+        data = numbered(x, _BATCH)
         rows = vote_dataset(path, data, samples, batch_size=_BATCH, block=samples, actors=actors).take_all()
     finally:
         ray.shutdown()
