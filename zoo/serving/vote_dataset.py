@@ -80,8 +80,6 @@ def vote_dataset(
         num_cpus=cpus,
         batch_size=None,  # whole blocks: of a batch that two calls share, each votes on all of it
         batch_format="numpy",
-        max_restarts=-1,
-        max_task_retries=-1,
     )
 
 
