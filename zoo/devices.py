@@ -1,5 +1,6 @@
-"""Several devices of one machine, each of which computes a part of every batch."""
+"""Several devices, each of which computes a part of every batch."""
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,17 +13,49 @@ class SharedBatches(keras.distribution.DataParallel):
     """Keras's `DataParallel`, which also takes a batch that its devices do not divide: each computes the whole of it.
 
     The last batch of an epoch is often such a one. Padded, it would change the loss and the statistics of batch
-    normalisation; Keras's own distribution ends with an `IndivisibleError`.
+    normalisation; Keras's own distribution ends with an `IndivisibleError`. Where several processes share a batch, each
+    gives its own part of it, which its devices must divide.
 
-    Example:
-        >>> keras.distribution.set_distribution(zoo.devices.SharedBatches())  # doctest: +SKIP
+    Args:
+        devices: Names from `keras.distribution.list_devices()`; None for all.
+
+    Raises:
+        ValueError: In training, if the devices of one of several processes do not divide its part of a batch.
     """
+
+    def __init__(self, devices: list[str] | None = None) -> None:
+        super().__init__(devices=devices, auto_shard_dataset=False)  # what comes is a process's own part already
+        _look_at_every_batch()
 
     def get_data_layout(self, data_shape):
         """Return the layout of a batch: its first axis over the devices, or the whole batch on each."""
-        if data_shape and data_shape[0] is not None and data_shape[0] % self.num_model_replicas == 0:
+        import jax  # Keras distributes on JAX only
+
+        processes = jax.process_count()
+        devices = self.num_model_replicas // processes
+        if data_shape and data_shape[0] is not None and data_shape[0] % devices == 0:
             return super().get_data_layout(data_shape)
+        if processes > 1:
+            raise ValueError(
+                f"The devices of each process, {devices}, must divide its part of a batch: leave a shorter last batch "
+                f"out. Received: a part of {data_shape[0]} examples"
+            )
         return keras.distribution.TensorLayout([None] * len(data_shape), self.device_mesh)
+
+
+@functools.cache
+def _look_at_every_batch() -> None:
+    """Let `fit`, `evaluate` and `predict` ask for the layout of each batch: Keras takes the first one's for all."""
+    from keras.src.backend.jax import trainer  # nothing public stands between data and devices
+
+    before = trainer.JAXEpochIterator._get_distributed_iterator
+
+    def iterator(self, distribution):
+        if not isinstance(distribution, SharedBatches):
+            return before(self, distribution)
+        return map(trainer._distribute_data, self.data_adapter.get_jax_iterator())
+
+    trainer.JAXEpochIterator._get_distributed_iterator = iterator
 
 
 @contextmanager
@@ -34,6 +67,11 @@ def on_devices(count: int | None) -> Iterator[None]:
 
     Raises:
         ValueError: If there are fewer devices, or the backend cannot share batches between them.
+
+    Example:
+        >>> from zoo.devices import on_devices
+        >>> with on_devices(1):
+        ...     model = zoo.build("random_mlp", dim=2)
     """
     if count is None or positive_int("devices", count) == 1:
         yield
@@ -50,5 +88,5 @@ def on_devices(count: int | None) -> Iterator[None]:
             f"`devices` must be at most {len(found)}, those that JAX finds: {', '.join(found)}. "
             f"Received: devices={count}"
         )
-    with SharedBatches(devices=found[:count]).scope():
+    with SharedBatches(found[:count]).scope():
         yield

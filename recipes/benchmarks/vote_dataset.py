@@ -29,7 +29,7 @@ class TimedVoter(Voter):
         if not hasattr(self, "_warm"):
             self._warm = super().__call__(rows)
         began, cpu = time.time(), time.process_time()
-        found = {"votes": super().__call__(rows)["votes"]}
+        found = {"index": rows["index"], "votes": super().__call__(rows)["votes"]}
         n = len(rows["index"])
         spent = (time.process_time() - cpu) / n
         return {**found, "cpu": np.full(n, spent), "began": np.full(n, began), "ended": np.full(n, time.time())}
@@ -80,7 +80,7 @@ def _actors(path: str, x: np.ndarray, samples: int, actors: int) -> dict[str, np
     module.Voter = TimedVoter
     ray.init(num_cpus=actors, include_dashboard=False, log_to_driver=False)
     try:
-        data = numbered(x, blocks=8 * actors)
+        data = numbered(x, _BATCH)
         rows = vote_dataset(path, data, samples, batch_size=_BATCH, block=samples, actors=actors).take_all()
     finally:
         ray.shutdown()

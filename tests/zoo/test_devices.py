@@ -1,6 +1,7 @@
 """Batches that several devices share, also those that they do not divide."""
 
 import os
+import socket
 import subprocess
 import sys
 
@@ -70,3 +71,40 @@ def test_other_backends_have_one_device():
     for bad in (0, 1.5, True):
         with pytest.raises(ValueError, match="`devices` must be a positive int"), on_devices(bad):
             pass
+
+
+_PROCESS = """
+import sys
+import keras
+path, port, rank = sys.argv[1], sys.argv[2], int(sys.argv[3])
+ranks = 2 if rank >= 0 else 1
+if ranks == 2:
+    keras.distribution.initialize(f"127.0.0.1:{port}", 2, rank)
+import numpy as np, zoo
+from zoo.devices import SharedBatches
+if ranks == 2:
+    keras.distribution.set_distribution(SharedBatches())
+keras.utils.set_random_seed(0)
+model = zoo.build("resnet20_cfnn", input_shape=(8, 8, 1), depth=8, classes=3, samples=3, seed=1)
+model.compile(keras.optimizers.SGD(0.1, 0.9), "sparse_categorical_crossentropy")
+rng = np.random.default_rng(0)
+x, y = rng.integers(0, 256, (32, 8, 8, 1)).astype("uint8"), np.arange(32) % 3
+share = 8 // ranks
+rows = [i for i in range(32) if i % 8 // share == max(rank, 0)]
+model.fit(x[rows], y[rows], batch_size=share, epochs=2, shuffle=False, verbose=0)
+np.save(f"{path}/{rank}.npy", np.concatenate([w.ravel() for w in model.get_weights()]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="Keras distributes on JAX")
+def test_two_processes_train_what_one_does(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", _PROCESS, str(tmp_path), str(port)]
+    started = [subprocess.Popen([*command, str(rank)]) for rank in (-1, 0, 1)]
+    assert [process.wait(300) for process in started] == [0, 0, 0]
+    one, *two = (np.load(tmp_path / f"{rank}.npy") for rank in (-1, 0, 1))
+    np.testing.assert_array_equal(*two)
+    np.testing.assert_allclose(two[0], one, atol=1e-5)

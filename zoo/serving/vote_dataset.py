@@ -40,7 +40,8 @@ def vote_dataset(
         dataset: A `ray.data.Dataset`.
         samples: Positive int, flips per example.
         column: Column of the examples.
-        index: Column of their numbers, different ints >= 0 from 0 on, as `zoo.serving.vote_dataset.numbered` makes.
+        index: Column of their numbers, different ints >= 0, as `zoo.serving.vote_dataset.numbered` makes. A batch is
+            voted on once where its numbers come in one block, as sorted ones do.
         batch_size: Positive int, examples voted on at once. It belongs to what the seed decides, as `block` does.
         block: Int in [1, 100,000], flips of a batch whose coins have a start of their own.
         seed: Int in [0, 2**32).
@@ -77,22 +78,21 @@ def vote_dataset(
         fn_constructor_kwargs=options,
         compute=pool,
         num_cpus=cpus,
-        batch_size=batch_size,
+        batch_size=None,  # whole blocks: of a batch that two calls share, each votes on all of it
         batch_format="numpy",
-        max_restarts=-1,
-        max_task_retries=-1,
     )
 
 
-def numbered(x: Any, blocks: int | None = None) -> Any:
+def numbered(x: Any, batch_size: int = 64, batches: int = 4) -> Any:
     """Make a Ray data set of an array: columns `image` and `index`.
 
     Args:
         x: Array `(examples, ...)`.
-        blocks: None, or a positive int, the parts that actors take; about four for each actor.
+        batch_size: Positive int, that of `vote_dataset`.
+        batches: Positive int, batches of a block, which an actor takes at once.
     """
-    blocks = 8 if blocks is None else positive_int("blocks", blocks)
-    parts = np.array_split(np.arange(len(x)), min(blocks, len(x)))
+    rows = positive_int("batch_size", batch_size) * positive_int("batches", batches)
+    parts = [np.arange(start, min(start + rows, len(x))) for start in range(0, len(x), rows)]
     return _ray_data().from_blocks([_table(x[part], part) for part in parts])
 
 

@@ -21,7 +21,8 @@ from zoo.registry import register
 
 register(paper="none", section="none")(tiny_cfnn)
 data, out = sys.argv[1:]
-recipe = Recipe("tiny", "tiny_cfnn", data, epochs=2, batch_size=16, augment="crop", samples=(1, 5), seed=4)
+options = {"epochs": 2, "batch_size": 16, "augment": "crop", "schedule": "constant", "samples": (1, 5), "seed": 4}
+recipe = Recipe("tiny", "tiny_cfnn", data, **options)
 train(recipe, f"{out}/one", verbose=0)
 train(recipe, f"{out}/two", verbose=0, devices=2)
 train(recipe.replace({"epochs": 1}), f"{out}/both", verbose=0, devices=2)
@@ -43,7 +44,7 @@ def test_two_devices_train_the_run_of_one(tmp_path, contents):
         two = contents(tmp_path / name / "last.weights.h5")
         assert list(two) == list(one)
         for path, value in one.items():
-            np.testing.assert_allclose(two[path], value, atol=1e-5, err_msg=path)
+            np.testing.assert_allclose(two[path], value, atol=1e-5, err_msg=f"{name} {path}")
         counts = [[row["correct"] for row in read_results(tmp_path / n / "results.jsonl")] for n in ("one", name)]
         assert counts[0] == counts[1]
 

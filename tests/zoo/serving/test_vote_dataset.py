@@ -87,7 +87,7 @@ def test_a_killed_actors_retry_has_the_same_votes(saved, voter, tmp_path, monkey
     path, x = saved
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:
-        found = vote_dataset(path, numbered(x, blocks=3), actors=2, **OPTIONS).take_all()
+        found = vote_dataset(path, numbered(x, 4, 1), actors=2, **OPTIONS).take_all()
     finally:
         ray.shutdown()
     assert os.path.exists(killed)
