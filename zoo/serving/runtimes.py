@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import io
 import logging
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -89,7 +90,10 @@ def _write_onnx(function, folder: Path) -> None:
 def _load_onnx(folder: Path) -> Run:
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = _cores()  # by itself it counts cores that this process may not use, and waits busily
+    path, providers = str(folder / "model.onnx"), ["CPUExecutionProvider"]
+    session = onnxruntime.InferenceSession(path, options, providers=providers)
     names = [one.name for one in session.get_outputs()]
     return lambda given: dict(zip(names, session.run(None, given), strict=True))
 
@@ -109,7 +113,7 @@ def _load_openvino(folder: Path) -> Run:
     import openvino
 
     # by itself it computes in bfloat16 where the processor can
-    options = {"INFERENCE_PRECISION_HINT": "f32"}
+    options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": str(_cores())}
     compiled = openvino.Core().compile_model(folder / "model.xml", "CPU", options)
     names = [next(iter(one.get_names())) for one in compiled.outputs]
     return lambda given: dict(zip(names, (x.copy() for x in compiled(given).values()), strict=True))
@@ -131,6 +135,11 @@ def _load_litert(folder: Path) -> Run:
 
     runner = Interpreter(str(folder / "model.tflite")).get_signature_runner("serving_default")
     return lambda given: {name: np.array(one) for name, one in runner(**given).items()}
+
+
+def _cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _names(function) -> list[str]:

@@ -253,7 +253,7 @@ def test_a_signal_in_the_command_leaves_the_old_export_and_no_parts(folder, zoo_
         (part / "saved_model.pb").write_text("half")
         signal.raise_signal(number)
 
-    monkeypatch.setattr("zoo.serving.export._write", end)
+    monkeypatch.setattr("zoo.serving.export.write_everywhere", end)
     trained = types.SimpleNamespace(model=coin_model(), class_names=None)
     monkeypatch.setattr("zoo.recipes.training.trained.load_trained", lambda *arguments: trained)
     code, _, errors = zoo_command("export", "any", folder, "--overwrite")

@@ -1,0 +1,113 @@
+"""Writers of exports: by TensorFlow here, or from another backend in a process of TensorFlow."""
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from zoo.amplification.coin_graph import has_coins
+from zoo.serving.endpoints import endpoints, reseed, signatures, with_named_outputs
+from zoo.serving.plain_export import write_plain
+
+_ERRORS: dict[int, type[Exception]] = {74: OSError, 65: ValueError}  # of the other process, as in <sysexits.h>
+
+
+def write_everywhere(model: keras.Model, folder: Path, class_names: list[str] | None) -> None:
+    """Write the SavedModel with all endpoints, whose coins flip, to a folder."""
+    if keras.backend.backend() == "tensorflow":
+        _write_archive(model, folder, class_names)
+    else:  # only TensorFlow writes SavedModels with variables that a loop assigns
+        _in_tensorflow(model, folder, {"class_names": class_names})
+
+
+def write_plain_everywhere(model: keras.Model, folder: Path, settings: dict[str, Any]) -> None:
+    """Write a prepared model for a runtime; see `write_plain`."""
+    if keras.backend.backend() == "tensorflow":
+        write_plain(model, folder, **settings)
+    else:
+        _in_tensorflow(model, folder, settings)
+
+
+def _in_tensorflow(model: keras.Model, folder: Path, settings: dict[str, Any]) -> None:
+    """Write a model of another backend in a process of TensorFlow."""
+    with tempfile.TemporaryDirectory() as scratch:
+        saved = Path(scratch) / "model.keras"
+        model.save(saved)
+        environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+        command = [sys.executable, "-m", "zoo.serving.writers", str(saved), str(folder), json.dumps(settings)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    if done.returncode in _ERRORS:
+        raise _ERRORS[done.returncode](last)
+    if done.returncode:
+        raise RuntimeError(
+            f"The TensorFlow process that writes the {settings.get('format', 'SavedModel')} failed: {last}"
+        )
+
+
+def _write_archive(model: keras.Model, folder: Path, class_names: list[str] | None) -> None:
+    import tensorflow as tf
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    fresh, coins = tf.Variable(tf.constant(True), trainable=False), has_coins(model)
+    if coins:
+        archive._tf_trackable.fresh = fresh  # Keras tracks layers only
+    named = {}
+    for name, function, extra in endpoints(model, fresh):
+        numbers = [tf.TensorSpec(None, dtype, name=argument) for argument, dtype in extra.items()]
+        for inputs, suffix in zip(signatures(model), ("", "_uint8"), strict=False):
+            function.get_concrete_function(*inputs, *numbers)
+            named[name + suffix] = with_named_outputs(model, function, [*inputs, *numbers])
+        archive.add_endpoint(name, function)
+    named["serving_default"] = named["serve"]
+    if coins:
+        seed = [tf.TensorSpec((), "int64", name="seed")]
+        start = archive.add_endpoint("reseed", reseed(model, fresh), seed)
+        named["reseed"] = tf.function(lambda seed: {"seed": start(seed)}, seed).get_concrete_function()
+    if class_names is not None:
+        given = archive.add_endpoint("class_names", tf.function(lambda: tf.constant(class_names), []), [])
+        named["class_names"] = tf.function(lambda: {"class_names": given()}, []).get_concrete_function()
+    try:
+        archive._filter_and_track_resources()  # as `write_out`, whose signatures call all outputs output_0
+        with _names_file(class_names) as file:
+            if file is not None:
+                archive._tf_trackable.class_names_file = tf.saved_model.Asset(str(file))
+            tf.saved_model.save(archive._tf_trackable, str(folder), signatures=named)
+    except tf.errors.OpError as error:  # what TensorFlow makes of a full disk and the like
+        reason = error.message.splitlines()[0].rpartition("; ")[2]  # after the op, the device and the part's name
+        raise OSError(re.sub(r" \[Op:\w+\]$", "", reason)) from error
+
+
+@contextlib.contextmanager
+def _names_file(class_names: list[str] | None) -> Iterator[Path | None]:
+    """Yield a file of one class name a line, or None without names; a name keeps to its line."""
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "class_names.txt"
+        if class_names is not None:
+            file.write_text("".join(" ".join(name.splitlines()) + "\n" for name in class_names), encoding="utf-8")
+        yield file if class_names is not None else None
+
+
+def main() -> None:
+    """Write a `.keras` file for a runtime: the TensorFlow process of the other backends."""
+    settings = json.loads(sys.argv[3])
+    write = write_plain if "format" in settings else _write_archive
+    try:
+        write(keras.saving.load_model(sys.argv[1]), Path(sys.argv[2]), **settings)
+    except tuple(_ERRORS.values()) as error:
+        print(error, file=sys.stderr)
+        sys.exit(next(code for code, kind in _ERRORS.items() if isinstance(error, kind)))
+
+
+if __name__ == "__main__":
+    main()
