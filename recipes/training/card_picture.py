@@ -25,14 +25,9 @@ def draw_card_picture(row: dict[str, Any], model: keras.Model, path: Path) -> st
     if any(one["samples"] > 1 for one in row["measured"]):
         plot_accuracy(row["measured"], path, title=title)
         return "Accuracy on the test images by number of flips, with 95 % Wilson intervals"
-    kernels = _first_kernels(model)
-    columns = int(np.ceil(np.sqrt(2 * len(kernels))))
-    lines = -(-len(kernels) // columns)
-    with figure(path, columns, title, rows=lines, figsize=(1 + 0.6 * columns, 0.8 + 0.6 * lines)) as axes:
-        for one in axes:
-            one.set_axis_off()
-        for one, kernel in zip(axes, kernels, strict=False):
-            one.imshow(0.5 + 0.5 * kernel / np.abs(kernels).max())
+    with figure(path, title=title, figsize=(6, 1.9)) as (axes,):
+        axes.imshow(_side_by_side(_first_kernels(model)))
+        axes.set_axis_off()
     return "Kernels of the first convolution, its channels as red, green and blue; grey is 0, and what the mask prunes"
 
 
@@ -44,3 +39,14 @@ def _first_kernels(model: keras.Model) -> np.ndarray:
         kernel = kernel * keras.ops.convert_to_numpy(layer.mask())
     kernel = np.moveaxis(kernel, -1, 0)
     return kernel if kernel.shape[-1] == 3 else np.repeat(kernel[..., :1], 3, axis=-1)
+
+
+def _side_by_side(kernels: np.ndarray, columns: int = 8) -> np.ndarray:
+    """Return one image of the kernels, `columns` in a line with white between; grey is a weight of 0."""
+    count, height, width, _ = kernels.shape
+    lines = -(-count // columns)
+    image = np.ones((lines * (height + 1) - 1, columns * (width + 1) - 1, 3))
+    for place, kernel in enumerate(0.5 + 0.5 * kernels / np.abs(kernels).max()):
+        top, left = (place // columns) * (height + 1), (place % columns) * (width + 1)
+        image[top : top + height, left : left + width] = kernel
+    return image

@@ -118,10 +118,11 @@ def _purpose(row: dict[str, Any]) -> str:
 
 
 def _limits(row: dict[str, Any]) -> str:
+    certainty = "A large probability" if row["score"]["vote"] == "none" else "Agreement of the flips"
     lines = [
         f"- It knows the classes of {_title(row)} and gives one of them to every image, whatever it shows.",
         "- Nothing was measured on shifted, damaged or adversarial images, nor by groups of what is shown.",
-        "- Agreement of the flips is the network's certainty, not a proof: certain answers may be wrong.",
+        f"- {certainty} is the network's certainty, not a proof: certain answers may be wrong.",
         "- It is for no decision about people.",
     ]
     return "\n".join(lines)

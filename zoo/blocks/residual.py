@@ -21,6 +21,11 @@ def features(x, blocks: Sequence[int], weight_decay: float, seeds: Iterator[int]
         blocks: Number of blocks of each stage.
         weight_decay: Coupled L2 of every kernel, see `coupled`.
         seeds: Seeds, of which every convolution takes one.
+
+    Example:
+        >>> x = keras.Input((32, 32, 3))
+        >>> zoo.blocks.residual.features(x, [1, 1, 1], 0.0, iter(range(20))).shape
+        (None, 64)
     """
     common: dict[str, Any] = {"weight_decay": weight_decay, "seeds": seeds}
     x = keras.layers.ReLU()(conv_norm(x, 16, 3, 1, **common))
@@ -40,6 +45,10 @@ def blocks_of(depth: int) -> tuple[int, int, int]:
 
     Raises:
         ValueError: If `depth` is not an even int >= 2.
+
+    Example:
+        >>> zoo.blocks.residual.blocks_of(20)
+        (3, 3, 3)
     """
     allowed = "an even int >= 2 (2, 6, 10, 14, 20, 56, ...)"
     depth = int_where("depth", depth, lambda n: n >= 2 and n % 2 == 0, allowed)
@@ -48,7 +57,13 @@ def blocks_of(depth: int) -> tuple[int, int, int]:
 
 
 def conv_norm(x, filters: int, size: int, strides: int, *, weight_decay: float, seeds: Iterator[int]):
-    """Convolution without bias, then batch normalisation, in training over the rows of all flips."""
+    """Convolution without bias, then batch normalisation, in training over the rows of all flips.
+
+    Example:
+        >>> x = keras.Input((32, 32, 3))
+        >>> zoo.blocks.residual.conv_norm(x, 16, 3, 2, weight_decay=0.0, seeds=iter(range(9))).shape
+        (None, 16, 16, 16)
+    """
     kind = keras.layers.Conv2D if len(x.shape) == 4 else keras.layers.Conv1D
     x = kind(
         filters,
@@ -64,7 +79,12 @@ def conv_norm(x, filters: int, size: int, strides: int, *, weight_decay: float, 
 
 
 def linear(units: int, weight_decay: float, seeds: Iterator[int], name: str | None = None) -> keras.layers.Dense:
-    """Linear layer with a bias."""
+    """Linear layer with a bias.
+
+    Example:
+        >>> zoo.blocks.residual.linear(10, 0.0, iter(range(9))).units
+        10
+    """
     return keras.layers.Dense(
         units,
         kernel_initializer=keras.initializers.HeNormal(seed=next(seeds)),
@@ -74,5 +94,11 @@ def linear(units: int, weight_decay: float, seeds: Iterator[int], name: str | No
 
 
 def shortcut(x, filters: int, strides: int, *, weight_decay: float, seeds: Iterator[int]):
-    """`x` itself, or its 1x1 projection where the number of channels changes."""
+    """`x` itself, or its 1x1 projection where the number of channels changes.
+
+    Example:
+        >>> x = keras.Input((32, 32, 16))
+        >>> zoo.blocks.residual.shortcut(x, 16, 1, weight_decay=0.0, seeds=iter(range(9))) is x
+        True
+    """
     return x if x.shape[-1] == filters else conv_norm(x, filters, 1, strides, weight_decay=weight_decay, seeds=seeds)

@@ -10,7 +10,13 @@ from zoo.layers.arguments import non_negative_float, positive_float
 
 
 class LayerMakers(NamedTuple):
-    """Constructors of the layers with weights that a builder uses; none has a bias."""
+    """Constructors of the layers with weights that a builder uses; none has a bias.
+
+    Example:
+        >>> makers = zoo.blocks.weights.trained(0.0, iter(range(9)))
+        >>> makers.linear(10).use_bias
+        False
+    """
 
     conv: Callable[..., keras.layers.Layer]
     linear: Callable[..., keras.layers.Layer]
@@ -18,7 +24,13 @@ class LayerMakers(NamedTuple):
 
 
 def trained(weight_decay: float, seeds: Iterator[int]) -> LayerMakers:
-    """Makers of layers with ordinary weights, drawn from KU; batch normalisation has trained scale and offset."""
+    """Makers of layers with ordinary weights, drawn from KU; batch normalisation has trained scale and offset.
+
+    Example:
+        >>> makers = zoo.blocks.weights.trained(1e-4, iter(range(9)))
+        >>> makers.conv(8, 3, padding="same").filters
+        8
+    """
 
     def options() -> dict[str, Any]:
         return {
@@ -37,7 +49,19 @@ def trained(weight_decay: float, seeds: Iterator[int]) -> LayerMakers:
 def masked(
     *, sparsity: float, kernel_initializer: Any, score_transform: str, weight_decay: float, seeds: Iterator[int]
 ) -> LayerMakers:
-    """Makers of layers with frozen random weights under a trained mask; batch normalisation has nothing to train."""
+    """Makers of layers with frozen random weights under a trained mask; batch normalisation has nothing to train.
+
+    Example:
+        >>> makers = zoo.blocks.weights.masked(
+        ...     sparsity=0.5,
+        ...     kernel_initializer="kaiming_uniform",
+        ...     score_transform="none",
+        ...     weight_decay=0.0,
+        ...     seeds=iter(range(9)),
+        ... )
+        >>> type(makers.linear(10)).__name__
+        'ScoreMaskedDense'
+    """
 
     def options() -> dict[str, Any]:
         return {
@@ -60,6 +84,11 @@ def coupled(weight_decay: float) -> keras.regularizers.Regularizer | None:
 
     Raises:
         ValueError: If `weight_decay` is negative or not finite.
+
+    Example:
+        >>> penalty = zoo.blocks.weights.coupled(0.1)
+        >>> round(float(penalty(np.array([2.0]))), 6)  # 0.1 / 2 * 2**2
+        0.2
     """
     decay = non_negative_float("weight_decay", weight_decay)
     return keras.regularizers.L2(decay / 2) if decay else None
@@ -70,6 +99,10 @@ def channels(base: int, width: float) -> int:
 
     Raises:
         ValueError: If none are left, or `width` is not a positive float.
+
+    Example:
+        >>> zoo.blocks.weights.channels(64, 0.25)
+        16
     """
     number = int(base * positive_float("width", width))
     if number < 1:

@@ -24,7 +24,13 @@ NAMES = ("digits", "cifar10", "cifar100", "fashion_mnist", "imagenet2012", "mnis
 
 
 class Dataset(NamedTuple):
-    """Three splits of one data set; it unpacks as `train, val, test`."""
+    """Three splits of one data set; it unpacks as `train, val, test`.
+
+    Example:
+        >>> data = zoo.data.load("digits")
+        >>> data.input_shape, data.classes, len(data.test.y)
+        ((8, 8, 1), 10, 360)
+    """
 
     train: Split
     val: Split

@@ -41,6 +41,12 @@ class LazyImages:
 
     Raises:
         ValueError: If `size` or `resize` is out of range.
+
+    Example:
+        >>> keras.utils.save_img("red.png", np.full((8, 8, 3), [255, 0, 0]), scale=False)
+        >>> images = zoo.data.LazyImages(["red.png"], np.array([[0, 0, -1]]), size=4)
+        >>> images.shape, images[0][0, 0].tolist()
+        ((1, 4, 4, 3), [255, 0, 0])
     """
 
     dtype = np.dtype(np.uint8)

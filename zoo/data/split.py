@@ -30,6 +30,11 @@ class Split(_Pair):
         x: As given.
         y: As given.
         class_names: Tuple of str, or None.
+
+    Example:
+        >>> split = zoo.data.Split(np.zeros((4, 8, 8, 1), np.uint8), np.array([0, 1, 1, 0]), ("cat", "dog"))
+        >>> split.x.shape, split.class_names
+        ((4, 8, 8, 1), ('cat', 'dog'))
     """
 
     class_names: tuple[str, ...] | None

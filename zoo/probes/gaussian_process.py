@@ -12,7 +12,13 @@ from zoo.layers.arguments import ints_at_least, non_negative_float, positive_flo
 
 
 class ReluProcess(NamedTuple):
-    """Outputs phi have mean 0 and covariance Q F(x.y / n) with F(1) = 1."""
+    """Outputs phi have mean 0 and covariance Q F(x.y / n) with F(1) = 1.
+
+    Example:
+        >>> process = probes.gaussian_process.relu_process(depth=2)
+        >>> process == probes.gaussian_process.ReluProcess(*process)
+        True
+    """
 
     variance: float
     """Q."""
@@ -35,6 +41,10 @@ def relu_process(depth: int, sigma_w: float = 2**0.5, sigma_b: float = 0.0) -> R
         ValueError: If an argument is out of range.
 
     Reference: Random deep neural networks are biased towards simple functions, section 2.
+
+    Example:
+        >>> probes.gaussian_process.relu_process(depth=1, sigma_w=2**0.5, sigma_b=0.0)
+        ReluProcess(...
     """
     gain, offset = _variances(depth, sigma_w, sigma_b)
     q = gain + offset
@@ -59,6 +69,11 @@ def relu_kernel(overlap: ArrayLike, depth: int, sigma_w: float = 2**0.5, sigma_b
 
     Raises:
         ValueError: If an argument is out of range.
+
+    Example:
+        >>> equal = probes.gaussian_process.relu_kernel(1.0, depth=3)
+        >>> bool(equal > probes.gaussian_process.relu_kernel(0.5, depth=3))
+        True
     """
     t = np.asarray(overlap, dtype=float)
     if not (np.abs(t) <= 1).all():
@@ -83,6 +98,10 @@ def expected_distance(length: ArrayLike, slope: float = 1.0) -> np.ndarray:
         ValueError: If an argument is out of range.
 
     Reference: Random deep neural networks are biased towards simple functions, Theorem 1.
+
+    Example:
+        >>> round(float(probes.gaussian_process.expected_distance(784)), 2)
+        4.33
     """
     n = ints_at_least("length", length, 2)
     return np.sqrt(n / (2 * np.pi * positive_float("slope", slope) * np.log(n)))
@@ -100,13 +119,24 @@ def distance_of_output(output: ArrayLike, length: ArrayLike, process: ReluProces
 
     Raises:
         ValueError: If `length` is out of range.
+
+    Example:
+        >>> process = probes.gaussian_process.relu_process(depth=2)
+        >>> near, far = probes.gaussian_process.distance_of_output([0.1, 0.2], 784, process)
+        >>> bool(np.isclose(far, 2 * near))  # proportional to the output
+        True
     """
     n = ints_at_least("length", length, 2)
     return np.abs(output) * np.sqrt(n / np.log(n)) / (2 * np.sqrt(process.variance * process.slope))
 
 
 def fewest_random_flips(length: ArrayLike) -> np.ndarray:
-    """Lower bound n / 4, by a heuristic (section 3.3), of the mean number of random flips that change the class."""
+    """Lower bound n / 4, by a heuristic (section 3.3), of the mean number of random flips that change the class.
+
+    Example:
+        >>> float(probes.gaussian_process.fewest_random_flips(784))
+        196.0
+    """
     return ints_at_least("length", length, 2) / 4
 
 
