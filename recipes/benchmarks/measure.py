@@ -63,7 +63,7 @@ def torch_or_none():
     try:
         import torch  # an extra: the library itself does not need it
     except ImportError:
-        print('PyTorch is not installed (pip install "coinflip-zoo[bench]"): its side is skipped.')
+        print('PyTorch is not installed (pip install "coinflip-zoo[torch]"): its side is skipped.')
         return None
     return torch
 

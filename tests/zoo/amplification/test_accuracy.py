@@ -7,6 +7,7 @@ from statistics import NormalDist
 import keras
 import numpy as np
 import pytest
+from few_on_jax import few_on_jax
 
 import zoo
 from zoo.amplification.coin_graph import coin_graph
@@ -146,7 +147,7 @@ def test_the_model_is_left_as_it_is():
     assert not np.array_equal(model.predict(X, verbose=0), following)
 
 
-@pytest.mark.parametrize("train", ["cfnn", "dropout"])
+@pytest.mark.parametrize("train", few_on_jax(["cfnn", "dropout"], "cfnn"))
 def test_every_cell_of_the_grid(train):
     """Table 3: trained by one flip (ordinary dropout) or by n, tested with coins off, by the mean, by majority."""
     samples = 5 if train == "cfnn" else 1
@@ -173,6 +174,7 @@ def test_training_an_amplified_model_folds_every_flip():
     assert not np.array_equal(model.get_layer("logits").get_weights()[1], BIAS.astype("float32"))
 
 
+@pytest.mark.on_tensorflow
 def test_amplify_of_amplify():
     once = zoo.amplify(network(), 1, "expected")
     twice = zoo.amplify(once, 1000, chunk=300)
@@ -201,6 +203,7 @@ def test_amplified_model_is_called_eagerly_and_nested():
     check(outer.predict(X, verbose=0), probabilities, votes, 500)
 
 
+@pytest.mark.on_tensorflow
 def test_amplified_model_is_compiled_like_the_model():
     model, y = network(rate=0.0), np.array([2, 1, 2, 1, 0])
     assert not zoo.amplify(model, 4).compiled
@@ -213,6 +216,7 @@ def test_amplified_model_is_compiled_like_the_model():
     np.testing.assert_allclose(accuracy, (p.argmax(1) == y).mean(), rtol=1e-6)
 
 
+@pytest.mark.on_tensorflow
 def test_a_loss_of_ones_own_is_kept():
     def loss(y, p):
         return keras.ops.mean(keras.ops.square(p - 2.0), axis=-1)
@@ -254,6 +258,7 @@ def rows():
         tf.config.run_functions_eagerly(False)
 
 
+@pytest.mark.on_tensorflow
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config")
 def test_more_flips_of_small_rows_are_evaluated_at_once():
     """As many as make 2^18 numbers in a tensor, on TensorFlow; blocks of flips from a seed stay what they were."""
@@ -263,6 +268,7 @@ def test_more_flips_of_small_rows_are_evaluated_at_once():
     assert [large.flips_at_once(32), large.flips_in_block(32), small.flips_in_block(32)] == [25, 25, 25]
 
 
+@pytest.mark.on_tensorflow
 @pytest.mark.filterwarnings("ignore:Even though the .*run_functions_eagerly")
 @pytest.mark.parametrize(("samples", "chunk"), [(10, 4), (3, 5)])
 def test_no_more_rows_than_batch_times_chunk(rows, samples, chunk):
@@ -279,6 +285,7 @@ def test_no_more_rows_than_batch_times_chunk(rows, samples, chunk):
 # --- flips ---
 
 
+@pytest.mark.on_tensorflow
 @pytest.mark.parametrize(("batch_size", "samples", "chunk"), [(2, 5, 2), (5, 1, 3), (64, 4, 4), (1, 3, 25)])
 def test_flips_without_randomness_are_the_classes(batch_size, samples, chunk):
     """Rate 0: every flip of an example is its class; the padding of the last batch is nobody's."""
@@ -295,6 +302,7 @@ def test_flips_turn_the_coins_on():
         np.testing.assert_allclose(model.predict(X, verbose=0).sum(1), 1, atol=1e-5)
 
 
+@pytest.mark.on_tensorflow
 def test_flips_take_integers_and_lists():
     votes = zoo.flips(network(rate=0.0), [[1, 1], [0, 3]], 2)
     np.testing.assert_array_equal(votes, [[0, 0], [1, 1]])
@@ -321,6 +329,7 @@ X60 = np.repeat(X[[0, 3, 4]], 20, axis=0)  # the flips of each of these take two
 Y60 = np.tile([1, 2, 0], 20)
 
 
+@pytest.mark.on_tensorflow
 def test_random_accuracy_counts_the_votes_of_the_first_flips():
     """The same seed draws the same flips, so that they can be counted by hand."""
     first = 61, 1, 9
@@ -337,6 +346,7 @@ def test_random_accuracy_counts_the_votes_of_the_first_flips():
     np.testing.assert_allclose((one.low, one.high), wilson(correct[0], 60, 0.95), rtol=1e-9)
 
 
+@pytest.mark.on_tensorflow
 def test_wilson_interval_of_none_and_of_all():
     model, y = network(rate=0.0), (X60.astype("float64") @ KERNEL + BIAS).argmax(1)
     for labels, correct in ((y + 1, 0), (y, 60)):
@@ -355,6 +365,7 @@ def test_each_vote_has_its_winner(vote, winner, dtype):
     assert [r.correct for r in results] == [4, 4]
 
 
+@pytest.mark.on_tensorflow
 def test_a_low_temperature_makes_every_flip_sure():
     """The mean then counts votes: its winner for (1, 1) is the majority's."""
     result = zoo.random_accuracy(network(temperature=0.1), np.repeat(X[:1], 4, axis=0), [1] * 4, 2000, "mean")
@@ -373,6 +384,7 @@ def test_a_tie_goes_to_the_surer_flips():
     assert abs(result.accuracy - surer) < 5 * np.sqrt(surer * (1 - surer) / 4000)
 
 
+@pytest.mark.on_tensorflow
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
 def test_chunks_break_ties_in_any_dtype(dtype):
     """Four flips, two for each class, never leave two classes with equal shares."""
@@ -397,6 +409,7 @@ def plain():
 NAN = np.array([[np.nan, 1]], "float32")
 
 
+@pytest.mark.on_tensorflow
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -434,6 +447,7 @@ def test_bad_arguments_are_refused(call, message):
         call(network())
 
 
+@pytest.mark.on_tensorflow
 def test_a_sequential_model_is_amplified():
     dense = keras.layers.Dense(2, bias_initializer=keras.initializers.RandomNormal(seed=2))  # no ties at 0
     layers = [keras.Input((4,)), Amplify(3), CoinFlipDropout(0.5, seed=1), dense, MajorityVote(3)]

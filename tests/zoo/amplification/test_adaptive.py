@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from few_on_jax import few_on_jax
 from known_law import Gumbel, gumbel_model
 
 import zoo
@@ -21,11 +22,15 @@ LAWS = {"tie": (0.5, 0.5), "two": (0.6, 0.4), "near": (0.36, 0.34, 0.3), "ten": 
 
 @pytest.mark.parametrize(
     ("law", "flipped", "vote"),
-    [
-        *((law, flipped, "majority") for law in LAWS for flipped in (False, True)),
-        ("near", True, "mean"),
+    few_on_jax(
+        [
+            *((law, flipped, "majority") for law in LAWS for flipped in (False, True)),
+            ("near", True, "mean"),
+            ("ten", False, "mean"),
+        ],
+        ("near", True, "majority"),
         ("ten", False, "mean"),
-    ],
+    ),
 )
 def test_a_certificate_is_wrong_as_seldom_as_promised(law, flipped, vote):
     p, examples = LAWS[law], 600
@@ -42,6 +47,7 @@ def test_a_certificate_is_wrong_as_seldom_as_promised(law, flipped, vote):
     assert ((found.lead_low > sorted(p)[-1] - sorted(p)[-2] + 1e-6) & np.isin(found.classes, modes)).mean() <= ERROR
 
 
+@pytest.mark.on_tensorflow
 def test_counts_are_those_of_the_flips():
     x = logs(0.7, 0.2, 0.1, examples=40)
     found = zoo.adaptive_vote(gumbel_model(3), x, 0.01, 50, seed=3)
@@ -52,6 +58,7 @@ def test_counts_are_those_of_the_flips():
     np.testing.assert_allclose(mean.counts.sum(axis=1), mean.samples, rtol=1e-4)
 
 
+@pytest.mark.on_tensorflow
 def test_what_each_state_means():
     x = np.concatenate([logs(0.999, 0.0005, 0.0005), logs(0.45, 0.45, 0.1), logs(0.5, 0.3, 0.2)])
     model = gumbel_model(3)
@@ -68,6 +75,7 @@ def test_what_each_state_means():
     assert (found.samples[~settled] == 30).all()
 
 
+@pytest.mark.on_tensorflow
 def test_a_tie_is_declared_wrongly_as_seldom_as_promised():
     found = zoo.adaptive_vote(gumbel_model(3), logs(0.55, 0.35, 0.1, examples=600), 0.2, 200, margin=0.2, seed=5)
     assert wilson(int((found.status == "tied").sum()), 600).low < 0.2
@@ -112,6 +120,7 @@ def test_the_deterministic_part_runs_once_and_decided_examples_flip_no_more():
     assert found.samples.sum() <= rows["suffix"] < 3 * found.samples.sum() < 64 * 600 / 4
 
 
+@pytest.mark.on_tensorflow
 @pytest.mark.parametrize("options", [{"batch_size": 5}, {"batch_size": 1}, {"chunk": 1}, {"batch_size": 200}], ids=str)
 def test_whatever_fits_in_a_call_certain_examples_are_right(options):
     p = np.random.default_rng(0).permuted(np.tile([0.9, 0.05, 0.05], (23, 1)), axis=1)
@@ -132,6 +141,7 @@ def test_the_seed_decides_and_leaves_the_coins():
     np.testing.assert_array_equal(zoo.flips(model, x, 5), first)
 
 
+@pytest.mark.on_tensorflow
 def test_votes_per_pixel_and_per_label():
     inputs = keras.Input((2, 2, 3))
     model = keras.Model(inputs, MajorityVote(3)(Gumbel(seed=0)(Amplify(3)(inputs))))
@@ -149,6 +159,7 @@ def test_votes_per_pixel_and_per_label():
     assert (found.counts <= found.samples[:, None]).all()
 
 
+@pytest.mark.on_tensorflow
 def test_models_of_shared_draws_and_of_other_peoples_layers():
     model = zoo.build("hypernet_cfnn", depth=6, input_shape=(8, 8, 1), classes=3, samples=5, seed=0)
     x = np.random.default_rng(0).uniform(0, 255, (11, 8, 8, 1))
@@ -166,6 +177,7 @@ def unary():
     return keras.Model(inputs, MajorityVote(3, "mean", kind="numbers")(Gumbel(seed=0)(Amplify(3)(inputs))))
 
 
+@pytest.mark.on_tensorflow
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -192,6 +204,7 @@ def test_bad_input_is_named(options, message):
         zoo.adaptive_vote(**arguments)
 
 
+@pytest.mark.on_tensorflow
 def test_flips_of_a_diverged_model_are_refused():
     inputs = keras.Input((3,))
     logits = keras.layers.Rescaling(float("inf"))(CoinFlipDropout(0.5, seed=0)(Amplify(3)(inputs)))
@@ -220,6 +233,7 @@ def test_seeded_flips_are_the_same_however_they_are_asked_for():
         zoo.flips(model, x, 5, start=3)
 
 
+@pytest.mark.on_tensorflow
 def test_soft_votes_that_are_no_probabilities_are_refused():
     inputs = keras.Input((3,))
     flips = Gumbel(seed=0)(Amplify(3)(inputs))
@@ -240,6 +254,7 @@ def test_the_seed_reaches_coins_that_the_model_keeps_off():
     np.testing.assert_array_equal(*found)
 
 
+@pytest.mark.on_tensorflow
 def test_a_coin_that_cannot_be_switched_off_leaves_the_vote_without_a_guess():
     class Forgetful(Gumbel):
         def __init__(self, size, **kwargs):
@@ -252,6 +267,7 @@ def test_a_coin_that_cannot_be_switched_off_leaves_the_vote_without_a_guess():
     assert found.samples[0] > 9
 
 
+@pytest.mark.on_tensorflow
 def test_a_tiny_error_and_a_numpy_number_of_flips():
     found = zoo.adaptive_vote(gumbel_model(3), logs(1, 1e-9, 1e-9), 1e-60, np.uint16(600), seed=1)
     assert found.status.tolist() == ["certified"]

@@ -6,6 +6,7 @@ import re
 import keras
 import numpy as np
 import pytest
+from few_on_jax import few_on_jax
 
 import zoo
 from zoo.layers import Amplify, BinaryLogits, CoinFlip, CoinFlipDropout, CoinLayer, MajorityVote, StochasticDense
@@ -118,6 +119,7 @@ class Secret(Noise):
         return super().call(inputs)
 
 
+@pytest.mark.on_tensorflow
 def test_what_cannot_be_switched_is_refused_by_name():
     inputs = keras.Input((2,))
     model = keras.Model(inputs, Noise(name="hiss")(inputs))
@@ -146,7 +148,7 @@ def test_a_coin_layer_of_ones_own():
 # --- behind, beside and before the vote ---
 
 
-@pytest.mark.parametrize("samples", [3, 25, 26, 60])
+@pytest.mark.parametrize("samples", few_on_jax([3, 25, 26, 60], 26))
 def test_what_is_behind_and_beside_the_vote_is_the_same_for_any_number_of_flips(samples):
     inputs = keras.Input((2,), name="x")
     vote = MajorityVote(3)(identity()(coin()(Amplify(3)(inputs))))
@@ -251,6 +253,7 @@ def refused():
     }
 
 
+@pytest.mark.on_tensorflow
 @pytest.mark.parametrize("case", refused())
 def test_graphs_that_cannot_mean_what_they_say_are_refused(case):
     make, message = refused()[case]
@@ -258,6 +261,7 @@ def test_graphs_that_cannot_mean_what_they_say_are_refused(case):
         make()
 
 
+@pytest.mark.on_tensorflow
 def test_flips_must_not_reach_an_output_without_a_vote():
     inputs = keras.Input((2,))
     flips = coin()(Amplify(3)(inputs))
@@ -280,7 +284,7 @@ def test_a_subclass_with_a_call_of_its_own_is_refused():
 # --- votes of one unit, labels, numbers and probabilities ---
 
 
-@pytest.mark.parametrize("chunk", [None, 7])
+@pytest.mark.parametrize("chunk", few_on_jax([None, 7], None))
 def test_one_sigmoid_unit_votes_as_two_logits(chunk):
     """`BinaryLogits` and two classes are the same election."""
     inputs = keras.Input((2,))
@@ -305,6 +309,7 @@ def test_one_sigmoid_unit_votes_as_two_logits(chunk):
         assert zoo.random_accuracy(model, x, y, 50, "mean", seed=5, chunk=chunk).accuracy > 0.5
 
 
+@pytest.mark.on_tensorflow
 @pytest.mark.parametrize(("samples", "chunk"), [(5, None), (60, None), (60, 7)])
 def test_numbers_are_averaged(samples, chunk):
     inputs = keras.Input((3,))
@@ -321,6 +326,7 @@ def test_numbers_are_averaged(samples, chunk):
         zoo.random_accuracy(model, x, [0], 5)
 
 
+@pytest.mark.on_tensorflow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -375,6 +381,7 @@ def test_an_amplified_model_does_not_keep_the_model_alive():
     assert seen() is None
 
 
+@pytest.mark.on_tensorflow
 def test_several_votes_come_in_the_order_of_the_outputs():
     inputs = keras.Input((2,))
     x = coin()(Amplify(3)(inputs))
@@ -385,6 +392,7 @@ def test_several_votes_come_in_the_order_of_the_outputs():
         assert list(zoo.flips(model, X, 5)) == list(zoo.uncertainty(model, X, 5)) == names
 
 
+@pytest.mark.on_tensorflow
 def test_a_layer_without_its_configuration_is_named():
     class Forgetful(CoinLayer):
         def __init__(self, size, **kwargs):

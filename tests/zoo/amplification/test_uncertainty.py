@@ -75,6 +75,7 @@ def test_labels_and_numbers():
     assert numbers.votes is None and numbers.entropy is None  # noqa: PT018
 
 
+@pytest.mark.on_tensorflow
 def test_several_votes_have_their_names():
     inputs = keras.Input((2,))
     flips = CoinFlipDropout(0.5, seed=1)(Amplify(3)(inputs))
@@ -123,6 +124,7 @@ def test_reseed_starts_the_model_and_all_its_amplifications():
 # --- checks ---
 
 
+@pytest.mark.on_tensorflow
 def test_diverged_models_have_no_accuracy():
     model = network()
     x = np.array([[3e38, 3e38], [1.0, 1.0]], "float32")  # finite, but twice of it is not
@@ -139,6 +141,7 @@ def test_diverged_models_have_no_accuracy():
         zoo.random_accuracy(broken, X, [0, 1, 1], vote="expected")
 
 
+@pytest.mark.on_tensorflow
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
@@ -159,6 +162,7 @@ def test_examples_and_labels_are_checked(x, y, message, vote):
         zoo.random_accuracy(network(), x, y, 3, vote)
 
 
+@pytest.mark.on_tensorflow
 def test_pixels_in_unit_range_are_noticed():
     inputs = keras.Input((2, 2, 1))
     flips = CoinFlipDropout(0.5, seed=1)(Amplify(3)(keras.layers.Flatten()(NormalizePixels()(inputs))))
@@ -182,6 +186,7 @@ def test_pixels_in_unit_range_are_noticed():
             zoo.flips(model, other, 3)
 
 
+@pytest.mark.on_tensorflow
 @pytest.mark.parametrize(("scale", "noticed"), [(1 / 255, True), (1 / 127.5, True), (1.0, False)])
 def test_pixels_in_unit_range_are_noticed_by_kerass_own_layer(scale, noticed):
     inputs = keras.Input((4,))
@@ -195,6 +200,7 @@ def test_pixels_in_unit_range_are_noticed_by_kerass_own_layer(scale, noticed):
     ] * noticed
 
 
+@pytest.mark.on_tensorflow
 def test_a_split_is_checked_before_training():
     inputs = keras.Input((2, 2, 1))
     scores = keras.layers.Dense(2, "softmax")(keras.layers.Flatten()(NormalizePixels()(inputs)))
@@ -227,6 +233,7 @@ def test_accuracy_of_many_flips_needs_no_more_memory(monkeypatch):
     assert 0 < max(largest) <= 3 * 50 * 2
 
 
+@pytest.mark.on_tensorflow
 @pytest.mark.parametrize("logits", [(4, 50, 3), (2, 20, 5, 4)], ids=["classes", "pixels"])
 @pytest.mark.parametrize("steps", [None, 2], ids=["distinct", "tied"])
 def test_counting_votes_is_summing_ballots(logits, steps):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from few_on_jax import few_on_jax
 
 import zoo
 from zoo.layers import Amplify, CoinFlip, CoinFlipDropout, MajorityVote
@@ -27,7 +28,7 @@ COINS = {
 }
 
 
-@pytest.mark.parametrize("samples", [1, 3, 40])
+@pytest.mark.parametrize("samples", few_on_jax([1, 3, 40], 3))
 @pytest.mark.parametrize("where", ["evaluate", "fit"])
 def test_the_loss_is_the_soft_votes_and_the_accuracy_the_majoritys(samples, where):
     model = network(samples, COINS["CoinFlipDropout"]())
@@ -48,7 +49,7 @@ def test_the_loss_is_the_soft_votes_and_the_accuracy_the_majoritys(samples, wher
         assert (hard[np.arange(40), Y] < 1e-3).any()  # where the histogram's loss would be a clipped infinity
 
 
-@pytest.mark.parametrize("coin", COINS)
+@pytest.mark.parametrize("coin", few_on_jax(COINS, "CoinFlipDropout"))
 def test_validation_does_not_change_what_training_draws(coin):
     weights = []
     for validation in (None, (X, Y)):
@@ -58,7 +59,7 @@ def test_validation_does_not_change_what_training_draws(coin):
     np.testing.assert_array_equal(*weights)
 
 
-@pytest.mark.parametrize("coin", COINS)
+@pytest.mark.parametrize("coin", few_on_jax(COINS, "CoinFlipDropout"))
 def test_a_file_keeps_both_streams_of_coins(coin, tmp_path):
     model = network(3, COINS[coin]())
     model.fit(X, Y, verbose=0)
@@ -71,6 +72,7 @@ def test_a_file_keeps_both_streams_of_coins(coin, tmp_path):
     np.testing.assert_array_equal(copy.get_weights()[0], model.get_weights()[0])
 
 
+@pytest.mark.on_tensorflow
 def test_builders_validate_so():
     """The histogram of one flip would cost 16 or 0."""
     model = zoo.build("resnet20_cfnn", depth=8, input_shape=(8, 8, 1), samples=1, seed=0)

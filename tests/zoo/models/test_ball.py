@@ -67,6 +67,7 @@ def test_two_neurons_and_nothing_to_train():
     assert [model.get_layer(f"neuron_{i}").output.shape[-1] for i in (1, 2)] == [1, 1]
 
 
+@pytest.mark.on_tensorflow
 def test_the_served_model_has_the_same_law(tmp_path):
     tf = pytest.importorskip("tensorflow")
     zoo.export(zoo.build("ball_cfnn", dim=3, samples=5, seed=0), tmp_path / "ball")

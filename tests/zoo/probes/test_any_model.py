@@ -104,6 +104,7 @@ def test_flips_are_those_of_the_whole_model(build):
     )
 
 
+@pytest.mark.on_tensorflow
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_sixteen_bits(policy):
     with_policy = {"dtype": policy}
@@ -128,6 +129,7 @@ def test_a_sequence_of_words():
     assert lengths["head"] == pytest.approx(_length(model.predict(texts, verbose=0)), rel=1e-3)
 
 
+@pytest.mark.on_tensorflow
 def test_regions_of_relu6_and_of_activations_that_are_layers():
     wide = {"kernel_initializer": keras.initializers.RandomNormal(0, 5, seed=0)}
     plain = _model(DENSE(30, name="d", **wide))
@@ -167,6 +169,7 @@ def _states():
     return keras.Model(inputs, [y, DENSE(1)(h)])
 
 
+@pytest.mark.on_tensorflow
 @pytest.mark.parametrize(
     ("call", "message"),
     [

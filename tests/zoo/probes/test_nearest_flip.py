@@ -3,6 +3,7 @@ import itertools
 import keras
 import numpy as np
 import pytest
+from few_on_jax import few_on_jax
 
 import zoo
 from zoo.layers import PopulationDense
@@ -53,7 +54,7 @@ def _one_at_a_time(model, x):
     return np.array(distances)
 
 
-@pytest.mark.parametrize("activation", ["relu", "hard_tanh", "tanh"])
+@pytest.mark.parametrize("activation", few_on_jax(["relu", "hard_tanh", "tanh"], "relu"))
 def test_the_exact_distance_is_that_of_brute_force(activation):
     model, x = _random(9, activation=activation, sigma_b=0.3), _strings(25, 9)
     found = nearest_flip(model, x, "exact", batch_size=300)
@@ -88,6 +89,7 @@ def test_of_a_linear_model_both_are_known_in_closed_form():
     np.testing.assert_array_equal(nearest_flip(model, x, "exact"), expected)
 
 
+@pytest.mark.on_tensorflow
 def test_a_population_is_searched_as_its_networks_are_alone():
     population, x = _random(14, networks=5, sigma_b=0.1), _strings(6, 5, 14)
     found = nearest_flip(population, x, networks=True)
@@ -103,6 +105,7 @@ def test_a_population_is_searched_as_its_networks_are_alone():
     np.testing.assert_array_equal(shared[:, 0], found[:, 0])
 
 
+@pytest.mark.on_tensorflow
 @pytest.mark.parametrize("batch_size", [1, 11, 4096])
 def test_the_batch_changes_nothing(batch_size):
     model, x = _random(10), _strings(5, 10)
@@ -134,7 +137,9 @@ def _squared_before():
     return keras.Model(inputs, keras.layers.Dense(1)(keras.layers.Dense(8, "relu")(x)))
 
 
-@pytest.mark.parametrize("build", [_convolution, _flattened, _with_a_way_around, _squared_before])
+@pytest.mark.parametrize(
+    "build", few_on_jax([_convolution, _flattened, _with_a_way_around, _squared_before], _convolution)
+)
 def test_any_model_is_searched_the_same(build):
     keras.utils.set_random_seed(3)
     model, x = build(), _strings(3, 4, 4, 1)
@@ -147,6 +152,7 @@ def _limited(distances, most):
     return np.where(distances > most, -1, distances)
 
 
+@pytest.mark.on_tensorflow
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_the_shorter_way_through_relu_finds_what_the_layers_themselves_find(depth):
     options = {"dim": 50, "width": 40, "activation": "relu", "sigma_w": 2**0.5, "sigma_b": 0.4}
@@ -187,6 +193,7 @@ def _sequential(*layers):
     return keras.Sequential([keras.Input((6,)), *layers])
 
 
+@pytest.mark.on_tensorflow
 @pytest.mark.parametrize(
     ("call", "message"),
     [
