@@ -47,6 +47,7 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "write_computation_times": False,
     "min_reported_time": 0,
+    "matplotlib_animations": True,
     "backreferences_dir": None,
     "reset_modules": ("matplotlib",),
 }
