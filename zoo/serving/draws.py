@@ -93,8 +93,8 @@ class Draws:
         if node is None or node.op not in ("Const", "Sub"):
             return None
         if node.op == "Sub":  # of the ends of an interval
-            ends = [self._constant(one) for one in node.input]
-            return None if None in ends else ends[0] - ends[1]  # pyright: ignore[reportOptionalOperand]
+            low, high = (self._constant(one) for one in reversed(node.input))
+            return None if low is None or high is None else high - low
         value = tf.make_ndarray(node.attr["value"].tensor)
         return float(value) if value.ndim == 0 else None
 
