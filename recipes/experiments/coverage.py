@@ -27,7 +27,7 @@ class Place(NamedTuple):
 
 
 _OWN = "weights of one's own: a run's folder for FOLDER"
-_SHIPPED = "shipped weights, of 40 epochs; the paper's of 200"
+_SHIPPED = "shipped weights, of fewer epochs than the paper's 200"
 _FLAGSHIP = "shipped weights, of 163 epochs; the paper's of 200"
 _DRAWING = "a drawing"
 PLACES: dict[str, list[Place]] = {
