@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import keras
 
+import zoo
 from zoo.files import parse_json, write_bytes
 from zoo.recipes.reporting.appending import appending
 from zoo.recipes.reporting.command import command
@@ -26,9 +27,11 @@ class Lines(NamedTuple):
 
 def environment() -> dict[str, Any]:
     """Backend, versions, kind of machine and command of this process."""
+    others = ("keras", keras.backend.backend(), "numpy")
     return {
         "backend": keras.backend.backend(),
-        "versions": {name: _version(name) for name in ("coinflip-zoo", "keras", keras.backend.backend(), "numpy")},
+        # Of a checkout, whose installed metadata may be older than its code, the package's own version.
+        "versions": {"coinflip-zoo": zoo.__version__} | {name: _version(name) for name in others},
         "machine": f"{_device()}, {os.cpu_count()} cores, {platform.machine()}",
         "command": command(),
     }
