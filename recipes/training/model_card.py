@@ -49,7 +49,7 @@ def card(row: dict[str, Any], shows: str) -> str:
 
 ![{shows}](picture.png)
 
-{row["parameters"]:,} parameters. `zoo.build("{row["model"]}", weights="{row["weights"]}")`.
+{row["parameters"]:,} parameters. `zoo.build("{row["model"]}", weights="{row["weights"]}")`.{_saved_model(row)}
 
 ## For what
 
@@ -82,6 +82,12 @@ Weights: Apache-2.0, as the library. Data: {_LICENCES.get(row["data"], _UNKNOWN)
 
 {_lines([f"- {key}: `{json.dumps(value)}`" for key, value in row["recipe"].items()])}
 """
+
+
+def _saved_model(row: dict[str, Any]) -> str:
+    if "saved_model" not in row:
+        return ""
+    return "\n`saved_model` beside this page needs TensorFlow alone: `tf.saved_model.load` and its endpoint `vote`."
 
 
 def _head(row: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Publish the weights of a finished run: weights file, model card, manifest row.
+"""Publish the weights of a finished run: weights file, SavedModel, model card, manifest row.
 
 python -m zoo.recipes.training.publish RUN_FOLDER NAME [NOTE]
 """
@@ -14,6 +14,7 @@ from zoo.recipes.training.claim import claim
 from zoo.recipes.training.model_card import write_card
 from zoo.recipes.training.recipe import find, names
 from zoo.recipes.training.run_config import read_config
+from zoo.recipes.training.shipped_saved_model import with_saved_model
 from zoo.recipes.training.state import finished_rows
 from zoo.recipes.training.trained import load_trained
 from zoo.weights import pretrained
@@ -69,6 +70,7 @@ def publish(run: Path, name: str, folder: Path, note: str = "") -> dict[str, Any
         "notes": [*_continued(environment.get("continued", [])), *([note] if note else [])],
         "evaluation": f"Evaluated by `{results[0]['command']}` on {results[0]['machine']} ({results[0]['backend']})",
     }
+    row = with_saved_model(row, model, folder)
     write_card(row, model, folder)
     others = [old for old in pretrained.manifest() if (old["model"], old["weights"]) != (recipe.model, name)]
     write_json(folder / "manifest.json", sorted([*others, row], key=lambda one: (one["model"], one["weights"])))

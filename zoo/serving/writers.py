@@ -79,6 +79,10 @@ def _write_archive(model: keras.Model, folder: Path, class_names: list[str] | No
         named["class_names"] = tf.function(lambda: {"class_names": given()}, []).get_concrete_function()
     try:
         archive._filter_and_track_resources()  # as `write_out`, whose signatures call all outputs output_0
+        for kind in ("variables", "trainable_variables", "non_trainable_variables"):
+            # Keras's variables would be written beside TensorFlow's, which they hold: every number twice.
+            found = getattr(archive._tf_trackable, kind)
+            setattr(archive._tf_trackable, kind, [getattr(one, "value", one) for one in found])
         with _names_file(class_names) as file:
             if file is not None:
                 archive._tf_trackable.class_names_file = tf.saved_model.Asset(str(file))
