@@ -160,8 +160,9 @@ def test_inference_is_that_of_keras(shape, dtype, training, trainable):
         found.append(to_numpy(layer(x, training=training)))
         for weight, unmoved in zip(layer.weights, before, strict=True):
             np.testing.assert_array_equal(to_numpy(weight.value), unmoved)
-    if TENSORFLOW and dtype == "float32" and len(shape) in (3, 4):  # the fused op rounds in another order
-        np.testing.assert_allclose(*found, rtol=1e-6, atol=1e-6)
+    if TENSORFLOW and dtype in ("float32", "float16") and len(shape) in (3, 4):  # the fused op rounds in another order
+        tolerance = {"float32": 1e-6, "float16": 2**-10}[dtype]  # float16: to the next number, on some CPUs
+        np.testing.assert_allclose(*found, rtol=tolerance, atol=1e-6)
     else:
         np.testing.assert_array_equal(*found)
 

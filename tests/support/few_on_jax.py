@@ -6,8 +6,13 @@ from typing import Any
 import pytest
 
 
-def few_on_jax(cases: Iterable[Any], *kept: Any) -> list[Any]:
-    """Cases for `parametrize`: JAX runs those that are named, which keep the same law for less time."""
+def few_on_jax(cases: Iterable[Any], *kept: Any, unpack: bool = False) -> list[Any]:
+    """Cases for `parametrize`: JAX runs those that are named, which keep the same law for less time.
+
+    `unpack` is for cases of several arguments.
+    """
     cases = list(cases)
     assert set(kept) <= set(cases), kept
-    return [case if case in kept else pytest.param(case, marks=pytest.mark.on_tensorflow) for case in cases]
+    values = {case: case if unpack else (case,) for case in cases}
+    marks = {case: () if case in kept else pytest.mark.on_tensorflow for case in cases}
+    return [pytest.param(*values[case], marks=marks[case]) for case in cases]

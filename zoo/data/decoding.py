@@ -43,10 +43,10 @@ def decoded(file: str, first: int, count: int, upright: bool, use: Callable[[Any
         return use(image if turn < 0 else _turned(image, turn))
 
 
-def encoded_bytes(file: str, first: int, count: int) -> bytes:
-    """Bytes of the image that lies in a file, not looked at; arguments and errors as of `decoded`."""
+def encoded_bytes(file: str, first: int, count: int, limit: int) -> bytes:
+    """Bytes of the image that lies in a file, not looked at, none of more than `limit`; else as `decoded`."""
     with _opened(file, first) as descriptor:
-        return _read(descriptor, first, count)
+        return _read(descriptor, first, count) if _size(descriptor, first, count) <= limit else b""
 
 
 def upright_size(file: str) -> tuple[int, int]:
@@ -58,11 +58,16 @@ def upright_size(file: str) -> tuple[int, int]:
 
 
 def _read(descriptor: int, first: int, count: int) -> bytes:
-    left = os.fstat(descriptor).st_size - first
-    count = min(count, left) if count >= 0 else left
-    if count > _BYTES:
+    size = _size(descriptor, first, count)
+    if size > _BYTES:
         raise ValueError(f"more than {_BYTES:,} bytes")
-    return os.read(descriptor, max(0, count))
+    return os.read(descriptor, size)
+
+
+def _size(descriptor: int, first: int, count: int) -> int:
+    """Bytes of an image: what is asked for, but no more than there is."""
+    left = os.fstat(descriptor).st_size - first
+    return max(0, min(count, left) if count >= 0 else left)
 
 
 @contextlib.contextmanager

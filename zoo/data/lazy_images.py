@@ -15,7 +15,8 @@ from zoo.data.plain_images import decoded_together
 from zoo.data.resizing import centre, check_resize, height_and_width, resized_arrays
 
 _IN_MEMORY = 2**30  # bytes of pixels up to which NumPy may have all of them
-_TOGETHER = 1024  # images whose files are in memory at once
+_TOGETHER = 256  # images whose files are in memory at once
+_SMALL = 2**18  # bytes of a file that may be decoded with others
 _AT_LEAST = 8  # images that a thread takes at once: handing over a single one takes a third of its time
 
 
@@ -149,8 +150,8 @@ class LazyImages:
             return left
         for first in range(0, len(rows), _TOGETHER):
             where = self.where[rows[first : first + _TOGETHER]].tolist()
-            encoded = by_parts(lambda part: [encoded_bytes(self.files[i], at, n) for i, at, n in part], where)
-            for group, pixels in decoded_together(encoded):
+            read = by_parts(lambda part: [encoded_bytes(self.files[i], at, n, _SMALL) for i, at, n in part], where)
+            for group, pixels in decoded_together(read):
                 at = first + np.array(group)
                 images[places[at]] = resized_arrays(pixels, self.size, self.resize)
                 left[at] = False

@@ -16,6 +16,7 @@ _PNG_PIXELS = (b"\x08\x00\x00\x00\x00", b"\x08\x02\x00\x00\x00")  # 8 bits, grey
 _PNG_NOTES = (b"pHYs", b"sRGB", b"gAMA", b"cHRM", b"sBIT", b"tIME")  # no pixel depends on them
 _JPEG_NOTES = {0xDB, 0xC4, 0xDD, 0xE0, 0xE2, 0xFE}  # tables, JFIF, ICC profile and comments; no EXIF, no Adobe colours
 _JPEG_FRAMES = {0xC0, 0xC1}  # not progressive, whose missing scans are guessed
+_JPEG_SCAN = 0xDA  # the pixels begin; what turns an image is before
 _JPEG_SAMPLING = {(0x11,), (0x11, 0x11, 0x11), (0x21, 0x11, 0x11), (0x22, 0x11, 0x11)}  # grey, 4:4:4, 4:2:2, 4:2:0
 
 
@@ -94,15 +95,17 @@ def _is_plain_png(encoded: bytes) -> bool:
 
 def _jpeg_size(encoded: bytes) -> tuple[int, int]:
     """Height and width; 0, 0 if it is not plain."""
-    at = 2
+    at, size = 2, (0, 0)
     while encoded[at : at + 1] == b"\xff" and len(encoded) > at + 9:
         marker = encoded[at + 1]
+        if marker == _JPEG_SCAN:
+            return size
         if marker in _JPEG_FRAMES:
             bits, height, width = encoded[at + 4], encoded[at + 5 : at + 7], encoded[at + 7 : at + 9]
             sampling = tuple(encoded[at + 11 : at + 10 + 3 * encoded[at + 9] : 3])
             is_plain = bits == 8 and sampling in _JPEG_SAMPLING
-            return (int.from_bytes(height), int.from_bytes(width)) if is_plain else (0, 0)
-        if marker not in _JPEG_NOTES:
+            size = (int.from_bytes(height), int.from_bytes(width)) if is_plain else (0, 0)
+        elif marker not in _JPEG_NOTES:
             return 0, 0
         at += 2 + max(2, int.from_bytes(encoded[at + 2 : at + 4]))
     return 0, 0

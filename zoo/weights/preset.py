@@ -89,6 +89,8 @@ def find_preset(weights: str | os.PathLike) -> Weights | None:
         ValueError: If its `preset.json` is damaged, or the hub does not have it.
         ModuleNotFoundError: If it is on a hub and huggingface-hub is not installed.
     """
+    if not isinstance(weights, str | os.PathLike):
+        return None
     if str(weights).startswith("hf://"):
         config = _from_hub(str(weights), CONFIG)
     else:

@@ -30,6 +30,7 @@ LAWS = {"tie": (0.5, 0.5), "two": (0.6, 0.4), "near": (0.36, 0.34, 0.3), "ten": 
         ],
         ("near", True, "majority"),
         ("ten", False, "mean"),
+        unpack=True,
     ),
 )
 def test_a_certificate_is_wrong_as_seldom_as_promised(law, flipped, vote):

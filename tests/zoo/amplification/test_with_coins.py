@@ -397,7 +397,7 @@ def test_a_coin_that_rows_would_share_is_refused():
 
 @pytest.mark.parametrize(
     ("samples", "vote", "chunk"),
-    few_on_jax([(9, "majority", None), (9, "mean", 4), (60, "majority", 7)], (9, "mean", 4)),
+    few_on_jax([(9, "majority", None), (9, "mean", 4), (60, "majority", 7)], (9, "mean", 4), unpack=True),
 )
 def test_padding_counts_neither_in_the_loss_nor_in_the_accuracy(samples, vote, chunk):
     """A mask that reaches the vote through layers that only hand it on."""

@@ -21,7 +21,8 @@ served = tf.saved_model.load(sys.argv[1])
 x = tf.constant(np.load(sys.argv[2]))
 served.reseed(tf.constant(0, "int64"))
 votes = served.vote(x, tf.constant(100)).numpy()
-print(json.dumps({"classes": votes.argmax(-1).tolist(), "ours": sorted({"zoo", "layers", "recipes"} & set(sys.modules))}))
+ours = sorted({"zoo", "layers", "recipes"} & set(sys.modules))
+print(json.dumps({"classes": votes.argmax(-1).tolist(), "ours": ours}))
 """
 
 
