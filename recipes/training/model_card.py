@@ -105,7 +105,7 @@ def _head(row: dict[str, Any]) -> str:
 
 
 def _title(row: dict[str, Any]) -> str:
-    return _TITLES.get(row["data"], row["data"])
+    return _TITLES.get(row["data"], str(row["data"]))
 
 
 def _measure(score: dict[str, Any]) -> str:

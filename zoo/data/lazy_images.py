@@ -150,12 +150,15 @@ class LazyImages:
             return left
         for first in range(0, len(rows), _TOGETHER):
             where = self.where[rows[first : first + _TOGETHER]].tolist()
-            read = by_parts(lambda part: [encoded_bytes(self.files[i], at, n, _SMALL) for i, at, n in part], where)
-            for group, pixels in decoded_together(read):
+            encoded = by_parts(lambda part: [self._encoded(*one) for one in part], where)
+            for group, pixels in decoded_together(encoded):
                 at = first + np.array(group)
                 images[places[at]] = resized_arrays(pixels, self.size, self.resize)
                 left[at] = False
         return left
+
+    def _encoded(self, index: int, first: int, count: int) -> bytes:
+        return encoded_bytes(self.files[index], first, count, _SMALL)
 
     def _windows(self, rows: np.ndarray, draws: np.ndarray) -> np.ndarray:
         images = np.empty((len(rows), *self.shape[1:]), self.dtype)

@@ -144,7 +144,7 @@ def _traced(model: keras.Model, function: Callable, extra: dict[str, str]) -> Ca
     """
     import tensorflow as tf
 
-    any_shape = tf.TensorShape(None)
+    any_shape = tf.TensorShape(None)  # pyright: ignore[reportArgumentType]
     numbers = [tf.TensorSpec(any_shape, dtype, name=argument) for argument, dtype in extra.items()]
     traced = tf.function(_named(function, [*input_names(model), *extra]), autograph=False)
     return traced.get_concrete_function(*signatures(model)[0], *numbers)

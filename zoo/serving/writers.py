@@ -62,7 +62,7 @@ def _write_archive(model: keras.Model, folder: Path, class_names: list[str] | No
     fresh, coins = tf.Variable(tf.constant(True), trainable=False), has_coins(model)
     if coins:
         archive._tf_trackable.fresh = fresh  # Keras tracks layers only
-    named, any_shape = {}, tf.TensorShape(None)
+    named, any_shape = {}, tf.TensorShape(None)  # pyright: ignore[reportArgumentType]
     for name, function, extra in endpoints(model, fresh):
         numbers = [tf.TensorSpec(any_shape, dtype, name=argument) for argument, dtype in extra.items()]
         for inputs, suffix in zip(signatures(model), ("", "_uint8"), strict=False):
