@@ -23,6 +23,7 @@ extensions = [
     "reference_pages",
     "paper_pages",
     "card_pages",
+    "repository_links",
 ]
 exclude_patterns = ["_build", "extensions", "gallery", "requirements.txt"]
 nitpicky = True

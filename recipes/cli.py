@@ -350,7 +350,7 @@ def quickstart(
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("quickstart"),
     seed: Annotated[int, typer.Option(help="Seed of the run.")] = 0,
 ) -> None:
-    """Train on digits, amplify, draw, export and vote in another process: about two minutes, no network."""
+    """Train on digits, amplify, draw, export and vote in another process: two to three minutes, no network."""
     from zoo.recipes.quickstart import quickstart as run
 
     run(out, seed=seed)

@@ -25,20 +25,28 @@ def draw_card_picture(row: dict[str, Any], model: keras.Model, path: Path) -> st
     if any(one["samples"] > 1 for one in row["measured"]):
         plot_accuracy(row["measured"], path, title=title)
         return "Accuracy on the test images by number of flips, with 95 % Wilson intervals"
-    with figure(path, title=title, figsize=(6, 1.9)) as (axes,):
-        axes.imshow(_side_by_side(_first_kernels(model)))
-        axes.set_axis_off()
-    return "Kernels of the first convolution, its channels as red, green and blue; grey is 0, and what the mask prunes"
-
-
-def _first_kernels(model: keras.Model) -> np.ndarray:
-    """Return the kernels of the first convolution under its mask, `(filters, height, width, 3)`."""
     layer = next(one for one in model.layers if len(getattr(getattr(one, "kernel", None), "shape", ())) == 4)
+    with figure(path, title=title, figsize=(6, 1.9)) as (axes,):
+        axes.imshow(_side_by_side(_kernels(layer)))
+        axes.set_axis_off()
+    return _caption(layer)
+
+
+def _kernels(layer: keras.layers.Layer) -> np.ndarray:
+    """Return the kernels of a convolution under its mask, if it has one, `(filters, height, width, 3)`."""
     kernel = keras.ops.convert_to_numpy(layer.kernel)
     if hasattr(layer, "mask"):
         kernel = kernel * keras.ops.convert_to_numpy(layer.mask())
     kernel = np.moveaxis(kernel, -1, 0)
     return kernel if kernel.shape[-1] == 3 else np.repeat(kernel[..., :1], 3, axis=-1)
+
+
+def _caption(layer: keras.layers.Layer) -> str:
+    channels = layer.kernel.shape[2]
+    shades = "light is above 0, dark below" if channels == 1 else f"the first of their {channels} channels"
+    colours = "their channels as red, green and blue" if channels == 3 else shades
+    pruned = ", and what the mask prunes" if hasattr(layer, "mask") else ""
+    return f"Kernels of the first convolution, {colours}; grey is 0{pruned}"
 
 
 def _side_by_side(kernels: np.ndarray, columns: int = 8) -> np.ndarray:

@@ -127,7 +127,7 @@ def _limits(row: dict[str, Any]) -> str:
     certainty = "A large probability" if row["score"]["vote"] == "none" else "Agreement of the flips"
     lines = [
         f"- It knows the classes of {_title(row)} and gives one of them to every image, whatever it shows.",
-        "- Nothing was measured on shifted, damaged or adversarial images, nor by groups of what is shown.",
+        "- This card has no measurement on shifted, damaged or adversarial images, nor by groups of what is shown.",
         f"- {certainty} is the network's certainty, not a proof: certain answers may be wrong.",
         "- It is for no decision about people.",
     ]
