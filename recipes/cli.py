@@ -311,7 +311,7 @@ def reproduce(
     coverage: Annotated[bool, typer.Option("--coverage", help="List the papers' tables and figures.")] = False,
 ) -> None:
     """Reproduce a paper's experiment: rows, a table and a figure; Ctrl-C loses the current run only."""
-    with _stoppable("the same command"):
+    with _stoppable("--merge once its jobs have ended, or the same command" if executor else "the same command"):
         from zoo.recipes.experiments.catalogue import catalogue
         from zoo.recipes.experiments.coverage import coverage as covered
         from zoo.recipes.experiments.jobs import reproduce_in_jobs
@@ -329,6 +329,7 @@ def reproduce(
         _check_shards(shard, merge, executor, shards, job)
         given = {"settings": parse_settings(settings), "repetitions": repetitions, "seed": seed, "data_dir": data_dir}
         if merge:
+            _check_merge(budget=budget, **given)
             merged(name, out)
         elif executor:
             given |= {"budget": budget, "shards": shards, "job": parse_settings(job)}
@@ -343,6 +344,15 @@ def _check_shards(shard, merge, executor, shards, job) -> None:
         raise ValueError("Only one of --shard, --merge and --executor can be given.")
     if bool(executor) != bool(shards) or (job and not executor):
         raise ValueError("--executor and --shards go together, and --job with them.")
+
+
+def _check_merge(**given) -> None:
+    """Refuse options that shards were made with: `merge` goes by what the shards say of themselves."""
+    unset = {"budget": "standard", "settings": {}, "repetitions": None, "seed": 0, "data_dir": None}
+    names = {"settings": "--set", "data_dir": "--data-dir"}
+    more = [names.get(key, f"--{key}") for key, value in given.items() if value != unset[key]]
+    if more:
+        raise ValueError(f"--merge takes these from the shards; leave them out. Received: {', '.join(more)}")
 
 
 @app.command()

@@ -42,9 +42,15 @@ def redraw(folder: str | Path) -> list[Path]:
 
 
 def main(folders: list[str]) -> None:
-    """Redraw folders, or all that are committed; of these, rows of single trainings have no picture."""
+    """Redraw folders, or all that are committed; of these, rows of single trainings have no picture.
+
+    Raises:
+        SystemExit: If no folder is named and none is committed, as in an installed package.
+    """
     experiments = set(names())
     every = [FOLDER / one.folder for one in committed() if one.rows[0]["recipe"] in experiments]
+    if not folders and not every:
+        raise SystemExit("error: no rows are committed here, as in an installed package: name folders of zoo reproduce")
     for folder in folders or every:
         print(*redraw(folder), sep="\n", flush=True)
 

@@ -9,17 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from zoo.layers.arguments import int_at_least
-from zoo.recipes.experiments.experiment import Experiment, Row, Settings, find, resolve
-from zoo.recipes.experiments.runs import Run, rows_of_run, runs_of
-from zoo.recipes.experiments.shards import check_shards, parse_shard, rows_of_shards, shards_record
-from zoo.recipes.reporting.folders import check_same, claimed
+from zoo.recipes.experiments.experiment import Experiment, Row, Settings, find
+from zoo.recipes.experiments.plan import RESULTS, check_rows, finished, identity, plan
+from zoo.recipes.experiments.runs import rows_of_run, runs_of
+from zoo.recipes.experiments.shards import SHARDED, parse_shard, rows_of_shards, shards_record
+from zoo.recipes.reporting.folders import claimed
 from zoo.recipes.reporting.markdown import write
 from zoo.recipes.reporting.quiet_tensorflow import quiet_tensorflow
-from zoo.recipes.reporting.results import Lines, append_results, environment, read_lines, result_lines
+from zoo.recipes.reporting.results import append_results, result_lines
 from zoo.recipes.reporting.row_versions import version_note
 
-_RESULTS = "results.jsonl"
 _SHOWN = 3  # numbers in a line of progress
 
 
@@ -63,28 +62,21 @@ def reproduce(
             by another process.
         FileNotFoundError: If the data are not there.
     """
-    experiment, out = find(name), Path(out)
-    given = dict(settings or {}) | ({} if repetitions is None else {"repetitions": repetitions})
-    chosen = resolve(experiment, budget, given)
-    fixed = {"recipe": name, "seed": int_at_least("seed", seed), "settings": _fixed(chosen), **environment()}
-    _check_same(_finished(out / _RESULTS, []).rows, fixed, out / _RESULTS)
-    part = None if shard is None else parse_shard(shard)
-    record = fixed if part is None else {**fixed, "budget": budget, "chosen": chosen, "shards": part.of}
+    out, part = Path(out), None if shard is None else parse_shard(shard)
+    given = {"settings": settings, "repetitions": repetitions, "seed": seed, "data_dir": data_dir}
+    experiment, chosen, points, prepared, fixed, record = plan(
+        name, out, budget=budget, shards=None if part is None else part.of, **given
+    )
+    runs = runs_of(points, chosen["repetitions"])
     if part is not None:
-        check_shards(out, record)
-        out = out / part.folder
-    prepared = experiment.prepare(chosen, data_dir)
-    runs = runs_of(experiment, chosen)
-    runs = runs if part is None else part.share(runs)
-    what = f"The results in {str(out / _RESULTS)!r} have"
-    with claimed(out, "settings.json", record, _identity, what=what, besides=(_RESULTS,)) as folder:
-        done, cut = _finished(out / _RESULTS, runs)
-        _check_same(done, fixed, out / _RESULTS)
+        runs, out = part.share(runs), out / part.folder
+    what = f"The results in {str(out / RESULTS)!r} have"
+    with claimed(out, "settings.json", record, identity, what=what, besides=(RESULTS,)) as folder:
+        done, cut = finished(out / RESULTS, runs)
+        check_rows(done, fixed, out / RESULTS)
         if cut:
-            print(
-                f"{out / _RESULTS}: its last line is half-written; its run is made again", file=sys.stderr, flush=True
-            )
-            folder.write(_RESULTS, result_lines(done))
+            print(f"{out / RESULTS}: its last line is half-written; its run is made again", file=sys.stderr, flush=True)
+            folder.write(RESULTS, result_lines(done))
         for number, (point, repetition) in enumerate(runs, 1):
             if rows_of_run(done, point, repetition):
                 continue
@@ -95,7 +87,7 @@ def reproduce(
             extra = {"repetition": repetition, "seconds": round(time.perf_counter() - started, 2)}
             rows = [_finite({"recipe": name, "budget": budget, **point, **row, **extra, **fixed}) for row in found]
             folder.check()
-            append_results(out / _RESULTS, rows)
+            append_results(out / RESULTS, rows)
             done += rows
             print(f"[{number}/{len(runs)}] {_describe(point | extra, found[-1])}", flush=True)
         folder.check()
@@ -115,21 +107,21 @@ def merge(name: str, out: str | Path) -> list[Row]:
         All rows in `out/results.jsonl`.
 
     Raises:
-        ValueError: If there are no shards, one is missing, not finished or at work, or they are of several settings.
+        ValueError: If there are no shards, one is missing or not finished, or they are of several settings or points.
     """
     experiment, out = find(name), Path(out)
     record = shards_record(out, name)
-    fixed = {key: value for key, value in record.items() if key not in ("budget", "chosen", "shards")}
-    runs = runs_of(experiment, record["chosen"])
-    what = f"The results in {str(out / _RESULTS)!r} have"
-    with claimed(out, "settings.json", fixed, _identity, what=what, besides=(_RESULTS,)) as folder:
-        before = _finished(out / _RESULTS, []).rows
-        _check_same(before, fixed, out / _RESULTS)
+    fixed = {key: value for key, value in record.items() if key not in SHARDED}
+    runs = runs_of(record["points"], record["chosen"]["repetitions"])
+    what = f"The results in {str(out / RESULTS)!r} have"
+    with claimed(out, "settings.json", fixed, identity, what=what, besides=(RESULTS,)) as folder:
+        before = finished(out / RESULTS, []).rows
+        check_rows(before, fixed, out / RESULTS)
         found = rows_of_shards(out, record["shards"], runs)
         rows = [row for (point, r) in runs for row in rows_of_run(found, point, r)]
         ours = [id(row) for point, r in runs for row in rows_of_run(before, point, r)]
         rows += [row for row in before if id(row) not in ours]
-        folder.write(_RESULTS, result_lines(rows))
+        folder.write(RESULTS, result_lines(rows))
         _report(experiment, rows, out)
     return rows
 
@@ -144,34 +136,6 @@ def _note_versions(rows: list[Row], path: Path) -> None:
     if note := version_note(rows):
         print(note, flush=True)
         write(path, path.read_text().rstrip("\n"), note)
-
-
-def _finished(path: Path, runs: list[Run]) -> Lines:
-    """Rows of the runs that are finished; where the last row is half-written, without the run it is probably of."""
-    if not path.is_file():
-        return Lines([], False)
-    try:
-        rows, cut = read_lines(path)
-    except ValueError as error:
-        raise ValueError(f"`out` holds results that are damaged: {error}") from error
-    last = [run for run in runs if cut and rows_of_run(rows[-1:], *run)]
-    return Lines([row for row in rows if not any(rows_of_run([row], *run) for run in last)], cut)
-
-
-def _fixed(settings: Settings) -> Settings:
-    """Settings that may not change in a folder."""
-    return {key: value for key, value in settings.items() if not isinstance(value, list) and key != "repetitions"}
-
-
-def _check_same(done: list[Row], fixed: dict[str, Any], path: Path) -> None:
-    """Refuse to mix: all rows in a folder are of one experiment, one seed, one backend and the same settings."""
-    if done:
-        check_same(_identity(done[0]), _identity(fixed), f"The results in {str(path)!r} have")
-
-
-def _identity(row: Row) -> dict[str, Any]:
-    shards = {"shards": row["shards"], **row["chosen"]} if "shards" in row else {}
-    return {key: row.get(key) for key in ("recipe", "seed", "backend")} | row.get("settings", {}) | shards
 
 
 def _run_seed(seed: int, repetition: int) -> int:

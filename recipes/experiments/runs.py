@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable
 
-from zoo.recipes.experiments.experiment import Experiment, Row, Settings
+from zoo.recipes.experiments.experiment import Row
 
 Run = tuple[Row, int]  # a point and the number of its repetition
 
 
-def runs_of(experiment: Experiment, settings: Settings) -> list[Run]:
+def runs_of(points: list[Row], repetitions: int) -> list[Run]:
     """All runs: every point once, then every point again; a finished run that is taken over has one only."""
-    points = experiment.points(settings)
-    return [(point, r) for r in range(settings["repetitions"]) for point in points if r == 0 or not point.get("taken")]
+    return [(point, r) for r in range(repetitions) for point in points if r == 0 or not point.get("taken")]
 
 
 def rows_of_run(rows: Iterable[Row], point: Row, repetition: int) -> list[Row]:

@@ -13,6 +13,7 @@ from zoo.recipes.reporting.folders import check_same
 from zoo.recipes.reporting.results import read_lines
 
 Record = dict[str, Any]
+SHARDED = ("budget", "chosen", "points", "shards")  # what a shard's record says besides a row's values
 _FOLDER = re.compile(r"shard-(\d+)-of-(\d+)")
 
 
@@ -47,7 +48,7 @@ def parse_shard(text: str) -> Shard:
 def check_shards(out: Path, record: Record) -> None:
     """Raise a `ValueError` if a shard in `out` is of other runs than those of `record`."""
     for path, other in _records(out).items():
-        check_same(_decides(other), _decides(record), f"The shard in {str(path)!r} has")
+        check_same(decides(other), decides(record), f"The shard in {str(path)!r} has")
 
 
 def shards_record(out: Path, name: str) -> Record:
@@ -68,7 +69,7 @@ def shards_record(out: Path, name: str) -> Record:
 
 
 def rows_of_shards(out: Path, of: int, runs: list[Run]) -> list[Row]:
-    """Rows of all shards.
+    """Rows of all shards, of each the ones of its own runs.
 
     Raises:
         ValueError: If a run of theirs is missing; the message names the shards.
@@ -83,7 +84,7 @@ def rows_of_shards(out: Path, of: int, runs: list[Run]) -> list[Row]:
         short = len(wanted) - len(done) + bool(lines and lines.cut and len(done) == len(wanted))
         if short:
             missing.append(f"{shard.number}/{of} ({short} of {len(wanted)} runs)")
-        rows += found
+        rows += [row for run in done for row in rows_of_run(found, *run)]
     if missing:
         raise ValueError(
             f"`out` must hold all shards, finished. Missing: {', '.join(missing)}; run them again, by --shard. "
@@ -95,10 +96,23 @@ def rows_of_shards(out: Path, of: int, runs: list[Run]) -> list[Row]:
 def _records(out: Path) -> dict[Path, Record]:
     """Records of the shards in a folder, by their folders."""
     folders = sorted(path for path in out.glob("shard-*") if _FOLDER.fullmatch(path.name)) if out.is_dir() else []
-    return {path: read_json(path / "settings.json") for path in folders if (path / "settings.json").is_file()}
+    return {path: _record(path / "settings.json") for path in folders if (path / "settings.json").is_file()}
 
 
-def _decides(record: Record) -> Record:
-    """Values that decide which runs there are, and what they give."""
+def _record(path: Path) -> Record:
+    record = read_json(path)
+    missing = [key for key in ("recipe", "seed", "backend", "settings", *SHARDED) if key not in record]
+    if missing:
+        raise ValueError(f"{str(path)!r} must be the record of a shard, written by --shard. It lacks {missing}")
+    return record
+
+
+def decides(record: Record) -> Record:
+    """Values that decide which runs there are, and what they give.
+
+    The points are among them, because some experiments look for finished runs on the disk, where others may appear.
+    """
     own = {key: record.get(key) for key in ("shards", "recipe", "budget", "seed", "backend")}
-    return json.loads(json.dumps({**own, **record["chosen"]}))
+    points = {"number of points": len(record["points"])}
+    points |= {f"point {number}": point for number, point in enumerate(record["points"], 1)}
+    return json.loads(json.dumps({**own, **record["chosen"], **points}))

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -121,6 +122,14 @@ def claimed(
         raise
 
 
+@contextmanager
+def in_turn(path: Path) -> Iterator[None]:
+    """Wait, and say so, until no other process is in this block for the folder, which is made if it is not there."""
+    path.mkdir(parents=True, exist_ok=True)
+    with _locked(path, wait=True):
+        yield
+
+
 def check_same(before: Record, now: Record, what: str) -> None:
     """Raise a `ValueError` that names the first value of `now` that was another one before."""
     for key, value in json.loads(json.dumps(now)).items():
@@ -150,13 +159,16 @@ def _refuse_ours(path: Path, name: str, besides: tuple[str, ...]) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path, *, wait: bool = False) -> Iterator[None]:
     """Lock a folder; the system frees the lock of a process that has ended, however it did."""
     lock = FileLock(path / LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise ValueError(f"`out` is in use by {_holder(path / LOCK)}. Received: out={str(path)!r}") from None
+        if not wait:
+            raise ValueError(f"`out` is in use by {_holder(path / LOCK)}. Received: out={str(path)!r}") from None
+        print(f"Waiting for {str(path)!r}, in use by {_holder(path / LOCK)}", file=sys.stderr, flush=True)
+        lock.acquire()
     try:
         # Not replaced: the lock is on this very file.
         since = datetime.now().astimezone().isoformat(timespec="seconds")

@@ -108,7 +108,7 @@ def plot_sweep(
         spread = f" ({'band' if len(swept) > 1 else 'bar'}: standard deviation)" if repeated else ""
         named = names.get(measure, measure)
         name_y(all_axes, f"{named}{spread}" if len(named + spread) <= _WIDE else f"{named}\n{spread.strip()}")
-        _add_legend(all_axes[0], ", ".join(series), below)
+        _add_legend(all_axes, ", ".join(series), below)
 
 
 def _name_x(axes, swept: set[float | None], *, sweep: str, name: str, series: Sequence[str], log: str) -> None:
@@ -122,9 +122,13 @@ def _name_x(axes, swept: set[float | None], *, sweep: str, name: str, series: Se
         axes.xaxis.get_major_locator().set_params(integer=True)
 
 
-def _add_legend(axes, title: str, below: bool) -> None:
-    """Add a legend, unless there is only one line."""
-    handles, labels = axes.get_legend_handles_labels()
+def _add_legend(all_axes: Sequence, title: str, below: bool) -> None:
+    """Add a legend of the lines of all panels, unless there is only one."""
+    axes, found = all_axes[0], {}
+    for one in all_axes:
+        for handle, label in zip(*one.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    handles, labels = list(found.values()), list(found)
     if labels == ["best constant"]:
         axes.legend()
     elif below:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
 from zoo.recipes.papers.coin_flipping import TITLE
+from zoo.recipes.reporting.folders import in_turn
 from zoo.recipes.reporting.sweep import write_report
 from zoo.recipes.training import recipe as registered
 from zoo.recipes.training.train import train
@@ -47,7 +48,10 @@ def _train(settings: Settings, point: Row, seed: int, data_dir: str | None) -> l
         _train(settings, {**point, "method": "cfnn"}, seed, data_dir)  # its embedding is taken
         changes["frozen_from"] = str(folder / "cfnn")
     recipe = registered.find(f"{_MODELS[method]}_{settings['data']}").replace(changes)
-    return train(recipe, folder / method, data_dir=data_dir, resume=True)
+    if method != "cfnn":
+        return train(recipe, folder / method, data_dir=data_dir, resume=True)
+    with in_turn(folder):  # another shard may want the same training, for its own row or for the frozen embedding
+        return train(recipe, folder / method, data_dir=data_dir, resume=True)
 
 
 def _accuracy(row: Row) -> Row:

@@ -8,7 +8,7 @@ from typing import Any
 
 from zoo.recipes.experiments.experiment import Row, Settings
 from zoo.recipes.training import recipe as registered
-from zoo.recipes.training.finished_run import finished_run, finished_runs
+from zoo.recipes.training.finished_run import FinishedRun, finished_run, finished_runs
 from zoo.recipes.training.recipe import Recipe
 from zoo.recipes.training.train import train
 from zoo.registry import find as find_model
@@ -61,8 +61,11 @@ def recipe_of(settings: Settings, point: Row) -> Recipe:
 
 
 def with_finished(settings: Settings, points: list[Row]) -> list[Row]:
-    """Points with the folder of a finished run under "taken", or None; a point is repeated for each of its runs."""
-    runs = [run for folder in settings["finished"] for run in finished_runs("finished", folder)]
+    """Points with the folder of a finished run under "taken", or None; a point is repeated for each of its runs.
+
+    Runs in the folder `runs` are not taken: they are this experiment's own, which it finds there again.
+    """
+    runs = _elsewhere(settings)
     found = []
     for point in points:
         wanted = _decisive(recipe_of(settings, point)) if runs else None
@@ -98,11 +101,18 @@ def _check(settings: Settings, points: list[Row], by_epoch: bool) -> None:
         if by_epoch and point["taken"] and not (Path(point["taken"]) / "log.csv").is_file():
             raise ValueError(f"`finished` must have runs with their log.csv. Received: {point['taken']!r} without one")
     if settings["finished"] and not any(point["taken"] for point in points):
-        known = sorted({run.recipe.name for one in settings["finished"] for run in finished_runs("finished", one)})
+        known = ", ".join(sorted({run.recipe.name for run in _elsewhere(settings)})) or "none"
         raise ValueError(
             "`finished` must have a run of these settings, which agrees in all but its seed. "
-            f"Received: finished={settings['finished']}, with runs of {', '.join(known)}"
+            f"Received: finished={settings['finished']}, with runs of {known} outside runs={settings['runs']!r}"
         )
+
+
+def _elsewhere(settings: Settings) -> list[FinishedRun]:
+    """Finished runs that are not below the folder where this experiment trains."""
+    own = Path(settings["runs"]).resolve()
+    every = [run for folder in settings["finished"] for run in finished_runs("finished", folder)]
+    return [run for run in every if not run.folder.resolve().is_relative_to(own)]
 
 
 def run(settings: Settings, point: Row, seed: int, data_dir: str | None) -> tuple[Row, list[Row]]:

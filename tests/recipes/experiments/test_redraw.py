@@ -5,6 +5,7 @@ import shutil
 import pytest
 from PIL import Image
 
+from zoo.recipes.experiments import redraw as module
 from zoo.recipes.experiments.committed import FOLDER
 from zoo.recipes.experiments.redraw import redraw
 
@@ -20,6 +21,12 @@ def test_pictures_are_drawn_and_tables_and_rows_stay(tmp_path):
     with Image.open(folder / "figure.png") as picture:
         assert picture.width >= 400
     assert {path: path.read_bytes() for path in folder.iterdir() if path.suffix != ".png"} == others
+
+
+def test_without_committed_rows_it_is_said(monkeypatch):
+    monkeypatch.setattr(module, "committed", list)
+    with pytest.raises(SystemExit, match="no rows are committed here"):
+        module.main([])
 
 
 def test_rows_of_no_experiment_are_refused(tmp_path):

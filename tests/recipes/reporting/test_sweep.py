@@ -72,6 +72,13 @@ def test_the_report_is_a_table_and_a_png(tmp_path, log):
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_the_legend_has_the_series_of_all_panels(tmp_path, drawn):
+    rows = [row(name, depth, 1.0, dim=dim) for name, dim in (("one", 5), ("two", 50)) for depth in (2, 3)]
+    plot_sweep(rows, tmp_path / "a.png", **SWEEP, panels="dim")
+    (legend,) = drawn[0].legends
+    assert [text.get_text() for text in legend.get_texts()] == ["one", "two"]
+
+
 def test_each_panel_has_axes_and_a_table_of_its_own(tmp_path, drawn):
     rows = [row("one", 2, 1.0, dim=5), row("one", 3, 2.0, dim=5), row("two", 2, 4.0, dim=50)]
     write_report(rows, tmp_path, **SWEEP, panels="dim")

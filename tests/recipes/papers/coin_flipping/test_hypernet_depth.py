@@ -1,11 +1,15 @@
 """Tables 1, 2 and 4 in small: the CFNN, its mean weights, the baseline and the frozen embedding in one command."""
 
 import signal
+import threading
+import time
 
 import pytest
+from experiments import files
 
 from zoo.recipes.experiments.experiment import find, resolve
 from zoo.recipes.experiments.reproduce import reproduce
+from zoo.recipes.papers.coin_flipping import hypernet_depth
 from zoo.recipes.reporting.results import read_results
 
 
@@ -28,7 +32,7 @@ def test_four_methods_from_three_trainings(out):
     ]
     assert all(row["accuracy"] == pytest.approx(100 * row["correct"] / row["n"]) for row in rows)
     (folder,) = (out / "runs").iterdir()
-    assert {run.name for run in folder.iterdir()} == {"cfnn", "deterministic", "frozen"}
+    assert files(folder) == ["cfnn", "deterministic", "frozen"]
     for method, vote in (("cfnn", "majority"), ("frozen", "none")):
         (trained,) = (row for row in read_results(folder / method / "results.jsonl") if row["vote"] == vote)
         assert trained["correct"] == next(row["correct"] for row in rows if row["method"] == method)
@@ -41,6 +45,33 @@ def test_the_same_command_adds_nothing(out):
     before = (out / "results.jsonl").read_bytes()
     reproduce("hypernet-depth", out, budget="smoke", settings={"runs": str(out / "runs")})
     assert (out / "results.jsonl").read_bytes() == before
+
+
+@pytest.mark.backend_free
+def test_shards_that_want_the_same_training_wait_for_one_another(tmp_path, monkeypatch, capfd):
+    busy, at_once, done = set(), [], []
+
+    def train(recipe, folder, **_):
+        at_once.extend({folder} & busy)
+        busy.add(folder)
+        time.sleep(0.2)
+        busy.discard(folder)
+        done.append(folder.name)
+        return [{"vote": "none"}]
+
+    monkeypatch.setattr(hypernet_depth, "train", train)
+    settings = {**resolve(find("hypernet-depth"), "smoke", {}), "runs": str(tmp_path)}
+    shards = [
+        threading.Thread(target=hypernet_depth._train, args=(settings, {"depth": 2, "method": method}, 0, None))
+        for method in ("cfnn", "frozen")
+    ]
+    for one in shards:
+        one.start()
+    for one in shards:
+        one.join()
+    assert (at_once, sorted(done)) == ([], ["cfnn", "cfnn", "frozen"])
+    assert "cfnn" in done[: done.index("frozen")]
+    assert "Waiting for" in capfd.readouterr().err
 
 
 @pytest.mark.backend_free

@@ -7,7 +7,7 @@ from zoo.recipes.experiments.experiment import find
 from zoo.recipes.experiments.reproduce import reproduce
 from zoo.recipes.papers.iterand.pruning_paper import TABLE3, TABLE4
 from zoo.recipes.papers.iterand.pruning_report import accuracy_table, write_report
-from zoo.recipes.papers.iterand.pruning_runs import recipe_of
+from zoo.recipes.papers.iterand.pruning_runs import recipe_of, with_finished
 from zoo.recipes.reporting.results import read_results
 
 NAMES = ("iterand-table3", "iterand-table4", "iterand-rate", "iterand-period", "iterand-curves")
@@ -43,6 +43,20 @@ def test_finished_runs_are_taken_over_once(out, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+def test_the_experiment_s_own_runs_are_not_taken(out):
+    table3 = find("iterand-table3")
+    settings = {**table3.settings["smoke"], "finished": [str(out)]}
+    points = [
+        {key: value for key, value in point.items() if key != "taken"}
+        for point in table3.points({**settings, "finished": []})
+    ]
+    for runs, taken in ((out / "runs", 0), (out, 0), (out / "run", len(points))):
+        found = with_finished({**settings, "runs": str(runs)}, points)
+        assert sum(point["taken"] is not None for point in found) == taken, runs
+    with pytest.raises(ValueError, match="with runs of none outside runs="):
+        table3.prepare({**settings, "runs": str(out)}, None)
+
+
 def test_other_runs_are_not_taken_for_these(out, tmp_path):
     with pytest.raises(ValueError, match=r"`finished` must have a run of these settings.*conv6_iterand_sc_cifar10"):
         reproduce("iterand-table3", tmp_path, budget="smoke", settings={"finished": [str(out / "runs")], "epochs": 2})
@@ -68,7 +82,7 @@ def test_curves_have_an_accuracy_per_epoch(tmp_path):
     assert "iterand, sc, validation" in (tmp_path / "table.md").read_text()
     for log in (tmp_path / "runs").glob("*/log.csv"):
         log.unlink()
-    chosen = {**chosen, "finished": [str(tmp_path / "runs")]}
+    chosen = {**chosen, "finished": [str(tmp_path / "runs")], "runs": str(tmp_path / "others")}
     with pytest.raises(ValueError, match=r"`finished` must have runs with their log\.csv"):
         reproduce("iterand-curves", tmp_path / "again", budget="smoke", settings=chosen)
 
