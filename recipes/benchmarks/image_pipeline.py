@@ -4,8 +4,8 @@
 
 PNG files of 32x32 and JPEG files of 64x64 in three classes, read at their size and at another one, shuffled. A round
 makes the pipelines and takes every image twice from each of them in turn; ours keeps small images in memory once they
-were read. Ratios are medians over rounds, above 1 where ours is faster, of wall time and of the process's CPU time, which
-other work beside it changes less. Keras augments nothing.
+were read. Ratios are medians over rounds, above 1 where ours is faster, of wall time and of the process's CPU time,
+which other work beside it changes less. Keras augments nothing.
 """
 
 import argparse
