@@ -82,13 +82,15 @@ def save_preset(
         (part / _CARD).write_text(_card(config, results, license), encoding="utf-8")
 
 
-def find_preset(weights: str | os.PathLike) -> Weights | None:
+def find_preset(weights: Any) -> Weights | None:
     """Return the weights of a preset's folder, or of `hf://user/repo` on a hub; None if it is neither.
 
     Raises:
         ValueError: If its `preset.json` is damaged, or the hub does not have it.
         ModuleNotFoundError: If it is on a hub and huggingface-hub is not installed.
     """
+    if not isinstance(weights, str | os.PathLike) or weights == "":
+        return None
     if str(weights).startswith("hf://"):
         config = _from_hub(str(weights), CONFIG)
     else:

@@ -3,7 +3,10 @@
 import hashlib
 import http.server
 import json
+import re
+import shutil
 import threading
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -36,6 +39,21 @@ def test_a_preset_brings_weights_and_options(model, preset):
     assert zoo.build("resnet20_cfnn", weights=preset, samples=7).layers[-1].samples == 7
     with pytest.raises(ValueError, match=r"need depth=8\. Received: depth=14"):
         zoo.build("resnet20_cfnn", weights=preset, depth=14)
+
+
+def test_published_names_come_before_presets_and_nothing_else_is_one(preset, tmp_path, monkeypatch):
+    shutil.copytree(preset, tmp_path / "digits")
+    shutil.copy(preset / "preset.json", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    find = zoo.registry.find_weights
+    assert find("resnet20_cfnn", "digits").path.parts[-2] == "resnet20_cfnn-digits"
+    for folder in ("./digits", Path("digits")):
+        assert find("resnet20_cfnn", folder).path == Path("digits/model.weights.h5")
+    for weights in ("", 3, True, b"digits", ("digits",)):
+        with pytest.raises(
+            ValueError, match=rf"`weights` must be one of .* Received: weights={re.escape(repr(weights))}$"
+        ):
+            find("resnet20_cfnn", weights)
 
 
 def test_the_card_s_head_is_what_hubs_read(preset):
