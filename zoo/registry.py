@@ -169,7 +169,9 @@ def find_weights(name: str, weights: Any):
     from zoo.weights.preset import find_preset
 
     published = pretrained.find_published(name, weights, twins(name))
-    return published or find_preset(weights) or pretrained.find(name, weights, twins(name))
+    return (
+        published or find_preset(weights, lambda one: find(one).options) or pretrained.find(name, weights, twins(name))
+    )
 
 
 def twins(name: str) -> list[str]:
