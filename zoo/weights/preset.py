@@ -66,8 +66,7 @@ def save_preset(
     folder = Path(folder)
     if model not in _BUILT:
         raise ValueError(f"`model` must be one that zoo.build returned, with its head. Received: {describe(model)}")
-    if os.path.lexists(folder):
-        raise FileExistsError(f"`folder` exists already. Received: folder={str(folder)!r}")
+    _check_free(folder)
     name, options = _BUILT[model]
     try:
         options = json.loads(json.dumps(options))
@@ -79,7 +78,7 @@ def save_preset(
     reference = reference_output(model).astype(float)
     _check_finite(model, "its outputs", reference)
     data = {row["data"] for row in results}
-    with atomic(folder) as part:
+    with atomic(folder, lambda: _check_free(folder)) as part:
         part.mkdir()
         (part / _FILE).write_bytes(weights_bytes(model))
         config = {
@@ -95,6 +94,11 @@ def save_preset(
         config |= {"data": data.pop()} if len(data) == 1 else {}
         (part / CONFIG).write_bytes(json_bytes(config))
         (part / _CARD).write_text(preset_card(config, results, license), encoding="utf-8")
+
+
+def _check_free(folder: Path) -> None:
+    if os.path.lexists(folder):
+        raise FileExistsError(f"`folder` exists already. Received: folder={str(folder)!r}")
 
 
 def _check_finite(model: keras.Model, what: str, values: np.ndarray) -> None:

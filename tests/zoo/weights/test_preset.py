@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import zoo
+from zoo.files import weights_bytes
 from zoo.recipes.training.trained import load_trained
 
 pytestmark = pytest.mark.on_tensorflow
@@ -83,6 +84,18 @@ def test_altered_weights_and_configs_are_refused(model, preset, tmp_path):
     with pytest.raises(ValueError, match=r"must be one that zoo\.build returned"):
         zoo.save_preset(keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)]), tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_what_came_while_a_preset_was_written_is_kept(model, tmp_path, monkeypatch):
+    def slow(model):
+        (tmp_path / "new").mkdir(exist_ok=True)
+        (tmp_path / "new/thesis.tex").write_text("mine")
+        return weights_bytes(model)
+
+    monkeypatch.setattr("zoo.weights.preset.weights_bytes", slow)
+    with pytest.raises(FileExistsError, match="`folder` exists already"):
+        zoo.save_preset(model, tmp_path / "new")
+    assert [str(one.relative_to(tmp_path)) for one in tmp_path.rglob("*")] == ["new", "new/thesis.tex"]
 
 
 def test_what_no_preset_can_check_is_not_saved(tmp_path):
