@@ -1,5 +1,6 @@
 """Files and folders that are whole or not there, and JSON files that hold what they must."""
 
+import ctypes
 import hashlib
 import io
 import json
@@ -7,7 +8,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,27 +16,31 @@ from typing import Any
 import keras
 
 _PART = re.compile(r"\.[0-9a-f]{8}\..+")
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of <fcntl.h> and <linux/fs.h>
 _LARGEST_INT = 2**63 - 1  # larger ones are no setting and no count, and have no float
 
 
 @contextmanager
-def atomic(path: str | os.PathLike) -> Iterator[Path]:
+def atomic(path: str | os.PathLike, check: Callable[[], object] | None = None) -> Iterator[Path]:
     """Yield a path to write a file or a folder to; it becomes `path` at the end, or vanishes if writing fails.
 
-    What was at `path` before is replaced, once what was written is on the disk.
+    What is at `path` then is replaced, once what was written is on the disk, unless `check`, which is called just
+    before, raises.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _part(path) as part:
+    with _part(path, check) as part:
         yield part
 
 
 @contextmanager
-def _part(path: Path) -> Iterator[Path]:
+def _part(path: Path, check: Callable[[], object] | None = None) -> Iterator[Path]:
     part = path.with_name(f".{uuid.uuid4().hex[:8]}.{path.name}")
     try:
         yield part
         _flush(part)
+        if check is not None:
+            check()
         _replace(part, path)
         _flush_folder(path.parent)
     except OSError as error:
@@ -167,17 +172,40 @@ def sha256(path: str | os.PathLike) -> str:
 
 
 def _replace(part: Path, path: Path) -> None:
-    if not path.is_dir() and not (part.is_dir() and path.exists()):
+    if part.is_dir() or path.is_dir():
+        swap(part, path)
+    else:
         os.replace(part, path)
+
+
+def swap(part: Path, path: Path) -> None:
+    """Give `part` the name `path`, or both each other's name, so that whenever it ends the old or the new is there.
+
+    At least one is a folder. The caller removes what is left under the name `part`.
+    """
+    if not os.path.lexists(path):
+        os.rename(part, path)
         return
-    aside = part.with_name(f"{part.name}.old")  # no system replaces a folder that holds something
-    os.replace(path, aside)
+    if _exchange(part, path):
+        return
+    aside = part.with_name(f"{part.name}.old")  # in two steps: no other call replaces a folder that holds something
     try:
-        os.replace(part, path)
-    except OSError:
-        os.replace(aside, path)
-        raise
-    _remove(aside)
+        os.rename(path, aside)
+        os.rename(part, path)
+    finally:
+        if not os.path.lexists(path):
+            os.rename(aside, path)
+        elif not os.path.lexists(part):  # else something else came between the two, and this is the only old one
+            _remove(aside)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two folders so that neither name is ever free; False where the system cannot."""
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):  # no such function, or not even a C library to look in
+        return False
+    return renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0
 
 
 def _flush(path: Path) -> None:

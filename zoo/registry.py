@@ -88,12 +88,13 @@ def build(
         name: A name from `list_models()`.
         weights: None for random weights, a name from `list_weights()`, a path to a `.weights.h5` or `.supermask` file,
             or a preset: a folder of `save_preset`, or "hf://user/repo" (also "hf://user/repo@revision") on a hub. A
-            model takes the names of its twin, too (`resnet20_dropout` those of `resnet20_cfnn`);
-            "MODEL:NAME" says whose weights are meant, as `hypernet_cfnn` and its twin have the same names.
-            Pretrained weights bring the options they were trained with, and an option that contradicts them is refused,
-            but for `classes` and `input_shape`. With other `classes`, and from a twin that has another head, all
-            weights are taken but those of the head (the last linear layer and what makes its weights), and a warning
-            says so. Another `input_shape` is possible where no layer depends on it, behind global pooling.
+            published name comes before a folder of that name, which is "./NAME". A model takes the names of its twin,
+            too (`resnet20_dropout` those of `resnet20_cfnn`); "MODEL:NAME" says whose weights are meant, as
+            `hypernet_cfnn` and its twin have the same names. Pretrained weights bring the options they were trained
+            with, and an option that contradicts them is refused, but for `classes` and `input_shape`. With other
+            `classes`, and from a twin that has another head, all weights are taken but those of the head (the last
+            linear layer and what makes its weights), and a warning says so. Another `input_shape` is possible where no
+            layer depends on it, behind global pooling.
         include_top: Bool. False gives a model of images without its head: it returns the features that the last linear
             layer would take. Coins flip as in the whole model with the same seed. Where features are random there is a
             row per flip, `(batch * samples, features)`, those of one image contiguous, as `MajorityVote` takes them
@@ -167,7 +168,10 @@ def find_weights(name: str, weights: Any):
     from zoo.weights import pretrained
     from zoo.weights.preset import find_preset
 
-    return find_preset(weights) or pretrained.find(name, weights, twins(name))
+    published = pretrained.find_published(name, weights, twins(name))
+    return (
+        published or find_preset(weights, lambda one: find(one).options) or pretrained.find(name, weights, twins(name))
+    )
 
 
 def twins(name: str) -> list[str]:

@@ -53,11 +53,11 @@ def load_trained(name: str, weights: str | None = None, seed: int | None = None)
         names = ", ".join(map(repr, known)) or "none"
         raise ValueError(
             f"`weights` must be one of those published for {name!r} ({names}) or a path to a .weights.h5 or .supermask "
-            "file. Received: weights=None"
+            "file or a preset's folder. Received: weights=None"
         )
     chosen = known[0] if weights is None else weights
     row = zoo.registry.find_weights(name, chosen).row
-    data = row["data"] if row else "digits"
+    data = (row or {}).get("data", "digits")
     return Trained(zoo.build(name, weights=chosen, seed=seed), data, "", chosen)
 
 

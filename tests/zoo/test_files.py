@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from zoo import files
 from zoo.files import atomic, read_json, sha256, sweep, write_bytes, write_json, write_weights
 
 pytestmark = pytest.mark.backend_free
@@ -34,19 +35,60 @@ def test_a_failure_leaves_what_was_there(tmp_path, before, after):
 
 
 def test_a_folder_that_cannot_be_replaced_comes_back(tmp_path, monkeypatch):
-    path, replace = tmp_path / "x", os.replace
+    path, rename = tmp_path / "x", os.rename
     write(path, "folder", "old")
 
     def fail_once_aside(source, target):
         if os.path.basename(target) == "x" and not os.path.basename(source).endswith(".old"):
             raise OSError("full")
-        replace(source, target)
+        rename(source, target)
 
-    monkeypatch.setattr(os, "replace", fail_once_aside)
+    monkeypatch.setattr(files, "_exchange", lambda one, other: False)
+    monkeypatch.setattr(os, "rename", fail_once_aside)
     with pytest.raises(OSError, match="full"), atomic(path) as part:
         write(part, "folder", "new")
     assert content(path) == "old"
     assert os.listdir(tmp_path) == ["x"]
+
+
+@pytest.mark.parametrize("exchange", [True, False])
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_an_interrupt_after_any_rename_leaves_the_old_or_the_new(tmp_path, monkeypatch, exchange, k):
+    path, done = tmp_path / "x", []
+    write(path, "folder", "old")
+
+    def interrupted_after(operation):
+        def run(*arguments):
+            result = operation(*arguments)
+            done.append(operation)
+            if len(done) == k:
+                raise KeyboardInterrupt
+            return result
+
+        return run
+
+    monkeypatch.setattr(files, "_exchange", interrupted_after(files._exchange) if exchange else lambda *_: False)
+    monkeypatch.setattr(os, "rename", interrupted_after(os.rename))
+    try:
+        with atomic(path) as part:
+            write(part, "folder", "new")
+    except KeyboardInterrupt:
+        pass
+    assert content(path) == ("old" if (exchange, k) == (False, 1) else "new")
+
+
+def test_what_came_meanwhile_is_kept_where_the_check_says_so(tmp_path):
+    def check():
+        if (tmp_path / "x").exists():
+            raise FileExistsError("x")
+
+    for kind in ("file", "folder"):
+        with pytest.raises(FileExistsError, match=r"^x$"), atomic(tmp_path / "x", check) as part:  # noqa: PT012
+            write(part, "folder", "new")
+            if not (tmp_path / "x").exists():
+                write(tmp_path / "x", kind, "mine")
+        assert content(tmp_path / "x") == "mine"
+        assert os.listdir(tmp_path) == ["x"]
 
 
 def test_json_and_digest(tmp_path):

@@ -106,7 +106,8 @@ def export(
     elif masked_layers(model):
         model = fold(model)
     try:
-        with replacement(path) if format == "saved_model" else new_folder(path) as part:
+        files = RUNTIMES[format].files
+        with replacement(path, overwrite) if format == "saved_model" else new_folder(path, overwrite, files) as part:
             if is_plain:
                 write_plain_everywhere(model, part, {"format": format, "coins": coins, "class_names": names})
             else:

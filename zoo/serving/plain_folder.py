@@ -31,8 +31,8 @@ def check_folder(path: Path, overwrite: bool, files: tuple[str, ...]) -> None:
         return
     if not overwrite:
         raise FileExistsError(f"`path` exists already; pass overwrite=True to replace it. Received: path={str(path)!r}")
-    held = {one.name for one in path.iterdir()} if path.is_dir() and not path.is_symlink() else None
-    if held is None or not held <= {*files, FILE}:
+    held = list(path.iterdir()) if path.is_dir() and not path.is_symlink() else None
+    if held is None or not all(one.name in (*files, FILE) and one.is_file() and not one.is_symlink() for one in held):
         raise FileExistsError(
             f"`path` must be a folder of {', '.join((*files, FILE))} alone where overwrite=True replaces it. "
             f"Received: path={str(path)!r}"
@@ -40,9 +40,12 @@ def check_folder(path: Path, overwrite: bool, files: tuple[str, ...]) -> None:
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder to write to; it becomes `path`, whole, or vanishes if writing fails."""
-    with atomic(path) as part:
+def new_folder(path: Path, overwrite: bool, files: tuple[str, ...]) -> Iterator[Path]:
+    """Yield an empty folder to write to; it becomes `path`, whole, or vanishes if writing fails.
+
+    What is at `path` by then is checked once more, as `check_folder` does.
+    """
+    with atomic(path, lambda: check_folder(path, overwrite, files)) as part:
         part.mkdir()
         yield part
 

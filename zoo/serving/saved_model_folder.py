@@ -1,6 +1,5 @@
 """The folder of a SavedModel: whether it may be replaced, and its replacement in one step."""
 
-import ctypes
 import os
 import re
 import shutil
@@ -8,6 +7,8 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from zoo.files import swap
 
 try:
     import fcntl
@@ -22,7 +23,6 @@ _UNFINISHED = re.compile(
     r"((saved_model|fingerprint)\.pb|variables/variables\.[^/]+|variables/variables_temp/part-[^/]+)(\.tmp\w+)?"
 )
 _UNFINISHED_FOLDERS = ("variables", "assets", "variables/variables_temp")
-_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of <fcntl.h> and <linux/fs.h>
 
 
 def check_replaceable(path: Path, overwrite: bool) -> None:
@@ -56,11 +56,11 @@ def check_replaceable(path: Path, overwrite: bool) -> None:
 
 
 @contextmanager
-def replacement(path: Path) -> Iterator[Path]:
+def replacement(path: Path, overwrite: bool = True) -> Iterator[Path]:
     """Yield an empty folder to write to; at the end it becomes `path`, or vanishes if writing fails.
 
-    What is at `path` stays there until the new folder is whole and on the disk. What killed processes left of their
-    folders is removed first.
+    What is at `path` stays there until the new folder is whole and on the disk, and for good unless `overwrite` is True
+    and `check_replaceable` then lets it go. What killed processes left of their folders is removed first.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path)
@@ -71,8 +71,8 @@ def replacement(path: Path) -> Iterator[Path]:
             part.mkdir(exist_ok=True)  # another process may have swept it before it was locked
             yield part
             _flush(part)
-            check_replaceable(path, overwrite=True)  # something else may have come there since
-            _swap(part, path)
+            check_replaceable(path, overwrite)  # something else may have come there since
+            swap(part, path)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -156,29 +156,3 @@ def _flush(folder: Path) -> None:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-
-
-def _swap(part: Path, path: Path) -> None:
-    if not os.path.lexists(path):
-        os.rename(part, path)
-        return
-    if _exchange(part, path):
-        return
-    aside = part.with_name(f"{part.name}.old")  # in two steps: no other call replaces a folder that holds something
-    try:
-        os.rename(path, aside)
-        os.rename(part, path)
-    finally:
-        if os.path.lexists(path):
-            shutil.rmtree(aside, ignore_errors=True)
-        else:
-            os.rename(aside, path)
-
-
-def _exchange(one: Path, other: Path) -> bool:
-    """Exchange two folders so that neither name is ever free; False where the system cannot."""
-    try:
-        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
-    except (AttributeError, OSError, TypeError):  # no such function, or not even a C library to look in
-        return False
-    return renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0

@@ -166,6 +166,21 @@ def folder() -> Path:
     return next((path for path in _FOLDERS if path.is_dir()), _FOLDERS[-1])
 
 
+def find_published(model_name: str, weights: Any, twins: Collection[str] = ()) -> Weights | None:
+    """Find the weights published under the name `weights` as `find` does; None if there are none."""
+    row = _published(model_name, twins).get(weights) if isinstance(weights, str) else None
+    return Weights(folder() / row["file"], row) if row else None
+
+
+def _published(model_name: str, twins: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Manifest rows by the names that a model takes them under."""
+    published = manifest()
+    rows = {f"{row['model']}:{row['weights']}": row for row in published}
+    for one in (*twins, model_name):  # its own come last and win
+        rows.update({row["weights"]: row for row in published if row["model"] == one})
+    return rows
+
+
 def find(model_name: str, weights: str | os.PathLike, twins: Collection[str] = ()) -> Weights:
     """Find the weights called `weights` for a model, or the file at that path.
 
@@ -178,19 +193,17 @@ def find(model_name: str, weights: str | os.PathLike, twins: Collection[str] = (
     Raises:
         ValueError: If it is neither a known name nor a path ending in `.weights.h5` or `.supermask`.
     """
-    published = manifest()
-    rows = {f"{row['model']}:{row['weights']}": row for row in published}
-    for one in (*twins, model_name):  # its own come last and win
-        rows.update({row["weights"]: row for row in published if row["model"] == one})
-    if isinstance(weights, str) and weights in rows:
-        return Weights(folder() / rows[weights]["file"], rows[weights])
-    if str(weights).endswith((".weights.h5", _SUPERMASK)):
+    if published := find_published(model_name, weights, twins):
+        return published
+    if isinstance(weights, os.PathLike):
+        weights = os.fspath(weights)
+    if isinstance(weights, str) and weights.endswith((".weights.h5", _SUPERMASK)):
         return Weights(Path(weights))
-    rows = {name: row for name, row in rows.items() if ":" not in name}
+    rows = [name for name in _published(model_name, twins) if ":" not in name]
     known = ", ".join(map(repr, rows)) or "none"
     raise ValueError(
         f"`weights` must be one of those published for {model_name!r} ({known}) or a path ending in .weights.h5 or "
-        f".supermask.{did_you_mean(weights, rows)} Received: weights={str(weights)!r}"
+        f".supermask, or to a preset's folder.{did_you_mean(weights, rows)} Received: weights={weights!r}"
     )
 
 

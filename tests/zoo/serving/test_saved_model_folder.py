@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from zoo.serving import saved_model_folder
+from zoo import files
 from zoo.serving.saved_model_folder import check_replaceable, replacement
 
 pytestmark = pytest.mark.backend_free
 OPERATIONS = [(os, "rename"), (os, "mkdir"), (os, "open"), (os, "fsync"), (os, "scandir"), (shutil, "rmtree")]
-OPERATIONS += [(saved_model_folder, "_exchange")]
+OPERATIONS += [(files, "_exchange")]
 
 
 def write(folder, text="old", assets=()):
@@ -87,6 +87,10 @@ def test_a_folder_that_came_meanwhile_is_kept(tmp_path):
         write(part, "new")
         (tmp_path / "model" / "mine").mkdir(parents=True)
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    with pytest.raises(FileExistsError, match="exists already"), replacement(tmp_path / "new", False) as part:  # noqa: PT012
+        write(part, "new")
+        write(tmp_path / "new")
+    assert content(tmp_path / "new") == "old"
 
 
 class Faults:
@@ -147,7 +151,7 @@ def test_an_error_at_any_operation_leaves_old_or_new_and_no_parts(tmp_path, befo
         raised = None
         with pytest.MonkeyPatch.context() as patch:
             if not exchange:
-                patch.setattr(saved_model_folder, "_exchange", lambda one, other: False)
+                patch.setattr(files, "_exchange", lambda one, other: False)
             faults = Faults(patch, k, after, fail)
             try:
                 replace(path)

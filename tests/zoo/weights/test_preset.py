@@ -1,15 +1,21 @@
 """Presets: a folder or a hub gives the model back; what is damaged or altered is refused."""
 
+import functools
 import hashlib
 import http.server
 import json
+import re
+import shutil
 import threading
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
 import zoo
+from zoo.files import weights_bytes
+from zoo.recipes.training.trained import load_trained
 
 pytestmark = pytest.mark.on_tensorflow
 OPTIONS = {"input_shape": (8, 8, 1), "depth": 8, "samples": 3}
@@ -36,6 +42,21 @@ def test_a_preset_brings_weights_and_options(model, preset):
     assert zoo.build("resnet20_cfnn", weights=preset, samples=7).layers[-1].samples == 7
     with pytest.raises(ValueError, match=r"need depth=8\. Received: depth=14"):
         zoo.build("resnet20_cfnn", weights=preset, depth=14)
+
+
+def test_published_names_come_before_presets_and_nothing_else_is_one(preset, tmp_path, monkeypatch):
+    shutil.copytree(preset, tmp_path / "digits")
+    shutil.copy(preset / "preset.json", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    find = zoo.registry.find_weights
+    assert find("resnet20_cfnn", "digits").path.parts[-2] == "resnet20_cfnn-digits"
+    for folder in ("./digits", Path("digits")):
+        assert find("resnet20_cfnn", folder).path == Path("digits/model.weights.h5")
+    for weights in ("", 3, True, b"digits", ("digits",)):
+        with pytest.raises(
+            ValueError, match=rf"`weights` must be one of .* Received: weights={re.escape(repr(weights))}$"
+        ):
+            find("resnet20_cfnn", weights)
 
 
 def test_the_card_s_head_is_what_hubs_read(preset):
@@ -65,14 +86,91 @@ def test_altered_weights_and_configs_are_refused(model, preset, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
+def test_what_came_while_a_preset_was_written_is_kept(model, tmp_path, monkeypatch):
+    def slow(model):
+        (tmp_path / "new").mkdir(exist_ok=True)
+        (tmp_path / "new/thesis.tex").write_text("mine")
+        return weights_bytes(model)
+
+    monkeypatch.setattr("zoo.weights.preset.weights_bytes", slow)
+    with pytest.raises(FileExistsError, match="`folder` exists already"):
+        zoo.save_preset(model, tmp_path / "new")
+    assert [str(one.relative_to(tmp_path)) for one in tmp_path.rglob("*")] == ["new", "new/thesis.tex"]
+
+
+def test_what_no_preset_can_check_is_not_saved(tmp_path):
+    sizes = {"x_size": 3, "condition_size": 2, "embedding_dim": 4}
+    with pytest.raises(ValueError, match=r"`model` must have one input\. Received: .*'mlp_embedding'"):
+        zoo.save_preset(zoo.build("mlp_embedding", seed=0, **sizes), tmp_path / "new")
+    model = zoo.build("stochastic_mlp", hidden=(4,), seed=0)
+    finite = model.get_weights()
+    for bad, where in ((np.nan, "weights"), (np.inf, "weights"), (3e38, "outputs")):
+        model.set_weights([one + np.asarray(bad, one.dtype) if one.dtype.kind == "f" else one for one in finite])
+        with pytest.raises(ValueError, match=rf"must have finite {where}|infinities or NaN in .*{where}"):
+            zoo.save_preset(model, tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"options": {"input_shape": None}}, r"`preset\.options\.input_shape` must be ints >= 1\. Received: None"),
+        ({"defaults": {"classes": True}}, r"`preset\.defaults\.classes` must be an int >= 1\. Received: True"),
+        ({"options": {"dept": 8}}, r"Unknown option\. Did you mean 'depth'\?"),
+        ({"options": {"seed": 1}}, r"Unknown option\..* Received: option='seed'"),
+        ({"defaults": {"depth": 8}}, r"must be in `options` or in `defaults`\. Received: depth in both"),
+        ({"model": "resnet20"}, r"Unknown name\. Did you mean 'resnet50'\?"),
+        ({"reference": [[0.5], []]}, "two lists of the same length"),
+        ({"data": 3}, r"`preset\.data` must be of type str"),
+    ],
+)
+def test_a_bad_config_is_one_error_that_names_the_file(preset, tmp_path, change, error):
+    config = json.loads((preset / "preset.json").read_text())
+    if "options" in change:
+        change = {"options": {**config["options"], **change["options"]}}
+    (tmp_path / "preset.json").write_text(json.dumps({**config, **change}))
+    with pytest.raises(ValueError, match=rf"preset\.json' is no preset: .*{error}"):
+        zoo.build("resnet20_cfnn", weights=tmp_path)
+
+
+def test_weights_are_checked_before_the_model_is_built(preset, tmp_path, monkeypatch):
+    (tmp_path / "preset.json").write_bytes((preset / "preset.json").read_bytes())
+    entry = zoo.registry.find("resnet20_cfnn")
+
+    @functools.wraps(entry.builder)
+    def built(**options):
+        raise AssertionError(options)
+
+    monkeypatch.setitem(zoo.registry._MODELS, "resnet20_cfnn", entry._replace(builder=built))
+    with pytest.raises(FileNotFoundError, match=r"must be a preset with a file model\.weights\.h5"):
+        zoo.build("resnet20_cfnn", weights=tmp_path)
+    (tmp_path / "model.weights.h5").write_bytes(b"1")
+    with pytest.raises(ValueError, match=r"sha256 differs\): save or download the preset again"):
+        zoo.build("resnet20_cfnn", weights=tmp_path)
+
+
+def test_commands_take_presets_and_their_data(preset, tmp_path):
+    trained = load_trained("resnet20_cfnn", str(preset))
+    assert (trained.data, trained.weights, trained.class_names) == ("digits", str(preset), None)
+    folder = shutil.copytree(preset, tmp_path / "other")
+    config = json.loads((folder / "preset.json").read_text())
+    assert config.pop("data") == "digits"
+    for data, found in (({"data": "mnist"}, "mnist"), ({}, "digits")):
+        (folder / "preset.json").write_text(json.dumps({**config, **data}))
+        assert load_trained("resnet20_cfnn", str(folder)).data == found
+
+
 @pytest.fixture
 def hub(preset, monkeypatch, tmp_path):
     """A server of the two requests that huggingface_hub makes of a file."""
     constants = pytest.importorskip("huggingface_hub.constants")
 
+    asked = []
+
     class Hub(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            name = self.path.partition("/me/mine/resolve/main/")[2]
+            revision, _, name = self.path.partition("/me/mine/resolve/")[2].partition("/")
+            asked.append((name, revision))
             found = name and (preset / name).is_file()
             data = (preset / name).read_bytes() if found else b"no such file"
             self.send_response(200 if found else 404)
@@ -94,7 +192,7 @@ def hub(preset, monkeypatch, tmp_path):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    yield
+    yield asked
     server.shutdown()
     server.server_close()
 
@@ -103,6 +201,8 @@ def hub(preset, monkeypatch, tmp_path):
 def test_a_hub_gives_the_preset(model, hub):
     again = zoo.build("resnet20_cfnn", weights="hf://me/mine")
     np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
+    commit = "0" * 40  # of preset.json: main may be another one by now
+    assert dict(hub) == {"preset.json": "main", "model.weights.h5": commit}
     with pytest.raises(ValueError, match=r"must be a preset that the hub has; preset\.json"):
         zoo.build("resnet20_cfnn", weights="hf://me/other")
     with pytest.raises(ValueError, match="must be hf://user/repo"):
