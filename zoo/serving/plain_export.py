@@ -12,9 +12,9 @@ import keras
 from zoo.amplification.amplified import coins_off
 from zoo.amplification.coin_graph import has_coins
 from zoo.files import json_bytes
-from zoo.graph import describe, inner_layers
+from zoo.graph import describe
 from zoo.layers.score_masked import masked_layers
-from zoo.serving.comparison import check_law, check_same, random_examples
+from zoo.serving.comparison import check_law, check_same, flips_of, random_examples
 from zoo.serving.endpoints import input_names
 from zoo.serving.frozen_graph import FrozenGraph, exported, frozen_graph, noise_of
 from zoo.serving.noise import FILE, Noise
@@ -80,12 +80,11 @@ def _about(
     def described(named: dict) -> list[dict[str, Any]]:
         return [{"name": n, "dtype": x.dtype.name, "shape": x.shape.as_list()} for n, x in named.items()]
 
-    samples = next((one.samples for one in inner_layers(model) if getattr(one, "role", None) == "vote"), None)
     return {
         "model": model.name,
         "inputs": described({x.name.split(":")[0]: x for x in function.inputs[: len(frozen.inputs)]}),
         "outputs": described(function.structured_outputs),
-        "samples": samples,
+        "samples": flips_of(model),
         "noise": [one._asdict() for one in noise],
         "class_names": class_names,
     }
