@@ -16,7 +16,7 @@ from zoo.graph import describe
 from zoo.layers.score_masked import masked_layers
 from zoo.serving.comparison import check_law, check_same, flips_of, random_examples
 from zoo.serving.endpoints import input_names
-from zoo.serving.frozen_graph import FrozenGraph, exported, frozen_graph, noise_of
+from zoo.serving.frozen_graph import FrozenGraph, check_live, exported, frozen_graph, noise_of
 from zoo.serving.noise import FILE, Noise
 from zoo.serving.runtimes import RUNTIMES
 from zoo.weights.fold import fold
@@ -46,6 +46,8 @@ def write_plain(model: keras.Model, folder: Path, format: str, coins: str, class
     with _refused(format, coins, "it draws what cannot be described: "):
         frozen = frozen_graph(model, inputs)
         noise = noise_of(frozen, lambda rows: random_examples(model, rows)) if frozen.draws else []
+        if coins == "live":
+            check_live(noise)
     if coins == "off" and noise:
         raise ValueError(
             f'`model` flips coins that cannot be switched off. Received: coins="off" for {describe(model)} with '
