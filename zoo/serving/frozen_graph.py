@@ -145,8 +145,8 @@ def check_live(noise: Sequence[Noise]) -> None:
     for one in noise:
         if one.law == "integers" and one.high - one.low > _LARGEST_RANGE:
             raise ValueError(
-                f'`model` must draw integers from {_LARGEST_RANGE} at most where coins="live"; coins="input" takes any. Received: '
-                f"{one.name!r} from {one.low} to {one.high}"
+                f'`model` must draw integers of {_LARGEST_RANGE} at most where coins="live"; coins="input" takes any. '
+                f"Received: {one.name!r} from {one.low} to {one.high}"
             )
 
 

@@ -22,6 +22,8 @@ from zoo.serving.runtimes import RUNTIMES
 from zoo.weights.fold import fold
 
 COINS = ("live", "off", "input")
+# The only one that is not written of a frozen graph, and so what is left where that cannot be made.
+_WITH_ENDPOINTS = 'format="saved_model" with coins="live" is the nearest.'
 
 
 def prepared(model: keras.Model, coins: str) -> keras.Model:
@@ -56,13 +58,13 @@ def write_plain(model: keras.Model, folder: Path, format: str, coins: str, class
     function = exported(frozen, coins, noise)
     about = _about(model, frozen, function, noise if coins == "input" else [], class_names)
     about = {"format": format, "coins": coins, **about}
-    with _refused(format, coins, "its operations have no counterpart there: "):
+    with _refused(format, coins, "its operations have no counterpart there: ", _nearest(format, coins)):
         if format == "saved_model":
             _write_with_asset(runtime.write, function, folder, json_bytes(about))
         else:
             runtime.write(function, folder)
             (folder / FILE).write_bytes(json_bytes(about))
-    with _refused(format, coins, "it is not the same there: "):
+    with _refused(format, coins, "it is not the same there: ", _nearest(format, coins)):
         if coins == "live" and noise:
             check_law(model, frozen.inputs, lambda: runtime.load(folder))
         else:
@@ -93,23 +95,21 @@ def _about(
 
 
 @contextlib.contextmanager
-def _refused(format: str, coins: str, why: str):
+def _refused(format: str, coins: str, why: str, nearest: str = _WITH_ENDPOINTS):
     """Turn whatever a converter or a runtime raises into one error that says what works instead."""
     try:
         yield
-    except OSError:
+    except (OSError, ImportError, MemoryError):
         raise
     except Exception as error:  # each converter and runtime has a dozen kinds of its own
         lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
         reason = next((line for line in lines if "op " in line or "operations:" in line), lines[0])
         reason = reason[reason.find("'tf.") if "'tf." in reason else 0 :][:300]
         raise ValueError(
-            f"`model` cannot be exported with format={format!r} and coins={coins!r}, because {why}{reason}. "
-            f"{_nearest(format, coins)}"
+            f"`model` cannot be exported with format={format!r} and coins={coins!r}, because {why}{reason}. {nearest}"
         ) from error
 
 
 def _nearest(format: str, coins: str) -> str:
-    if format != "saved_model":
-        return f'format="saved_model" with coins={coins!r} is the nearest.'
-    return 'coins="live" is the nearest.' if coins != "live" else 'coins="off" is the nearest.'
+    """Name the SavedModel of the same coins, or that with all endpoints."""
+    return f'format="saved_model" with coins={coins!r} is the nearest.' if format != "saved_model" else _WITH_ENDPOINTS
