@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -22,7 +22,7 @@ _UNFINISHED = re.compile(
     r"((saved_model|fingerprint)\.pb|variables/variables\.[^/]+|variables/variables_temp/part-[^/]+)(\.tmp\w+)?"
 )
 _UNFINISHED_FOLDERS = ("variables", "assets", "variables/variables_temp")
-_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of <fcntl.h> and <linux/fs.h>
+_AT_FDCWD, _RENAME_NOREPLACE, _RENAME_EXCHANGE = -100, 1, 2  # of <fcntl.h> and <linux/fs.h>
 
 
 def check_replaceable(path: Path, overwrite: bool) -> None:
@@ -56,11 +56,19 @@ def check_replaceable(path: Path, overwrite: bool) -> None:
 
 
 @contextmanager
-def replacement(path: Path) -> Iterator[Path]:
+def replacement(path: Path, overwrite: bool = True, following: Callable[[], Path] | None = None) -> Iterator[Path]:
     """Yield an empty folder to write to; at the end it becomes `path`, or vanishes if writing fails.
 
-    What is at `path` stays there until the new folder is whole and on the disk. What killed processes left of their
-    folders is removed first.
+    What is at `path` stays there until the new folder is whole and on the disk, and for good unless `overwrite`. What
+    killed processes left of their folders is removed first.
+
+    Args:
+        path: The folder.
+        overwrite: Whether a SavedModel may be replaced.
+        following: None, or gives another path beside `path` where something has come there meanwhile.
+
+    Raises:
+        FileExistsError: If something that may not be replaced has come to `path` meanwhile.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path)
@@ -71,8 +79,15 @@ def replacement(path: Path) -> Iterator[Path]:
             part.mkdir(exist_ok=True)  # another process may have swept it before it was locked
             yield part
             _flush(part)
-            check_replaceable(path, overwrite=True)  # something else may have come there since
-            _swap(part, path)
+            while True:  # something else may have come there since
+                try:
+                    check_replaceable(path, overwrite)
+                    (_swap if overwrite else _claim)(part, path)
+                    break
+                except FileExistsError:
+                    if following is None:
+                        raise
+                    path = following()
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -175,10 +190,34 @@ def _swap(part: Path, path: Path) -> None:
             os.rename(aside, path)
 
 
+def _claim(part: Path, path: Path) -> None:
+    """Rename a folder to a name that is free, of two processes one only.
+
+    Raises:
+        FileExistsError: If the name is taken.
+    """
+    if _rename(part, path, _RENAME_NOREPLACE):
+        return
+    if os.name == "posix":  # there, a rename replaces an empty folder, which one process only can make
+        path.mkdir()
+    try:
+        os.rename(part, path)
+    except OSError:
+        if os.name == "posix":
+            with suppress(OSError):
+                path.rmdir()
+        raise
+
+
 def _exchange(one: Path, other: Path) -> bool:
     """Exchange two folders so that neither name is ever free; False where the system cannot."""
+    return _rename(one, other, _RENAME_EXCHANGE)
+
+
+def _rename(one: Path, other: Path, how: int) -> bool:
+    """Rename as Linux can; False where the system cannot, or not these two."""
     try:
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
     except (AttributeError, OSError, TypeError):  # no such function, or not even a C library to look in
         return False
-    return renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0
+    return renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), how) == 0
