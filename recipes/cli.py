@@ -256,8 +256,8 @@ def export(
     names = class_names_of(class_names, trained.class_names)
     made = trained.model if samples is None else zoo.amplify(trained.model, samples)
     options = {"format": format, "coins": coins, "serving": serving}
-    zoo.export(made, path, class_names=names, overwrite=overwrite, **options)
-    print(f"Written to {path}")
+    written = zoo.export(made, path, class_names=names, overwrite=overwrite, **options)
+    print(f"Written to {written}")
 
 
 @app.command()

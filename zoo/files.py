@@ -9,14 +9,14 @@ import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import keras
 
 _PART = re.compile(r"\.[0-9a-f]{8}\..+")
-_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of <fcntl.h> and <linux/fs.h>
+_AT_FDCWD, _RENAME_NOREPLACE, _RENAME_EXCHANGE = -100, 1, 2  # of <fcntl.h> and <linux/fs.h>
 _LARGEST_INT = 2**63 - 1  # larger ones are no setting and no count, and have no float
 
 
@@ -199,13 +199,37 @@ def swap(part: Path, path: Path) -> None:
             _remove(aside)
 
 
+def claim(part: Path, path: Path) -> None:
+    """Give a folder a name that is free, of two processes to one only.
+
+    Raises:
+        FileExistsError: If the name is taken.
+    """
+    if _rename(part, path, _RENAME_NOREPLACE):
+        return
+    if os.name == "posix":  # there, a rename replaces an empty folder, which one process only can make
+        path.mkdir()
+    try:
+        os.rename(part, path)
+    except OSError:
+        if os.name == "posix":
+            with suppress(OSError):
+                path.rmdir()
+        raise
+
+
 def _exchange(one: Path, other: Path) -> bool:
     """Exchange two folders so that neither name is ever free; False where the system cannot."""
+    return _rename(one, other, _RENAME_EXCHANGE)
+
+
+def _rename(one: Path, other: Path, how: int) -> bool:
+    """Rename as Linux can; False where the system cannot, or not these two."""
     try:
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
     except (AttributeError, OSError, TypeError):  # no such function, or not even a C library to look in
         return False
-    return renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0
+    return renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), how) == 0
 
 
 def _flush(path: Path) -> None:

@@ -5,13 +5,15 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from zoo.graph import ends
+from zoo.graph import ends, inner_layers
+from zoo.layers.coin_bits import by_numbers
 from zoo.layers.coins import coin_states
-from zoo.layers.flip_rows import graph_of
+from zoo.layers.flip_rows import graph_of, has_graph, nodes
 from zoo.serving.frozen_graph import FrozenGraph, seen, unique
 from zoo.serving.runtimes import Run
 
 _EXAMPLES, _CALLS = 4, 16
+_ROUNDING = 1e-5  # between equal examples at two places of a batch
 _TOLERANCE = 1e-3  # of a number of the order of 1, as are probabilities
 _SIGMA = 6.0
 _LENGTH = 8  # of an axis of any length
@@ -31,59 +33,118 @@ def random_examples(model: keras.Model, rows: int, seed: int = 0) -> list[np.nda
 
 
 def check_same(frozen: FrozenGraph, model: keras.Model, run: Run) -> None:
-    """Refuse a file whose outputs differ from ours on a random batch, for the noise that our coins flipped.
+    """Refuse a file whose outputs differ from the model's on a random batch, for the noise that its coins flipped.
 
-    Of the flips one in a hundred, and one at least, may vote otherwise: where two logits are equal but for rounding.
+    Of the flips of a majority one in a hundred, and one at least, may vote otherwise: where two logits are equal but
+    for rounding.
 
     Raises:
         ValueError: If they differ.
     """
     given = random_examples(model, _EXAMPLES)
-    ours = seen(frozen, given)
-    noise = {name: ours.pop(name) for name in frozen.draws}
-    theirs = run({**dict(zip(frozen.inputs, given, strict=True)), **noise})
+    ours = _outputs(model, given, kept=True)
+    drawn = seen(frozen, given)
+    theirs = run({**dict(zip(frozen.inputs, given, strict=True)), **{name: drawn[name] for name in frozen.draws}})
     _check_names(ours, theirs)
-    for name, one in ours.items():
+    for (name, one), flips in zip(ours.items(), _majorities(model), strict=True):
         other = theirs[name]
+        if one.shape != other.shape:
+            raise ValueError(f"output {name!r} has the shape {other.shape}, not {one.shape}")
         far = ~np.isclose(one, other, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True)
-        flips = _flips(model)
-        moved = np.abs(one[far] - other[far]).sum() * (flips or 0) / 2  # a vote leaves one class for another
-        if far.any() and not (noise and flips and moved <= max(1, 0.01 * flips * len(one)) + _TOLERANCE):
+        moved = np.abs(one[far] - other[far]).sum() * flips / 2  # a vote leaves one class for another
+        if far.any() and not (flips and moved <= max(1, 0.01 * flips * len(one)) + _TOLERANCE):
             raise ValueError(f"output {name!r} differs by up to {np.nanmax(np.abs(one - other)):.3g}")
 
 
 def check_law(model: keras.Model, inputs: list[str], load: Callable[[], Run]) -> None:
-    """Refuse a file whose mean votes differ from ours beyond chance, or whose coins stand still.
+    """Refuse a file whose votes have another mean or variance than ours beyond chance, or depend as ours do not.
+
+    Coins must not stand still from call to call, nor be the same for two equal examples of a batch; and flips that
+    share a coin would spread the votes more than ours are spread.
 
     Raises:
         ValueError: If they do.
     """
-    given = random_examples(model, _EXAMPLES)
+    given = [np.concatenate([x[:-1], x[:1]]) for x in random_examples(model, _EXAMPLES)]  # the last is the first again
     states = [(state, keras.ops.convert_to_numpy(state.value)) for state in coin_states(model)]
-    ours = [_outputs(model, given) for _ in range(2 * _CALLS)]
-    for state, value in states:
-        state.assign(value)
+    try:
+        ours = [_outputs(model, given) for _ in range(2 * _CALLS)]
+    finally:
+        for state, value in states:
+            state.assign(value)
     run, named = load(), dict(zip(inputs, given, strict=True))
     theirs = [run(named) for _ in range(_CALLS)]
     _check_names(ours[0], theirs[0])
     for name in ours[0]:
         one, other = (np.stack([call[name] for call in calls]).astype("float64") for calls in (ours, theirs))
-        error = np.sqrt(one.var(0) / len(one) + other.var(0) / len(other))
-        far = np.abs(one.mean(0) - other.mean(0)) > _SIGMA * error + _TOLERANCE * (1 + np.abs(one.mean(0)))
-        if far.any() or not np.isfinite(other).all():
-            raise ValueError(f"the mean of output {name!r} differs by {np.abs(one.mean(0) - other.mean(0)).max():.3g}")
-        if (other == other[0]).all() and not (one[:_CALLS] == one[0]).all():
-            raise ValueError(f"output {name!r} is the same at every call")
+        _check_moments(name, one, other)
+        for calls, what in ((np.diff, "at every call"), (_of_equal_examples, "for equal examples of a batch")):
+            if _moving(calls(one, axis=0)) >= 0.5 and not _moving(calls(other, axis=0)):
+                raise ValueError(f"output {name!r} is the same {what}")
 
 
-def _outputs(model: keras.Model, given: list[np.ndarray]) -> dict[str, np.ndarray]:
+def _check_moments(name: str, one: np.ndarray, other: np.ndarray) -> None:
+    """Refuse calls of the runtime whose mean or variance is not that of calls of ours."""
+    if one.shape[1:] != other.shape[1:]:
+        raise ValueError(f"output {name!r} has the shape {other.shape[1:]}, not {one.shape[1:]}")
+    error = np.sqrt(one.var(0) / len(one) + other.var(0) / len(other))
+    far = np.abs(one.mean(0) - other.mean(0)) > _SIGMA * error + _TOLERANCE * (1 + np.abs(one.mean(0)))
+    if far.any() or not np.isfinite(other).all():
+        raise ValueError(f"the mean of output {name!r} differs by {np.abs(one.mean(0) - other.mean(0)).max():.3g}")
+    # squared distances of whole calls, whose parts may depend on each other
+    spread, their_spread = (
+        ((x - x.mean(0)) ** 2).reshape(len(x), -1).sum(1) * len(x) / (len(x) - 1) for x in (one, other)
+    )
+    if min(spread.mean(), their_spread.mean()) <= _ROUNDING**2 * one[0].size:
+        return
+    ratio = their_spread.mean() / spread.mean()
+    error = np.hypot(*(x.std() / x.mean() / len(x) ** 0.5 for x in (spread, their_spread)))
+    if abs(np.log(ratio)) > max(_SIGMA * error, np.log(2)):
+        raise ValueError(f"the variance of output {name!r} is {ratio:.3g} times the model's")
+
+
+def _of_equal_examples(calls: np.ndarray, axis: int) -> np.ndarray:
+    """Return the difference between the first and the last example of every call."""
+    return calls[:, 0] - calls[:, -1]
+
+
+def _moving(differences: np.ndarray) -> float:
+    """Return the share of differences, one a call, that are none of rounding."""
+    return float((np.abs(differences).reshape(len(differences), -1) > _ROUNDING).any(1).mean())
+
+
+def _outputs(model: keras.Model, given: list[np.ndarray], *, kept: bool = False) -> dict[str, np.ndarray]:
+    """Return a model's outputs; `kept` flips the coins that `frozen_graph` traced, and leaves their states."""
     graph = graph_of(model)
-    found = keras.tree.flatten(model(keras.tree.pack_sequence_as(ends(graph)[0], given), training=False))
-    return dict(zip(unique(graph.output_names), (keras.ops.convert_to_numpy(one) for one in found), strict=True))
+    inputs = keras.tree.pack_sequence_as(ends(graph)[0], given)
+    if kept:
+        states = [(one, keras.ops.convert_to_tensor(one.value)) for one in coin_states(model)]
+        with keras.StatelessScope(state_mapping=states), by_numbers():
+            found = model(inputs, training=False)
+    else:
+        found = model(inputs, training=False)
+    arrays = map(keras.ops.convert_to_numpy, keras.tree.flatten(found))
+    return dict(zip(unique(graph.output_names), arrays, strict=True))
 
 
-def _flips(model: keras.Model) -> int | None:
-    return next((layer.samples for layer in model.layers if getattr(layer, "role", None) == "vote"), None)
+def flips_of(model: keras.Model) -> int | None:
+    """Return the number of flips that a model's vote counts, at any depth; None without a vote."""
+    votes = (layer for layer in inner_layers(model) if getattr(layer, "role", None) == "vote")
+    return next((layer.samples for layer in votes), None)
+
+
+def _majorities(model: keras.Model) -> list[int]:
+    """Return for each output the flips whose majority it is, 0 for all other outputs."""
+
+    def flips(graph, tensor) -> int:
+        made = ((node.operation, index) for node in nodes(graph) for index, x in enumerate(node.outputs) if x is tensor)
+        operation, index = next(made)
+        if has_graph(operation):
+            return flips(operation, graph_of(operation).outputs[index])
+        is_majority = getattr(operation, "role", None) == "vote" and operation.vote == "majority"
+        return operation.samples if is_majority else 0
+
+    return [flips(model, one) for one in graph_of(model).outputs]
 
 
 def _check_names(ours: dict, theirs: dict) -> None:

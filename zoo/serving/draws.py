@@ -84,7 +84,7 @@ class Draws:
                 return node.name, {"law": "uniform"}
 
     def _constant(self, name: str) -> float | None:
-        """Value of a scalar constant, through casts and identities."""
+        """Value of a scalar constant, an int as it is, through casts and identities."""
         import tensorflow as tf
 
         node = self.nodes.get(_node(name))
@@ -96,7 +96,7 @@ class Draws:
             low, high = (self._constant(one) for one in reversed(node.input))
             return None if low is None or high is None else high - low
         value = tf.make_ndarray(node.attr["value"].tensor)
-        return float(value) if value.ndim == 0 else None
+        return value.item() if value.ndim == 0 else None
 
     def _add(self, tensor: str, law: dict, layers: set[str]) -> None:
         """Name a draw after the layers that make it; TensorFlow counts the times that a layer is entered."""

@@ -27,7 +27,7 @@ def export(
     format: str = "saved_model",
     coins: str = "live",
     serving: bool = False,
-) -> None:
+) -> Path:
     """Write a SavedModel, or the file of another runtime, that needs neither zoo nor Keras where it is loaded.
 
     A model without coins has one endpoint, `serve(images)`, or `serve(x, condition)` and the like where it has several
@@ -76,7 +76,10 @@ def export(
         format: "saved_model", "onnx", "openvino" or "litert".
         coins: "live": they flip; "off": each is replaced by its mean; "input": the random numbers are inputs.
         serving: Whether `path` is a model's folder as TensorFlow Serving watches it: the SavedModel becomes its next
-            version, `path/1` at first.
+            version, `path/1` at first; of two processes each gets one of its own.
+
+    Returns:
+        The folder that was written: `path`, or the version in it.
 
     Raises:
         FileExistsError: If `path` exists and `overwrite` is False, or it is no such export or holds something else.
@@ -88,15 +91,16 @@ def export(
 
     Example:
         >>> model = zoo.build("stochastic_mlp", seed=0)
-        >>> zoo.export(model, "saved")
-        >>> import os; os.path.isfile("saved/saved_model.pb")
+        >>> folder = zoo.export(model, "saved")
+        >>> (folder / "saved_model.pb").is_file()
         True
     """
     check_model(model)
     names = _checked(model, class_names)
     check_known("format", format, FORMATS)
     one_of("coins", coins, COINS)
-    path = _place(Path(path), format, serving, overwrite)
+    asked = Path(path)
+    places = [_place(asked, format, serving, overwrite)]
     is_plain = format != "saved_model" or coins == "input" or (coins == "off" and has_coins(model))
     if is_plain:
         check_installed(format)
@@ -105,9 +109,17 @@ def export(
         flipping_graph(model)  # refuses what cannot be taken apart before anything is written
     elif masked_layers(model):
         model = fold(model)
+
+    def following() -> Path:
+        places.append(next_version(asked))
+        return places[-1]
+
+    if format == "saved_model":
+        written = replacement(places[0], overwrite and not serving, following if serving else None)
+    else:
+        written = new_folder(places[0], overwrite, RUNTIMES[format].files)
     try:
-        files = RUNTIMES[format].files
-        with replacement(path, overwrite) if format == "saved_model" else new_folder(path, overwrite, files) as part:
+        with written as part:
             if is_plain:
                 write_plain_everywhere(model, part, {"format": format, "coins": coins, "class_names": names})
             else:
@@ -117,7 +129,8 @@ def export(
     except OSError as error:  # the name in it is that of a part, if any
         reason = error.strerror or str(error)
         wanted = f"{'a SavedModel' if format == 'saved_model' else f'a folder of {format}'} can be written"
-        raise OSError(f"`path` must be where {wanted}: {reason}. Received: path={str(path)!r}") from error
+        raise OSError(f"`path` must be where {wanted}: {reason}. Received: path={str(places[-1])!r}") from error
+    return places[-1]
 
 
 def _place(path: Path, format: str, serving: bool, overwrite: bool) -> Path:

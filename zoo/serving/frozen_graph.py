@@ -10,11 +10,13 @@ import numpy as np
 from zoo.graph import ends, inner_layers, uncompiled
 from zoo.layers.coin_bits import by_numbers
 from zoo.layers.coins import coin_states
+from zoo.layers.random_input import BELOW_ONE
 from zoo.serving.draws import SEED, Draws
 from zoo.serving.noise import Noise
 from zoo.serving.plain_operations import plain
 
 _SEEN = "seen"
+_LARGEST_RANGE = 2**20
 
 
 class FrozenGraph(NamedTuple):
@@ -134,6 +136,20 @@ def exported(frozen: FrozenGraph, coins: str, noise: Sequence[Noise] = ()):
     )
 
 
+def check_live(noise: Sequence[Noise]) -> None:
+    """Refuse noise that a runtime cannot draw: it makes all numbers of float32 ones, of 23 random bits.
+
+    Raises:
+        ValueError: If there are integers of a range above 2**20.
+    """
+    for one in noise:
+        if one.law == "integers" and one.high - one.low > _LARGEST_RANGE:
+            raise ValueError(
+                f'`model` must draw integers of {_LARGEST_RANGE} at most where coins="live"; coins="input" takes any. '
+                f"Received: {one.name!r} from {one.low} to {one.high}"
+            )
+
+
 def drawn_inside(noise: Sequence[Noise], batch) -> dict[str, Any]:
     """Draw noise in a TensorFlow graph, all of it by one operation.
 
@@ -157,8 +173,11 @@ def drawn_inside(noise: Sequence[Noise], batch) -> dict[str, Any]:
         if one.law == "bernoulli":
             numbers = numbers < one.p
         elif one.law == "integers":
-            numbers = tf.minimum(tf.floor(numbers * (one.high - one.low)), one.high - one.low - 1) + one.low
-        drawn[one.name] = tf.cast(numbers, one.dtype)
+            numbers = tf.minimum(tf.floor(numbers * (one.high - one.low)), one.high - one.low - 1)
+        elif one.law == "uniform":
+            numbers = tf.minimum(numbers, BELOW_ONE.get(one.dtype, 1.0))
+        numbers = tf.cast(numbers, one.dtype)
+        drawn[one.name] = numbers + one.low if one.law == "integers" else numbers  # low may be beyond a float32
     return drawn
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from zoo.files import read_json
+from zoo.layers.random_input import BELOW_ONE
 
 FILE = "model.json"
 
@@ -87,7 +88,9 @@ def draw(noise: Sequence[Noise], batch: int, seed: int | None = None) -> dict[st
             numbers = rng.random(shape, "float32") < one.p
         elif one.law == "integers":
             numbers = rng.integers(one.low, one.high, shape)
+        elif one.law == "uniform":
+            numbers = np.minimum(rng.random(shape, "float32"), np.float32(BELOW_ONE.get(one.dtype, 1)))
         else:
-            numbers = rng.random(shape, "float32") if one.law == "uniform" else rng.standard_normal(shape, "float32")
+            numbers = rng.standard_normal(shape, "float32")
         drawn[one.name] = numbers.astype(one.dtype)
     return drawn

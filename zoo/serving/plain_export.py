@@ -12,16 +12,18 @@ import keras
 from zoo.amplification.amplified import coins_off
 from zoo.amplification.coin_graph import has_coins
 from zoo.files import json_bytes
-from zoo.graph import describe, inner_layers
+from zoo.graph import describe
 from zoo.layers.score_masked import masked_layers
-from zoo.serving.comparison import check_law, check_same, random_examples
+from zoo.serving.comparison import check_law, check_same, flips_of, random_examples
 from zoo.serving.endpoints import input_names
-from zoo.serving.frozen_graph import FrozenGraph, exported, frozen_graph, noise_of
+from zoo.serving.frozen_graph import FrozenGraph, check_live, exported, frozen_graph, noise_of
 from zoo.serving.noise import FILE, Noise
 from zoo.serving.runtimes import RUNTIMES
 from zoo.weights.fold import fold
 
 COINS = ("live", "off", "input")
+# The only one that is not written of a frozen graph, and so what is left where that cannot be made.
+_WITH_ENDPOINTS = 'format="saved_model" with coins="live" is the nearest.'
 
 
 def prepared(model: keras.Model, coins: str) -> keras.Model:
@@ -46,6 +48,8 @@ def write_plain(model: keras.Model, folder: Path, format: str, coins: str, class
     with _refused(format, coins, "it draws what cannot be described: "):
         frozen = frozen_graph(model, inputs)
         noise = noise_of(frozen, lambda rows: random_examples(model, rows)) if frozen.draws else []
+        if coins == "live":
+            check_live(noise)
     if coins == "off" and noise:
         raise ValueError(
             f'`model` flips coins that cannot be switched off. Received: coins="off" for {describe(model)} with '
@@ -54,13 +58,13 @@ def write_plain(model: keras.Model, folder: Path, format: str, coins: str, class
     function = exported(frozen, coins, noise)
     about = _about(model, frozen, function, noise if coins == "input" else [], class_names)
     about = {"format": format, "coins": coins, **about}
-    with _refused(format, coins, "its operations have no counterpart there: "):
+    with _refused(format, coins, "its operations have no counterpart there: ", _nearest(format, coins)):
         if format == "saved_model":
             _write_with_asset(runtime.write, function, folder, json_bytes(about))
         else:
             runtime.write(function, folder)
             (folder / FILE).write_bytes(json_bytes(about))
-    with _refused(format, coins, "it is not the same there: "):
+    with _refused(format, coins, "it is not the same there: ", _nearest(format, coins)):
         if coins == "live" and noise:
             check_law(model, frozen.inputs, lambda: runtime.load(folder))
         else:
@@ -80,35 +84,32 @@ def _about(
     def described(named: dict) -> list[dict[str, Any]]:
         return [{"name": n, "dtype": x.dtype.name, "shape": x.shape.as_list()} for n, x in named.items()]
 
-    samples = next((one.samples for one in inner_layers(model) if getattr(one, "role", None) == "vote"), None)
     return {
         "model": model.name,
         "inputs": described({x.name.split(":")[0]: x for x in function.inputs[: len(frozen.inputs)]}),
         "outputs": described(function.structured_outputs),
-        "samples": samples,
+        "samples": flips_of(model),
         "noise": [one._asdict() for one in noise],
         "class_names": class_names,
     }
 
 
 @contextlib.contextmanager
-def _refused(format: str, coins: str, why: str):
+def _refused(format: str, coins: str, why: str, nearest: str = _WITH_ENDPOINTS):
     """Turn whatever a converter or a runtime raises into one error that says what works instead."""
     try:
         yield
-    except OSError:
+    except (OSError, ImportError, MemoryError):
         raise
     except Exception as error:  # each converter and runtime has a dozen kinds of its own
         lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
         reason = next((line for line in lines if "op " in line or "operations:" in line), lines[0])
         reason = reason[reason.find("'tf.") if "'tf." in reason else 0 :][:300]
         raise ValueError(
-            f"`model` cannot be exported with format={format!r} and coins={coins!r}, because {why}{reason}. "
-            f"{_nearest(format, coins)}"
+            f"`model` cannot be exported with format={format!r} and coins={coins!r}, because {why}{reason}. {nearest}"
         ) from error
 
 
 def _nearest(format: str, coins: str) -> str:
-    if format != "saved_model":
-        return f'format="saved_model" with coins={coins!r} is the nearest.'
-    return 'coins="live" is the nearest.' if coins != "live" else 'coins="off" is the nearest.'
+    """Name the SavedModel of the same coins, or that with all endpoints."""
+    return f'format="saved_model" with coins={coins!r} is the nearest.' if format != "saved_model" else _WITH_ENDPOINTS

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from zoo.files import atomic
+from zoo.files import atomic, read_json
 from zoo.serving.noise import FILE
+from zoo.serving.runtimes import RUNTIMES
 
 _SUFFIXES = (".onnx", ".xml", ".bin", ".tflite")
 
@@ -31,12 +32,23 @@ def check_folder(path: Path, overwrite: bool, files: tuple[str, ...]) -> None:
         return
     if not overwrite:
         raise FileExistsError(f"`path` exists already; pass overwrite=True to replace it. Received: path={str(path)!r}")
-    held = list(path.iterdir()) if path.is_dir() and not path.is_symlink() else None
-    if held is None or not all(one.name in (*files, FILE) and one.is_file() and not one.is_symlink() for one in held):
+    if path.is_symlink() or not path.is_dir() or not _is_ours(path, files):
         raise FileExistsError(
-            f"`path` must be a folder of {', '.join((*files, FILE))} alone where overwrite=True replaces it. "
+            f"`path` must be a folder of {', '.join((*files, FILE))} alone, as it was written, where overwrite=True "
+            "replaces it. "
             f"Received: path={str(path)!r}"
         )
+
+
+def _is_ours(path: Path, files: tuple[str, ...]) -> bool:
+    """Return whether a folder is empty, or holds regular files of a format alone, as its `model.json` says."""
+    held = list(path.iterdir())
+    if not all(one.name in (*files, FILE) and one.is_file() and not one.is_symlink() for one in held):
+        return False
+    try:
+        return not held or RUNTIMES[read_json(path / FILE, {"format": str})["format"]].files == files
+    except (ValueError, KeyError, FileNotFoundError):  # damaged, of no such format, or not there
+        return False
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import importlib.util
 import io
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -40,6 +41,18 @@ def check_installed(name: str) -> None:
         )
 
 
+@contextlib.contextmanager
+def disk_errors() -> Iterator[None]:
+    """Turn what TensorFlow makes of a full disk and the like into an `OSError`."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.OpError as error:
+        reason = error.message.splitlines()[0].rpartition("; ")[2]  # after the op, the device and the part's name
+        raise OSError(re.sub(r" \[Op:\w+\]$", "", reason)) from error
+
+
 def _write_saved_model(function, folder: Path, asset: Path | None = None) -> None:
     import tensorflow as tf
 
@@ -49,7 +62,8 @@ def _write_saved_model(function, folder: Path, asset: Path | None = None) -> Non
     module.serve = tf.function(lambda *given: function(*given), autograph=False)  # named by the specifications
     specs = [tf.TensorSpec(x.shape, x.dtype, name=name) for x, name in zip(function.inputs, names, strict=True)]
     signature = module.serve.get_concrete_function(*specs)
-    tf.saved_model.save(module, str(folder), signatures={"serving_default": signature, "serve": signature})
+    with disk_errors():
+        tf.saved_model.save(module, str(folder), signatures={"serving_default": signature, "serve": signature})
 
 
 def _load_saved_model(folder: Path) -> Run:

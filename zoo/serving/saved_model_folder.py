@@ -4,11 +4,11 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from zoo.files import swap
+from zoo.files import claim, swap
 
 try:
     import fcntl
@@ -56,11 +56,19 @@ def check_replaceable(path: Path, overwrite: bool) -> None:
 
 
 @contextmanager
-def replacement(path: Path, overwrite: bool = True) -> Iterator[Path]:
+def replacement(path: Path, overwrite: bool = True, following: Callable[[], Path] | None = None) -> Iterator[Path]:
     """Yield an empty folder to write to; at the end it becomes `path`, or vanishes if writing fails.
 
-    What is at `path` stays there until the new folder is whole and on the disk, and for good unless `overwrite` is True
-    and `check_replaceable` then lets it go. What killed processes left of their folders is removed first.
+    What is at `path` stays there until the new folder is whole and on the disk, and for good unless `overwrite`. What
+    killed processes left of their folders is removed first.
+
+    Args:
+        path: The folder.
+        overwrite: Whether a SavedModel may be replaced.
+        following: None, or gives another path beside `path` where something has come there meanwhile.
+
+    Raises:
+        FileExistsError: If something that may not be replaced has come to `path` meanwhile.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path)
@@ -71,8 +79,15 @@ def replacement(path: Path, overwrite: bool = True) -> Iterator[Path]:
             part.mkdir(exist_ok=True)  # another process may have swept it before it was locked
             yield part
             _flush(part)
-            check_replaceable(path, overwrite)  # something else may have come there since
-            swap(part, path)
+            while True:  # something else may have come there since
+                try:
+                    check_replaceable(path, overwrite)
+                    (swap if overwrite else claim)(part, path)
+                    break
+                except FileExistsError:
+                    if following is None:
+                        raise
+                    path = following()
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

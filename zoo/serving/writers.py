@@ -1,9 +1,9 @@
 """Writers of exports: by TensorFlow here, or from another backend in a process of TensorFlow."""
 
 import contextlib
+import importlib.util
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -16,8 +16,16 @@ import keras
 from zoo.amplification.coin_graph import has_coins
 from zoo.serving.endpoints import endpoints, reseed, signatures, with_named_outputs
 from zoo.serving.plain_export import write_plain
+from zoo.serving.runtimes import disk_errors
 
-_ERRORS: dict[int, type[Exception]] = {74: OSError, 65: ValueError}  # of the other process, as in <sysexits.h>
+# Exit codes of the other process, as in <sysexits.h>; the more special errors are first.
+_ERRORS: dict[int, type[Exception]] = {
+    69: ModuleNotFoundError,
+    72: ImportError,
+    71: MemoryError,
+    74: OSError,
+    65: ValueError,
+}
 
 
 def write_everywhere(model: keras.Model, folder: Path, class_names: list[str] | None) -> None:
@@ -38,6 +46,8 @@ def write_plain_everywhere(model: keras.Model, folder: Path, settings: dict[str,
 
 def _in_tensorflow(model: keras.Model, folder: Path, settings: dict[str, Any]) -> None:
     """Write a model of another backend in a process of TensorFlow."""
+    if importlib.util.find_spec("tensorflow") is None:
+        raise ModuleNotFoundError("`export` needs TensorFlow: pip install tensorflow", name="tensorflow")
     with tempfile.TemporaryDirectory() as scratch:
         saved = Path(scratch) / "model.keras"
         model.save(saved)
@@ -45,10 +55,11 @@ def _in_tensorflow(model: keras.Model, folder: Path, settings: dict[str, Any]) -
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
         command = [sys.executable, "-m", "zoo.serving.writers", str(saved), str(folder), json.dumps(settings)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    last = (done.stderr.strip().splitlines() or ["no message"])[-1]
     if done.returncode in _ERRORS:
-        raise _ERRORS[done.returncode](last)
+        told = next(line for line in reversed(done.stderr.splitlines()) if line.startswith('"'))
+        raise _ERRORS[done.returncode](json.loads(told))
     if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise RuntimeError(
             f"The TensorFlow process that writes the {settings.get('format', 'SavedModel')} failed: {last}"
         )
@@ -77,19 +88,15 @@ def _write_archive(model: keras.Model, folder: Path, class_names: list[str] | No
     if class_names is not None:
         given = archive.add_endpoint("class_names", tf.function(lambda: tf.constant(class_names), []), [])
         named["class_names"] = tf.function(lambda: {"class_names": given()}, []).get_concrete_function()
-    try:
-        archive._filter_and_track_resources()  # as `write_out`, whose signatures call all outputs output_0
-        for kind in ("variables", "trainable_variables", "non_trainable_variables"):
-            # Keras's variables would be written beside TensorFlow's, which they hold: every number twice.
-            found = getattr(archive._tf_trackable, kind)
-            setattr(archive._tf_trackable, kind, [getattr(one, "value", one) for one in found])
-        with _names_file(class_names) as file:
-            if file is not None:
-                archive._tf_trackable.class_names_file = tf.saved_model.Asset(str(file))
-            tf.saved_model.save(archive._tf_trackable, str(folder), signatures=named)
-    except tf.errors.OpError as error:  # what TensorFlow makes of a full disk and the like
-        reason = error.message.splitlines()[0].rpartition("; ")[2]  # after the op, the device and the part's name
-        raise OSError(re.sub(r" \[Op:\w+\]$", "", reason)) from error
+    archive._filter_and_track_resources()  # as `write_out`, whose signatures call all outputs output_0
+    for kind in ("variables", "trainable_variables", "non_trainable_variables"):
+        # Keras's variables would be written beside TensorFlow's, which they hold: every number twice.
+        found = getattr(archive._tf_trackable, kind)
+        setattr(archive._tf_trackable, kind, [getattr(one, "value", one) for one in found])
+    with _names_file(class_names) as file, disk_errors():
+        if file is not None:
+            archive._tf_trackable.class_names_file = tf.saved_model.Asset(str(file))
+        tf.saved_model.save(archive._tf_trackable, str(folder), signatures=named)
 
 
 @contextlib.contextmanager
@@ -109,7 +116,8 @@ def main() -> None:
     try:
         write(keras.saving.load_model(sys.argv[1]), Path(sys.argv[2]), **settings)
     except tuple(_ERRORS.values()) as error:
-        print(error, file=sys.stderr)
+        reason = getattr(error, "strerror", None) or str(error)
+        print(f"\n{json.dumps(reason)}", file=sys.stderr)  # in one line, after whatever was printed before
         sys.exit(next(code for code, kind in _ERRORS.items() if isinstance(error, kind)))
 
 

@@ -23,8 +23,9 @@ def test_the_command_writes_a_version_with_the_names(zoo_command, tmp_path, monk
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     trained = types.SimpleNamespace(model=model, class_names=("cat", "dog"))
     monkeypatch.setattr("zoo.recipes.training.trained.load_trained", lambda *arguments: trained)
-    code, _, errors = zoo_command("export", "any", tmp_path / "animals", "--serving")
+    code, printed, errors = zoo_command("export", "any", tmp_path / "animals", "--serving")
     assert code == 0, errors
+    assert printed == f"Written to {tmp_path / 'animals/1'}\n"
     assert (tmp_path / "animals/1/assets/class_names.txt").read_text() == "cat\ndog\n"
     code, _, errors = zoo_command("export", "any", tmp_path / "model", "--format", "onx")
     assert code == 1

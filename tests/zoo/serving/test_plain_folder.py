@@ -1,52 +1,48 @@
-"""The folder of a format's files: what may be replaced, at the start and when the new one is whole."""
+"""A folder of another format is replaced only where it is what an export wrote."""
 
 import pytest
 
-from zoo.serving.plain_folder import check_folder, new_folder
+from zoo.serving.plain_folder import check_folder
 
 pytestmark = pytest.mark.backend_free
 FILES = ("model.onnx",)
 
 
-def write(folder, text):
-    for name in (*FILES, "model.json"):
-        (folder / name).write_text(text)
+def put(folder, about='{"format": "onnx"}'):
+    folder.mkdir()
+    (folder / "model.onnx").write_text("graph")
+    if about is not None:
+        (folder / "model.json").write_text(about)
+    return folder
 
 
-def replace(path, overwrite, meanwhile=lambda: None):
-    with new_folder(path, overwrite, FILES) as part:
-        write(part, "new")
-        meanwhile()
+def test_an_export_and_an_empty_folder_may_be_replaced(tmp_path):
+    check_folder(put(tmp_path / "model"), True, FILES)
+    (tmp_path / "empty").mkdir()
+    check_folder(tmp_path / "empty", True, FILES)
+    with pytest.raises(FileExistsError, match="pass overwrite=True"):
+        check_folder(tmp_path / "model", False, FILES)
 
 
-def test_only_regular_files_of_the_format_are_replaced(tmp_path):
-    path = tmp_path / "model"
-    replace(path, False)
-    check_folder(path, True, FILES)
-    (path / "model.json").unlink()
-    for put in ((path / "model.json").mkdir, lambda: (path / "model.json").symlink_to("model.onnx")):
-        put()
-        with pytest.raises(FileExistsError, match=r"must be a folder of model\.onnx, model\.json alone"):
-            check_folder(path, True, FILES)
-        (path / "model.json").rmdir() if not (path / "model.json").is_symlink() else (path / "model.json").unlink()
-    (path / "thesis.tex").touch()
-    with pytest.raises(FileExistsError, match="alone where overwrite=True replaces it"):
-        check_folder(path, True, FILES)
+@pytest.mark.parametrize(
+    "about", [None, "{", "[]", "{}", '{"format": 1}', '{"format": "openvino"}', '{"format": "saved_model"}', '{"a": 2}']
+)
+def test_a_model_of_the_user_s_own_is_kept(tmp_path, about):
+    with pytest.raises(FileExistsError, match=r"must be a folder of model\.onnx, model\.json alone, as it was written"):
+        check_folder(put(tmp_path / "model", about), True, FILES)
 
 
-def test_what_came_meanwhile_is_kept(tmp_path):
-    path = tmp_path / "model"
-
-    def another():
-        path.mkdir()
-        write(path, "theirs")
-
-    with pytest.raises(FileExistsError, match="exists already; pass overwrite=True"):
-        replace(path, False, another)
-    assert (path / "model.onnx").read_text() == "theirs"
-    with pytest.raises(FileExistsError, match="alone where overwrite=True"):
-        replace(path, True, (path / "thesis.tex").touch)
-    (path / "thesis.tex").unlink()
-    replace(path, True)
-    assert (path / "model.onnx").read_text() == "new"
-    assert [one.name for one in tmp_path.iterdir()] == ["model"]
+def test_folders_and_links_by_the_names_of_files_are_kept(tmp_path):
+    (put(tmp_path / "model") / "model.onnx").unlink()
+    (tmp_path / "linked").symlink_to("model")
+    for make in (
+        lambda path: path.mkdir(),
+        lambda path: path.symlink_to("model.json"),
+        lambda path: path.symlink_to("nowhere"),
+    ):
+        make(tmp_path / "model/model.onnx")
+        for path in ("model", "linked"):
+            with pytest.raises(FileExistsError, match="alone, as it was written"):
+                check_folder(tmp_path / path, True, FILES)
+        file = tmp_path / "model/model.onnx"
+        file.unlink() if file.is_symlink() else file.rmdir()

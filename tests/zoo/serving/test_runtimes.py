@@ -13,6 +13,7 @@ import zoo
 from zoo.layers import Amplify, CoinFlipDropout, MajorityVote, NormalDraw, RandomInput
 from zoo.layers.coin_bits import by_numbers
 from zoo.serving.noise import Noise, draw, read_noise
+from zoo.serving.plain_export import write_plain
 from zoo.serving.runtimes import RUNTIMES
 
 pytestmark = pytest.mark.on_tensorflow
@@ -191,8 +192,37 @@ def test_a_draw_that_no_input_can_be_is_refused_with_what_works_instead(tmp_path
     truncated = keras.Model(inputs, Truncated(seed=0)(inputs))
     with pytest.raises(ValueError, match=r'because it draws what cannot be described.*coins="live" is the nearest'):
         zoo.export(truncated, tmp_path / "model", coins="input")
+    with pytest.raises(ValueError, match=r"""'onnx'.*'input'.*format="saved_model" with coins="live" is the nearest"""):
+        write_plain(truncated, tmp_path / "model", "onnx", "input", None)
     assert list(tmp_path.iterdir()) == []
     zoo.export(model, tmp_path / "model", coins="input")  # one coin a row, whatever the length
+
+
+@formats
+def test_a_full_disk_is_one_line_and_leaves_nothing(format, tmp_path):
+    """Files of more than 4 KiB cannot be written, as where a disk is full."""
+    resource = pytest.importorskip("resource")
+    model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(64)])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"^`path` must be where .* can be written: .*path='.*model'$"):
+            zoo.export(model, tmp_path / "model", coins="off", format=format)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [ImportError("libfoo.so is missing"), MemoryError("no memory"), OSError(28, "full")])
+def test_what_is_no_fault_of_the_model_is_not_called_one(error, tmp_path, monkeypatch):
+    def write(*_):
+        raise error
+
+    runtime = RUNTIMES["saved_model"]._replace(write=write)
+    monkeypatch.setitem(RUNTIMES, "saved_model", runtime)
+    model = zoo.build("ball_cfnn", seed=0)
+    with pytest.raises(type(error), match=error.args[-1]):
+        zoo.export(model, tmp_path / "model", coins="off")
 
 
 def test_versions_are_counted_for_a_server(model, tmp_path):

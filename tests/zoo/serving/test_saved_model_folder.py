@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from zoo import files
+from zoo.serving import saved_model_folder
+from zoo.serving.plain_folder import next_version
 from zoo.serving.saved_model_folder import check_replaceable, replacement
 
 pytestmark = pytest.mark.backend_free
@@ -91,6 +93,42 @@ def test_a_folder_that_came_meanwhile_is_kept(tmp_path):
         write(part, "new")
         write(tmp_path / "new")
     assert content(tmp_path / "new") == "old"
+
+
+@pytest.mark.parametrize("system", ["Linux", "other"])
+def test_without_overwrite_nothing_that_came_meanwhile_is_replaced(tmp_path, monkeypatch, system):
+    if system == "other":
+        monkeypatch.setattr(files, "_rename", lambda *_: False)
+    with pytest.raises(FileExistsError, match="exists"), replacement(tmp_path / "model", False) as part:  # noqa: PT012
+        write(part, "new")
+        write(tmp_path / "model", "other's")
+    assert content(tmp_path / "model") == "other's"
+    for come in ("file", "empty", "link"):  # after the last look, too
+        with pytest.MonkeyPatch.context() as patch:
+            path = tmp_path / come
+            make = {"file": path.touch, "empty": path.mkdir, "link": lambda path=path: path.symlink_to("nowhere")}[come]
+            patch.setattr(saved_model_folder, "check_replaceable", lambda *_, make=make: make())
+            with pytest.raises(FileExistsError), replacement(path, False) as part:
+                write(part, "new")
+        assert os.path.lexists(path)
+        assert not (path / "saved_model.pb").exists()
+    with replacement(tmp_path / "free", False) as part:
+        write(part, "new")
+    assert content(tmp_path / "free") == "new"
+
+
+def test_of_two_that_want_one_version_each_gets_its_own(tmp_path):
+    def following():
+        return next_version(tmp_path)
+
+    with (
+        replacement(tmp_path / "1", False, following) as one,
+        replacement(tmp_path / "1", False, following) as other,
+        replacement(tmp_path / "1", False, following) as third,
+    ):
+        for text, part in (("one", one), ("other", other), ("third", third)):
+            write(part, text)
+    assert {path.name: content(path) for path in tmp_path.iterdir()} == {"1": "third", "2": "other", "3": "one"}
 
 
 class Faults:
