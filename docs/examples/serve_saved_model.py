@@ -28,10 +28,14 @@ def main(folder: Path, port: int) -> None:
     loaded = tf.saved_model.load(str(folder / str(max(versions)) if versions else folder))
 
     def predict(request: dict) -> dict:
+        if not isinstance(request, dict):
+            raise ValueError(f"the request must be a JSON object. Received: {type(request).__name__}")
         serve = loaded.signatures[request.get("signature_name", "serving_default")]
         inputs = serve.structured_input_signature[1]
         if "instances" in request:  # by rows: every input once per example
             rows = request["instances"]
+            if not isinstance(rows, list) or not rows:
+                raise ValueError("`instances` must be a list of one row at least")
             rows = rows if isinstance(rows[0], dict) else [{next(iter(inputs)): row} for row in rows]
             given = {name: [row[name] for row in rows] for name in rows[0]}
         else:
@@ -39,7 +43,11 @@ def main(folder: Path, port: int) -> None:
             given = given if isinstance(given, dict) else {next(iter(inputs)): given}
         found = serve(**{name: tf.constant(value, inputs[name].dtype) for name, value in given.items()})
         plain = {name: _plain(x.numpy()) for name, x in found.items()}
-        return {"outputs": plain if len(plain) > 1 else next(iter(plain.values()))}
+        if "instances" not in request:
+            return {"outputs": plain if len(plain) > 1 else next(iter(plain.values()))}
+        if len(plain) == 1:
+            return {"predictions": next(iter(plain.values()))}
+        return {"predictions": [dict(zip(plain, row, strict=True)) for row in zip(*plain.values(), strict=True)]}
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):

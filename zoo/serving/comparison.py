@@ -9,7 +9,8 @@ from zoo.graph import ends, inner_layers
 from zoo.layers.coin_bits import by_numbers
 from zoo.layers.coins import coin_states
 from zoo.layers.flip_rows import graph_of, has_graph, nodes
-from zoo.serving.frozen_graph import FrozenGraph, seen, unique
+from zoo.serving.endpoints import output_names
+from zoo.serving.frozen_graph import FrozenGraph, seen
 from zoo.serving.runtimes import Run
 
 _EXAMPLES, _CALLS = 4, 16
@@ -124,7 +125,7 @@ def _outputs(model: keras.Model, given: list[np.ndarray], *, kept: bool = False)
     else:
         found = model(inputs, training=False)
     arrays = map(keras.ops.convert_to_numpy, keras.tree.flatten(found))
-    return dict(zip(unique(graph.output_names), arrays, strict=True))
+    return dict(zip(output_names(model), arrays, strict=True))
 
 
 def flips_of(model: keras.Model) -> int | None:

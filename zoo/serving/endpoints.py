@@ -39,6 +39,12 @@ def input_names(model: keras.Model) -> list[str]:
     return ["images"] if images else [x.name for x in model.inputs]
 
 
+def output_names(model: keras.Model) -> list[str]:
+    """Return the names by which a model's outputs are served: its own, with their numbers if two are the same."""
+    names = graph_of(model).output_names
+    return names if len(set(names)) == len(names) else [f"{name}_{index}" for index, name in enumerate(names)]
+
+
 def _dtype(x) -> str:
     """Dtype that an input is served in: its own, but float32 for floats of 16 bits, which hold no pixel between two."""
     return "float32" if x.dtype in ("float16", "bfloat16") else x.dtype
@@ -167,9 +173,7 @@ def with_named_outputs(model: keras.Model, function: Callable, inputs: list) -> 
         found = function(*arguments)
         if isinstance(found, dict):
             return found
-        outputs, names = keras.tree.flatten(found), graph_of(model).output_names
-        names = names if len(set(names)) == len(names) else [f"{name}_{i}" for i, name in enumerate(names)]
-        return dict(zip(names, outputs, strict=True))
+        return dict(zip(output_names(model), keras.tree.flatten(found), strict=True))
 
     return tf.function(_named(named, [one.name for one in inputs]), autograph=False).get_concrete_function(*inputs)
 

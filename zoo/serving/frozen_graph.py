@@ -12,6 +12,7 @@ from zoo.layers.coin_bits import by_numbers
 from zoo.layers.coins import coin_states
 from zoo.layers.random_input import BELOW_ONE
 from zoo.serving.draws import SEED, Draws
+from zoo.serving.endpoints import output_names
 from zoo.serving.noise import Noise
 from zoo.serving.plain_operations import plain
 
@@ -64,7 +65,7 @@ def frozen_graph(model: keras.Model, inputs: list[str]) -> FrozenGraph:
     frozen = convert_variables_to_constants_v2(traced, lower_control_flow=False)
     definition = frozen.graph.as_graph_def(add_shapes=True)
     found = Draws(definition, [one.name.split(":")[0] for one in frozen.outputs], {x.name for x in inner_layers(graph)})
-    names = dict(zip(unique(graph.output_names), [one.name for one in frozen.outputs], strict=True))
+    names = dict(zip(output_names(graph), [one.name for one in frozen.outputs], strict=True))
     return FrozenGraph(definition, [one.name.split(":")[0] for one in frozen.inputs], names, found.tensors, found.laws)
 
 
@@ -179,8 +180,3 @@ def drawn_inside(noise: Sequence[Noise], batch) -> dict[str, Any]:
         numbers = tf.cast(numbers, one.dtype)
         drawn[one.name] = numbers + one.low if one.law == "integers" else numbers  # low may be beyond a float32
     return drawn
-
-
-def unique(names: list[str]) -> list[str]:
-    """Return the outputs' names, with their numbers if two are the same."""
-    return names if len(set(names)) == len(names) else [f"{name}_{index}" for index, name in enumerate(names)]

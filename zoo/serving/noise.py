@@ -56,9 +56,14 @@ def read_noise(path: str | os.PathLike) -> list[Noise]:
     found = [file for file in (Path(path) / FILE, Path(path) / "assets" / FILE) if file.is_file()]
     if not found:
         raise FileNotFoundError(f"`path` must be a folder of zoo.export with {FILE}. Received: path={str(path)!r}")
-    rows = read_json(found[0], {"noise": list})["noise"]
+    about = read_json(found[0], {"coins": str, "noise": list})
+    if about["coins"] != "input":
+        raise FileNotFoundError(
+            f'`path` must be a folder of zoo.export(..., coins="input"), this one has coins={about["coins"]!r}. '
+            f"Received: path={str(path)!r}"
+        )
     try:
-        return [Noise(**{**row, "shape": tuple(row["shape"])}) for row in rows]
+        return [Noise(**{**row, "shape": tuple(row["shape"])}) for row in about["noise"]]
     except (TypeError, KeyError) as error:
         raise ValueError(f"{str(found[0])!r} does not describe noise: {error}") from error
 

@@ -22,10 +22,15 @@ def test_a_server_of_the_standard_library_votes(tmp_path):
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         address = server.stdout.readline().strip()
 
-        def ask(**request):
+        def post(request):
             data = json.dumps(request).encode()
             with urllib.request.urlopen(f"{address}/v1/models/ball:predict", data) as answer:
-                return json.load(answer)["outputs"]
+                return json.load(answer)
+
+        def ask(**request):
+            answer = post(request)
+            assert list(answer) == ["predictions" if "instances" in request else "outputs"]
+            return next(iter(answer.values()))
 
         points = [[0.1, 0.2], [3.0, 3.0]]
         try:
@@ -35,6 +40,15 @@ def test_a_server_of_the_standard_library_votes(tmp_path):
             np.testing.assert_allclose(np.array(rows) * 301, np.rint(np.array(rows) * 301), atol=1e-3)
             assert ask(signature_name="class_names", inputs={}) == ["inside", "outside"]
             assert np.shape(ask(instances=points)) == (2, 2)
+            decided = {"error": 0.001, "max_samples": 10_000}
+            rows = ask(signature_name="adaptive", instances=[{"images": one, **decided} for one in points])
+            assert [set(row) for row in rows] == [{"classes", "samples", "status", "counts"}] * 2
+            assert [row["classes"] for row in rows] == [0, 1]
+            for request in ([1, 2], "text", None, {"instances": []}, {"instances": 5}, {}):
+                with pytest.raises(urllib.error.HTTPError) as refused:
+                    post(request)
+                assert refused.value.code == 400
+                assert json.load(refused.value)["error"]
             with pytest.raises(urllib.error.HTTPError) as refused:
                 ask(signature_name="vote", instances=[{"images": one, "samples": n} for n, one in enumerate(points, 1)])
             assert "`samples` must be the same in all rows" in json.load(refused.value)["error"]

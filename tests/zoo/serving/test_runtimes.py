@@ -84,6 +84,8 @@ def test_the_same_coins_give_the_same_votes(format, model, folder):
 def test_coins_off_are_the_model_s_means(format, model, folder):
     zoo.export(model, folder / f"{format}_off", format=format, coins="off")
     run = RUNTIMES[format].load(folder / f"{format}_off")
+    with pytest.raises(FileNotFoundError, match=r'must be a folder of .*coins="input"\), this one has coins=.off'):
+        read_noise(folder / f"{format}_off")
     expected = zoo.amplify(model, 1, "expected").predict(X, verbose=0)
     np.testing.assert_allclose(run({"images": X})["ballots"], expected, atol=1e-5)
 
