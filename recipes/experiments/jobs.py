@@ -8,7 +8,7 @@ from typing import Any
 
 from zoo.layers.arguments import one_of, positive_int
 from zoo.recipes.experiments.experiment import Row
-from zoo.recipes.experiments.plan import plan
+from zoo.recipes.experiments.planning import plan
 from zoo.recipes.experiments.reproduce import merge, reproduce
 from zoo.recipes.reporting.command import command, commanded_by
 

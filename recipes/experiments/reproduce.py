@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, find
-from zoo.recipes.experiments.plan import RESULTS, check_rows, finished, identity, plan
+from zoo.recipes.experiments.planning import RESULTS, check_rows, finished, identity, plan
 from zoo.recipes.experiments.runs import rows_of_run, runs_of
 from zoo.recipes.experiments.shards import SHARDED, parse_shard, rows_of_shards, shards_record
 from zoo.recipes.reporting.folders import claimed

@@ -3,7 +3,7 @@
 import pytest
 from experiments import register_only
 
-from zoo.recipes.experiments import reproduce as module
+from zoo.recipes.experiments import planning as module
 from zoo.recipes.experiments.experiment import Experiment
 from zoo.recipes.experiments.reproduce import reproduce
 from zoo.recipes.reporting.markdown import write
