@@ -41,6 +41,19 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture
+def fully_compiled():
+    """Compile with all of XLA's optimisations on JAX: for a test that computes for longer than they take."""
+    if keras.backend.backend() != "jax":
+        yield
+        return
+    import jax
+
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", True)
+
+
+@pytest.fixture
 def own_registry(monkeypatch):
     """`register` of a registry of models that has the real ones and forgets the others after the test."""
     monkeypatch.setattr(registry, "_MODELS", dict(registry._MODELS))

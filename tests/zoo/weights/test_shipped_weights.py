@@ -8,7 +8,7 @@ from zoo.weights import pretrained
 
 
 @pytest.mark.parametrize("names", few_on_jax(zoo.list_weights(), ("resnet20_cfnn", "digits")), ids="-".join)
-def test_shipped_weights_score_what_their_card_says(names):
+def test_shipped_weights_score_what_their_card_says(names, fully_compiled):
     model, weights = names
     row = next(row for row in pretrained.manifest() if (row["model"], row["weights"]) == (model, weights))
     built = zoo.build(model, weights=weights, seed=0)
