@@ -1,11 +1,14 @@
 """Sphinx's settings; `python -m sphinx -W -b html docs docs/_build/html` builds the site, which loads nothing."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parent / "extensions"))
+
+from matplotlib import animation
 
 import zoo
 
@@ -37,6 +40,9 @@ napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
+
+# A film's page would load its buttons' font from elsewhere; `site.css` draws them.
+animation.JS_INCLUDE = re.sub(r"<link[^>]*>", "", animation.JS_INCLUDE)
 
 sphinx_gallery_conf = {
     "examples_dirs": "gallery",
