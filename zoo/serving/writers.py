@@ -92,7 +92,7 @@ def _write_archive(model: keras.Model, folder: Path, class_names: list[str] | No
     for kind in ("variables", "trainable_variables", "non_trainable_variables"):
         # Keras's variables would be written beside TensorFlow's, which they hold: every number twice.
         found = getattr(archive._tf_trackable, kind)
-        setattr(archive._tf_trackable, kind, [getattr(one, "value", one) for one in found])
+        setattr(archive._tf_trackable, kind, [one.value if isinstance(one, keras.Variable) else one for one in found])
     with _names_file(class_names) as file, disk_errors():
         if file is not None:
             archive._tf_trackable.class_names_file = tf.saved_model.Asset(str(file))
