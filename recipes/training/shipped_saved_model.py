@@ -15,7 +15,7 @@ from zoo.files import write_json
 from zoo.weights import pretrained
 
 FOLDER = "saved_model"  # beside the weights
-LIMIT = 3_000_000  # bytes of all its files
+LIMIT = 2_000_000  # bytes of all its files: a repository keeps every version that ever lay in it
 
 
 def with_saved_model(row: dict[str, Any], model: keras.Model, folder: Path) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def with_saved_model(row: dict[str, Any], model: keras.Model, folder: Path) -> d
 
     Returns:
         The row, with the SHA-256 of every file as `saved_model`; without it where the model flips no coins, or where
-        the files take 3 MB or more and are not kept.
+        the files take 2 MB or more and are not kept.
     """
     row = {key: value for key, value in row.items() if key != FOLDER}
     if not has_coins(model):

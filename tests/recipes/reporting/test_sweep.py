@@ -58,6 +58,7 @@ def test_a_list_is_a_curve_and_a_long_one_is_shown_at_round_values():
 def drawn(monkeypatch):
     """Figures that were drawn, none of them saved."""
     figures = []
+    monkeypatch.setattr("zoo.recipes.reporting.figure._palette", lambda file: None)
     monkeypatch.setattr(
         "matplotlib.figure.Figure.savefig", lambda figure, part, **_: (part.touch(), figures.append(figure))
     )

@@ -121,6 +121,7 @@ def test_an_infinite_likelihood_is_none(split, gap):
 
 def test_pictures_of_each_vote_at_its_most_flips(model, split, tmp_path, monkeypatch):
     drawn = {}
+    monkeypatch.setattr("zoo.recipes.reporting.figure._palette", lambda file: None)
     monkeypatch.setattr(
         "matplotlib.figure.Figure.savefig", lambda figure, part, **_: (part.touch(), drawn.update({part.name: figure}))
     )
