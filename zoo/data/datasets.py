@@ -9,7 +9,8 @@ import numpy as np
 
 from zoo.data.csv_table import read_csv
 from zoo.data.image_folder import read_image_folder
-from zoo.data.lazy_images import LazyImages, common_size
+from zoo.data.image_sizes import common_size
+from zoo.data.lazy_images import LazyImages
 from zoo.data.memory import memory
 from zoo.data.named_classes import check_class_names, check_range
 from zoo.data.npz import read_npz

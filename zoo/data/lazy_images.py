@@ -1,23 +1,20 @@
 """LazyImages: encoded images on disk, decoded and cut when their rows are asked for."""
 
-import functools
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import keras
 import numpy as np
 
 from zoo.data.augmentation import DRAWS, mirrored, random_windows
-from zoo.data.decoding import as_array, decoded, encoded_bytes, upright_size
+from zoo.data.decoding import as_array, decoded, encoded_bytes
 from zoo.data.plain_images import decoded_together
 from zoo.data.resizing import centre, check_resize, height_and_width, resized_arrays
+from zoo.data.threads import by_parts
 
 _IN_MEMORY = 2**30  # bytes of pixels up to which NumPy may have all of them
 _TOGETHER = 256  # images whose files are in memory at once
 _SMALL = 2**18  # bytes of a file that may be decoded with others
-_AT_LEAST = 8  # images that a thread takes at once: handing over a single one takes a third of its time
 
 
 class LazyImages:
@@ -215,56 +212,6 @@ class LazyImages:
 def as_images(x: Any) -> Any:
     """`x` as an array; `LazyImages` as they are."""
     return x if isinstance(x, LazyImages) else np.asarray(x)
-
-
-def common_size(files: Sequence[str], skip_damaged: bool) -> tuple[int, int]:
-    """Height and width that all images in files have, by their headers.
-
-    Args:
-        files: Paths of the files.
-        skip_damaged: Whether files whose header cannot be read are passed over.
-
-    Raises:
-        ValueError: If they have several sizes, or a header cannot be read.
-        OSError: If a file cannot be read.
-    """
-
-    def size(file: str) -> tuple[int, int] | None:
-        try:
-            return upright_size(file)
-        except (ValueError, OSError):
-            if skip_damaged:
-                return None
-            raise
-
-    known: tuple[str, tuple[int, int]] | None = None
-    for start in range(0, len(files), 1024):  # a large folder of several sizes is known by its first files
-        part = list(files[start : start + 1024])
-        for file, found in zip(part, by_parts(lambda some: [size(one) for one in some], part), strict=True):
-            known = known or (file, found) if found else known
-            if known and found and found != known[1]:
-                (h, w), (height, width) = known[1], found
-                raise ValueError(
-                    f"`image_size` must be given where images have several sizes, as image_size={min(h, w)}. Received: "
-                    f"None, of {known[0]!r} of {h}x{w} pixels (height x width) and {file!r} of {height}x{width}"
-                )
-    if known is None:
-        raise ValueError(f"`image_size` must be given where no image can be read. Received: None, of {files[0]!r}")
-    return known[1]
-
-
-def by_parts(function: Callable[[list], list], items: list) -> list[Any]:
-    """Results of a function of a list, in their order, its parts in several threads."""
-    threads, count = _threads()
-    share = max(_AT_LEAST, -(-len(items) // count))
-    parts = [items[first : first + share] for first in range(0, len(items), share)]
-    return [one for found in threads.map(function, parts) for one in found]
-
-
-@functools.cache
-def _threads() -> tuple[ThreadPoolExecutor, int]:
-    count = 4 * (os.cpu_count() or 1)  # most of them wait, for files or for the interpreter
-    return ThreadPoolExecutor(count, thread_name_prefix="decode"), count
 
 
 def _window(image: Any, size: tuple[int, int], top: int, left: int, tall: int, wide: int, flip: int) -> np.ndarray:
