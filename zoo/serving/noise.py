@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from zoo.files import read_json
+from zoo.layers.arguments import int_at_least, positive_int
 from zoo.layers.random_input import BELOW_ONE
 
 FILE = "model.json"
@@ -77,7 +78,10 @@ def draw(noise: Sequence[Noise], batch: int, seed: int | None = None) -> dict[st
         seed: None (from the system's entropy) or int >= 0.
 
     Returns:
-        Arrays by the names of the inputs.
+        Arrays by the names of the inputs, each of its shape with `batch` examples.
+
+    Raises:
+        ValueError: If `batch` or `seed` is out of range.
 
     Example:
         >>> from zoo.serving.noise import Noise, draw
@@ -86,7 +90,8 @@ def draw(noise: Sequence[Noise], batch: int, seed: int | None = None) -> dict[st
         >>> drawn["noise_dropout"].shape, drawn["noise_dropout"].dtype
         ((100, 8), dtype('bool'))
     """
-    rng, drawn = np.random.default_rng(seed), {}
+    batch = positive_int("batch", batch)
+    rng, drawn = np.random.default_rng(None if seed is None else int_at_least("seed", seed)), {}
     for one in noise:
         shape = (one.shape[0] * batch, *one.shape[1:]) if one.times_batch else one.shape
         if one.law == "bernoulli":

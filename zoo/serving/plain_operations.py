@@ -5,7 +5,7 @@ from typing import Any
 
 
 def plain(definition):
-    """Return the `GraphDef` with comparisons for `isnan`, `one_hot` and the sign bit that `argmax` looks at."""
+    """Return the `GraphDef` without `isnan`, `one_hot`, the sign bit that `argmax` looks at, `erfc` and `expm1`."""
     from tensorflow.core.framework.graph_pb2 import GraphDef
 
     found = GraphDef()
@@ -24,6 +24,10 @@ def _plain(node, nodes: dict[str, Any]) -> tuple[list[str], Callable] | None:
 
     if node.op == "IsNan":
         return list(node.input), lambda x: tf.logical_not(x <= float("inf"))
+    if node.op == "Erfc":
+        return list(node.input), lambda x: 1 - tf.math.erf(x)
+    if node.op == "Expm1":
+        return list(node.input), lambda x: tf.exp(x) - 1
     if node.op == "OneHot" and node.attr["axis"].i == -1:
 
         def one_hot(indices, depth, on, off):

@@ -62,8 +62,10 @@ def _write_saved_model(function, folder: Path, asset: Path | None = None) -> Non
     module.serve = tf.function(lambda *given: function(*given), autograph=False)  # named by the specifications
     specs = [tf.TensorSpec(x.shape, x.dtype, name=name) for x, name in zip(function.inputs, names, strict=True)]
     signature = module.serve.get_concrete_function(*specs)
+    # The graph is for inference, and a frozen one has lost what gradients of its own, as SiLU's, refer to.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     with disk_errors():
-        tf.saved_model.save(module, str(folder), signatures={"serving_default": signature, "serve": signature})
+        tf.saved_model.save(module, str(folder), {"serving_default": signature, "serve": signature}, options)
 
 
 def _load_saved_model(folder: Path) -> Run:

@@ -241,3 +241,26 @@ def test_coins_by_numbers_follow_the_same_law():
     with by_numbers():
         kept = keras.ops.convert_to_numpy(layer(np.ones((200, 200)))) > 0
     assert abs(kept.mean() - 0.75) < 5 * (0.25 * 0.75 / kept.size) ** 0.5
+
+
+@formats
+def test_activations_of_which_a_runtime_lacks_the_operation(format, tmp_path):
+    """GELU by erfc, CELU by expm1, SiLU with a gradient of its own; LiteRT has no erf."""
+    x = inputs = keras.Input((4,))
+    for index, name in enumerate(("silu", "celu", *(() if format == "litert" else ("gelu",)))):
+        weights = keras.initializers.GlorotUniform(seed=index)
+        x = keras.layers.Dense(4, activation=name, kernel_initializer=weights)(x)
+    model = keras.Model(inputs, keras.layers.Dropout(0.5)(x))
+    coins = zoo.with_coins(model, samples=3)
+    zoo.export(coins, tmp_path / "off", format=format, coins="off")
+    given = np.random.default_rng(0).normal(0, 3, (5, 4)).astype("float32")
+    (found,) = RUNTIMES[format].load(tmp_path / "off")({"images": given}).values()
+    np.testing.assert_allclose(found, model.predict(given, verbose=0), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("batch", "seed", "said"), [(0, 0, "`batch` must be"), (2, -1, "`seed` must be"), (2, "a", "`seed`")]
+)
+def test_bad_draws_are_named(batch, seed, said):
+    with pytest.raises(ValueError, match=said):
+        draw([], batch, seed)
