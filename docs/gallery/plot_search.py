@@ -58,5 +58,5 @@ left.set(xscale="log", xlabel="learning rate", ylabel="validation accuracy, %", 
 right.set(xlabel="share of weights that is pruned")
 right.plot([], [], "C0o", label="signed constant")
 right.plot([], [], "C1s", label="uniform")
-right.legend(title="weights drawn as", loc="lower left")
+right.legend(title="weights drawn as", loc="upper right")
 plt.show()
