@@ -44,7 +44,7 @@ def check_same(frozen: FrozenGraph, model: keras.Model, run: Run) -> None:
     """
     given = random_examples(model, _EXAMPLES)
     ours = _outputs(model, given, kept=True)
-    drawn = seen(frozen, given)
+    drawn = seen(frozen)(given)
     theirs = run({**dict(zip(frozen.inputs, given, strict=True)), **{name: drawn[name] for name in frozen.draws}})
     _check_names(ours, theirs)
     for (name, one), flips in zip(ours.items(), _majorities(model), strict=True):
