@@ -167,7 +167,14 @@ def folder() -> Path:
 
 
 def find_published(model_name: str, weights: Any, twins: Collection[str] = ()) -> Weights | None:
-    """Find the weights published under the name `weights` as `find` does; None if there are none."""
+    """Find the weights published under a name, for a model or for its twins; None if there are none.
+
+    Args:
+        model_name: Name of the model.
+        weights: A name of weights published for the model or for one of its twins, or `MODEL:NAME`, weights published
+            for that model; anything else is no name.
+        twins: Names of the models whose weights it takes under their own names.
+    """
     row = _published(model_name, twins).get(weights) if isinstance(weights, str) else None
     return Weights(folder() / row["file"], row) if row else None
 
@@ -181,20 +188,17 @@ def _published(model_name: str, twins: Collection[str]) -> dict[str, dict[str, A
     return rows
 
 
-def find(model_name: str, weights: str | os.PathLike, twins: Collection[str] = ()) -> Weights:
-    """Find the weights called `weights` for a model, or the file at that path.
+def find_file(model_name: str, weights: str | os.PathLike, twins: Collection[str] = ()) -> Weights:
+    """Return the weights in the file at a path, which need not exist.
 
     Args:
-        model_name: Name of the model.
-        weights: A name of weights published for the model or for one of its twins; `MODEL:NAME`, weights published
-            for that model; or a path.
-        twins: Names of the models whose weights it takes under their own names.
+        model_name: Name of the model, for the error.
+        weights: Path of the file.
+        twins: Names of the models whose weights it takes under their own names, for the error.
 
     Raises:
-        ValueError: If it is neither a known name nor a path ending in `.weights.h5` or `.supermask`.
+        ValueError: If it is no path ending in `.weights.h5` or `.supermask`.
     """
-    if published := find_published(model_name, weights, twins):
-        return published
     if isinstance(weights, os.PathLike):
         weights = os.fspath(weights)
     if isinstance(weights, str) and weights.endswith((".weights.h5", _SUPERMASK)):
