@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from zoo.amplification.amplified import coins_off
+from zoo.amplification.reseed import restored
 from zoo.files import parse_json, sha256, write_weights
 from zoo.graph import uncompiled
 from zoo.layers.arguments import did_you_mean
@@ -108,16 +110,13 @@ class Weights(NamedTuple):
 
     def _load_h5(self, model: keras.Model) -> None:
         check_weights_file(self.path, model)
-        coins = {id(v): keras.ops.convert_to_numpy(v.value) for v in coin_states(model)}
         try:
-            with warnings.catch_warnings():
+            with restored(coin_states(model)), warnings.catch_warnings():
                 warnings.simplefilter("error")  # Keras only warns of layers that it leaves as they are
                 model.load_weights(self.path)
         except Exception as error:  # h5py and Keras raise a dozen kinds for what they did not write
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise ValueError(f"{self.path} does not fit the model; was it saved from another one? {reason}") from error
-        for variable in coin_states(model):
-            variable.assign(coins[id(variable)])
 
 
 def list_weights() -> list[tuple[str, str]]:
@@ -249,8 +248,6 @@ def reference_images(input_shape: tuple[int, ...]) -> np.ndarray:
 
 def reference_output(model: keras.Model) -> np.ndarray:
     """Class probabilities `(2, classes)` of `reference_images`, coins off: the same on every run and backend."""
-    from zoo.amplification.amplified import coins_off
-
     images = reference_images(model.input_shape[1:])
     return keras.ops.convert_to_numpy(coins_off(model)(images, training=False))
 
