@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from zoo.files import atomic, read_json
+from zoo.files import atomic, is_free, read_json
 from zoo.serving.noise import FILE
 from zoo.serving.runtimes import RUNTIMES
 
@@ -28,10 +28,8 @@ def check_folder(path: Path, overwrite: bool, files: tuple[str, ...]) -> None:
         raise ValueError(
             f"`path` must be a folder to write {', '.join(files)} to, not the file. Received: path={str(path)!r}"
         )
-    if not os.path.lexists(path):
+    if is_free(path, overwrite):
         return
-    if not overwrite:
-        raise FileExistsError(f"`path` exists already; pass overwrite=True to replace it. Received: path={str(path)!r}")
     if path.is_symlink() or not path.is_dir() or not _is_ours(path, files):
         raise FileExistsError(
             f"`path` must be a folder of {', '.join((*files, FILE))} alone, as it was written, where overwrite=True "
