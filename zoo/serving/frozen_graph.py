@@ -82,18 +82,17 @@ def noise_of(frozen: FrozenGraph, examples: Callable[[int], list]) -> list[Noise
     """
     run = seen(frozen)
     found = [run(examples(batch)) for batch in (2, 3)]
-    shapes = [{name: one[name].shape for name in frozen.draws} for one in found]
     noise = []
-    for name, two in shapes[0].items():
-        three = shapes[1][name]
+    for name, law in frozen.laws.items():
+        two, three = (one[name].shape for one in found)
         grows = two != three
-        one = (two[0] // 2, *two[1:]) if grows else two
-        if grows and three != (3 * one[0], *one[1:]):
+        shape = (two[0] // 2, *two[1:]) if grows else two
+        noise.append(Noise(name, found[0][name].dtype.name, shape, grows, **law))
+        if noise[-1].shape_of(3) != three:
             raise ValueError(
                 "`model` must draw numbers whose shape is that of an example times the batch. Received: "
                 f"{name!r} of {two} for 2 examples and {three} for 3"
             )
-        noise.append(Noise(name, found[0][name].dtype.name, one, grows, **frozen.laws[name]))
     return noise
 
 
@@ -165,7 +164,7 @@ def drawn_inside(noise: Sequence[Noise], batch) -> dict[str, Any]:
     pool = tf.raw_ops.RandomUniform(shape=tf.stack([sum(sizes)]), dtype=tf.float32, seed=0, seed2=0)
     drawn, begin = {}, 0
     for one, size in zip(noise, sizes, strict=True):
-        shape = tf.stack([one.shape[0] * batch, *one.shape[1:]] if one.times_batch else one.shape)
+        shape = tf.stack(one.shape_of(batch))
         numbers = tf.slice(pool, tf.stack([begin]), tf.stack([size]))
         begin += size
         if one.law == "normal":  # Box-Muller transform
