@@ -66,12 +66,12 @@ def next_version(path: Path) -> Path:
     Raises:
         FileExistsError: If `path` is no folder of versions.
     """
-    strangers = [one.name for one in path.iterdir() if not one.name.isdecimal()] if path.is_dir() else []
+    names = [one.name for one in path.iterdir()] if path.is_dir() else []
+    strangers = [name for name in names if not name.isdecimal()]
     hidden = all(name.startswith(".") for name in strangers)
     if os.path.lexists(path) and not (path.is_dir() and hidden):
         raise FileExistsError(
             "`path` must be a folder of versions, 1, 2 and so on, or not be there, where serving=True. Received: "
             f"path={str(path)!r}{f', with {strangers[0]!r} in it' if strangers else ''}"
         )
-    versions = [int(one.name) for one in path.iterdir() if one.name.isdecimal()] if path.is_dir() else []
-    return path / str(max(versions, default=0) + 1)
+    return path / str(max(map(int, filter(str.isdecimal, names)), default=0) + 1)
