@@ -4,7 +4,7 @@ import json
 import os
 import re
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from zoo.amplification.amplified import coins_off
 from zoo.amplification.reseed import restored
-from zoo.files import parse_json, sha256, write_weights
+from zoo.files import parse_json, sha256, write_json, write_weights
 from zoo.graph import uncompiled
 from zoo.layers.arguments import did_you_mean
 from zoo.layers.coins import coin_states
@@ -22,7 +22,7 @@ from zoo.weights.weights_file import check_weights_file
 
 # Inside zoo/ in an installed wheel, beside it in a checkout.
 _FOLDERS = tuple(parent / "saved_models" for parent in Path(__file__).parents[1:3])
-_SUPERMASK = ".supermask"
+_SUPERMASK, _MANIFEST = ".supermask", "manifest.json"
 _NUMBER = Where("a number", lambda x: type(x) in (int, float))
 ROW = {
     "model": str,
@@ -135,7 +135,7 @@ def manifest() -> list[dict[str, Any]]:
     Raises:
         ValueError: If it is not as written by `zoo.recipes.training.publish`, or names a file outside its folder.
     """
-    path = folder() / "manifest.json"
+    path = folder() / _MANIFEST
     if not path.is_file():
         return []
     try:
@@ -148,6 +148,11 @@ def manifest() -> list[dict[str, Any]]:
     except ValueError as error:
         raise ValueError(f"{path} is not a manifest of weights: {error}") from error
     return rows
+
+
+def write_manifest(rows: Iterable[dict[str, Any]], folder: Path) -> None:
+    """Write the rows of the manifest, sorted by model and weights, into its folder."""
+    write_json(folder / _MANIFEST, sorted(rows, key=lambda row: (row["model"], row["weights"])))
 
 
 def _only(row: dict[str, Any], form: dict[str, Any]) -> dict[str, Any]:
