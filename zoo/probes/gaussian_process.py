@@ -15,9 +15,9 @@ class ReluProcess(NamedTuple):
     """Outputs phi have mean 0 and covariance Q F(x.y / n) with F(1) = 1.
 
     Example:
-        >>> process = probes.gaussian_process.relu_process(depth=2)
-        >>> process == probes.gaussian_process.ReluProcess(*process)
-        True
+        >>> process = probes.gaussian_process.relu_process(depth=2, sigma_w=1.0, sigma_b=1.0)
+        >>> process.variance, process.slope  # 2 / 2 + 1 after each layer; (1 / 2)**2 / 2
+        (2.0, 0.125)
     """
 
     variance: float
@@ -43,8 +43,8 @@ def relu_process(depth: int, sigma_w: float = 2**0.5, sigma_b: float = 0.0) -> R
     Reference: Random deep neural networks are biased towards simple functions, section 2.
 
     Example:
-        >>> probes.gaussian_process.relu_process(depth=1, sigma_w=2**0.5, sigma_b=0.0)
-        ReluProcess(...
+        >>> probes.gaussian_process.relu_process(depth=1, sigma_w=1.0, sigma_b=0.5)
+        ReluProcess(variance=0.875, slope=0.571...)
     """
     gain, offset = _variances(depth, sigma_w, sigma_b)
     q = gain + offset
