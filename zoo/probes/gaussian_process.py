@@ -131,7 +131,17 @@ def distance_of_output(output: ArrayLike, length: ArrayLike, process: ReluProces
 
 
 def fewest_random_flips(length: ArrayLike) -> np.ndarray:
-    """Lower bound n / 4, by a heuristic (section 3.3), of the mean number of random flips that change the class.
+    """Number n / 4 of random flips that a change of the class needs on average, at least, by a heuristic argument.
+
+    The argument gives n / (4 F'(1)), and F'(1) <= 1.
+
+    Args:
+        length: Ints n >= 2.
+
+    Raises:
+        ValueError: If `length` is out of range.
+
+    Reference: Random deep neural networks are biased towards simple functions, section 3.3.
 
     Example:
         >>> float(probes.gaussian_process.fewest_random_flips(784))
