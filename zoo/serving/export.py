@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -100,7 +101,8 @@ def export(
     check_known("format", format, FORMATS)
     one_of("coins", coins, COINS)
     asked = Path(path)
-    places, settings = [_place(asked, format, serving, overwrite)], {"class_names": names}
+    places = [_place(asked, format, serving, overwrite)]
+    settings: dict[str, Any] = {"class_names": names}
     if format != "saved_model" or coins == "input" or (coins == "off" and has_coins(model)):
         check_installed(format)
         model = prepared(model, coins)
