@@ -341,9 +341,12 @@ def reproduce(
 
 def _check_shards(shard, merge, executor, shards, job) -> None:
     if sum(map(bool, (shard, merge, executor))) > 1:
-        raise ValueError("Only one of --shard, --merge and --executor can be given.")
+        given = {"--shard": shard, "--merge": merge, "--executor": executor}
+        named = ", ".join(option for option, value in given.items() if value)
+        raise ValueError(f"Only one of --shard, --merge and --executor can be given. Received: {named}")
     if bool(executor) != bool(shards) or (job and not executor):
-        raise ValueError("--executor and --shards go together, and --job with them.")
+        received = f"--executor {executor}, --shards {shards}, --job {job}"
+        raise ValueError(f"--executor and --shards go together, and --job with them. Received: {received}")
 
 
 def _check_merge(**given) -> None:

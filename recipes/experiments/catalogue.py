@@ -21,7 +21,7 @@ def catalogue() -> str:
     widths = [None, 44, None, None, None, None, None][: len(heads)]
     tables = [f"{title}\n\n{aligned(lines, heads, maxcolwidths=widths)}" for title, lines in papers.items()]
     note = (
-        "Columns of budgets: minutes on 2 cores of a Xeon, CPU, TensorFlow, where other work may have run beside it. "
+        "Columns of budgets: minutes of the committed rows, 2 cores of a CPU, beside other work in some. "
         "`zoo show NAME` prints the settings."
     )
     return "\n\n".join([*tables, note])

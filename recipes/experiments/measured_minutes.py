@@ -1,6 +1,7 @@
-"""Minutes that budgets took where their rows are committed: 2 cores of a Xeon, CPU, TensorFlow.
+"""Minutes that budgets took where their rows are committed: sums of the rows' seconds.
 
-They are sums of the rows' seconds. Other work ran beside some runs, so a quiet machine takes less.
+On 2 cores of a Xeon or an EPYC, CPU, with the backend that the rows name, TensorFlow or JAX. Other work ran beside some
+runs, so a quiet machine takes less.
 """
 
 MINUTES: dict[str, dict[str, float]] = {
@@ -15,7 +16,6 @@ MINUTES: dict[str, dict[str, float]] = {
     "expressivity-fig1": {"standard": 7.3},
     "expressivity-fig10": {"standard": 2.4},
     "expressivity-fig11": {"standard": 0.97},
-    "expressivity-fig12": {"standard": 10.6},
     "expressivity-fig2": {"standard": 2.9},
     "expressivity-fig3": {"standard": 0.16, "paper": 0.02},
     "expressivity-fig4": {"standard": 3.3},
@@ -24,7 +24,6 @@ MINUTES: dict[str, dict[str, float]] = {
     "expressivity-fig7": {"standard": 5.4},
     "expressivity-fig8": {"standard": 0.99},
     "expressivity-fig9": {"standard": 6.0},
-    "hypernet-depth": {"standard": 108.5},
     "modularity-assumption1": {"standard": 5.0},
     "modularity-assumption2": {"standard": 6.7},
     "modularity-learning-rate": {"standard": 85.3},

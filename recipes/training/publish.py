@@ -85,4 +85,6 @@ def _continued(continued: list[dict[str, Any]]) -> list[str]:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) not in (3, 4):
+        sys.exit(f"{__doc__}\nReceived: {' '.join(sys.argv[1:]) or 'no arguments'}")
     print(pretrained.describe(publish(Path(sys.argv[1]), sys.argv[2], pretrained.folder(), *sys.argv[3:])))

@@ -74,7 +74,8 @@ def _run(settings: Settings, point: Row, seed: int, data_dir: str | None) -> lis
 
 def _train(settings: Settings, training: str, seed: int, data_dir: str | None) -> list[Row]:
     """Train in a folder of its own, where it also continues after a stop, and return the result lines."""
-    folder = Path(settings["runs"]) / f"{settings['data']}-depth{settings['depth']}-seed{seed}" / training
+    name = f"{settings['data']}-depth{settings['depth']}-epochs{settings['epochs']}-seed{seed}"
+    folder = Path(settings["runs"]) / name / training
     chosen = {
         "data": settings["data"],
         "depth": settings["depth"],

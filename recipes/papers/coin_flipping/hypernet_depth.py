@@ -40,7 +40,7 @@ def _run(settings: Settings, point: Row, seed: int, data_dir: str | None) -> lis
 def _train(settings: Settings, point: Row, seed: int, data_dir: str | None) -> list[Row]:
     """Train in a folder of its own, where it also continues after a stop, and return the result lines."""
     depth, method = point["depth"], point["method"]
-    folder = Path(settings["runs"]) / f"{settings['data']}-depth{depth}-seed{seed}"
+    folder = Path(settings["runs"]) / f"{settings['data']}-depth{depth}-epochs{settings['epochs']}-seed{seed}"
     changes = {"depth": depth, "seed": seed, **{key: settings[key] for key in ("epochs", "warmup_epochs")}}
     if method == "cfnn":
         changes["samples"] = [settings["flips"]]

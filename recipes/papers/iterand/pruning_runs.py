@@ -123,7 +123,8 @@ def run(settings: Settings, point: Row, seed: int, data_dir: str | None) -> tupl
     else:
         recipe = recipe_of(settings, point).replace({"seed": seed})
         names = [f"{key}{value}" for key, value in point.items() if value is not None]
-        folder = Path(settings["runs"]) / "-".join([Path(settings["data"]).name, *names, f"seed{seed}"])
+        names = [Path(settings["data"]).name, *names, f"epochs{recipe.epochs}", f"seed{seed}"]
+        folder = Path(settings["runs"]) / "-".join(names)
         rows, more = train(recipe, folder, data_dir=data_dir, resume=True), {"epochs": settings["epochs"]}
     (row,) = rows
     history = _history(folder / "log.csv")

@@ -26,10 +26,11 @@ def test_every_experiment_is_listed_with_its_minutes_and_rows(kept, zoo_command)
     code, out, _ = zoo_command("reproduce", "--list")
     assert code == 0
     assert all(f"\n{name} " in out for name in names())
-    (line,) = (line for line in out.splitlines() if line.startswith("hypernet-depth"))
+    (line,) = (line for line in out.splitlines() if line.startswith("cfnn-delta"))
     cells = [cell.strip() for cell in line.split("  ") if cell.strip()]
-    minutes = ["not measured", "108", "not measured"]
-    assert cells[1:] == ["Tables 1, 2 and 4", "digits; cifar10", *minutes, "coin_flipping/results/hypernet-depth"]
+    minutes = ["not measured", "1.2", "not measured"]
+    assert cells[1:-1] == ["appendices D to F, Figs. 7 to 9", "that of the models", *minutes]
+    assert cells[-1] == "coin_flipping/results/cfnn-delta"
 
 
 def test_minutes_are_those_of_the_committed_rows(kept):

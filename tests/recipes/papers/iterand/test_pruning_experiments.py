@@ -128,6 +128,15 @@ def test_curves_of_several_epochs(tmp_path, asked):
 
 
 @pytest.mark.backend_free
+def test_a_budget_of_other_epochs_has_runs_of_its_own(tmp_path, asked):
+    for epochs in (1, 2):
+        chosen = {"runs": str(tmp_path / "runs"), "rates": [0.1], "epochs": epochs}
+        reproduce("iterand-rate", tmp_path / str(epochs), budget="smoke", settings=chosen)
+    assert [recipe.epochs for recipe in asked] == [1, 2]
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+@pytest.mark.backend_free
 def test_table_4_reports_the_weights_that_remain(tmp_path, asked):
     chosen = {"runs": str(tmp_path / "runs"), "methods": ["sgd"]}
     rows = reproduce("iterand-table4", tmp_path, budget="smoke", settings=chosen)
