@@ -15,7 +15,7 @@ from zoo.recipes.reporting.figure import figure
 
 PATH = Path(__file__).parent / "_static" / "hero.png"
 FLIPS = (1, 2, 3, 5, 9, 15, 25, 51, 101)
-_BLUE, _ORANGE, _GREY = "#0072b2", "#d55e00", "#b8b8b8"  # tell apart for the colour-blind
+_LINE, _CHOSEN, _OTHERS = "C0", "C1", "#b8b8b8"  # C0 and C1 are the style's first colours
 
 
 def main() -> None:
@@ -37,9 +37,9 @@ def main() -> None:
 
 def _draw_accuracy(axes: Any, found: list) -> None:
     axes.fill_between(
-        FLIPS, [100 * one.low for one in found], [100 * one.high for one in found], color=_BLUE, alpha=0.18, linewidth=0
+        FLIPS, [100 * one.low for one in found], [100 * one.high for one in found], color=_LINE, alpha=0.18, linewidth=0
     )
-    axes.plot(FLIPS, [100 * one.accuracy for one in found], color=_BLUE, marker="o", markersize=4)
+    axes.plot(FLIPS, [100 * one.accuracy for one in found], color=_LINE, marker="o", markersize=4)
     axes.set(xscale="log", xlabel="flips", ylabel="test accuracy, %", title="digits; band: 95 % interval")
     axes.set_xticks([1, 5, 25, 101], ["1", "5", "25", "101"])
     axes.minorticks_off()
@@ -51,7 +51,7 @@ def _draw_votes(place: Any, image: np.ndarray, votes: np.ndarray, title: str) ->
     above.imshow(image[:, :, 0], cmap="gray_r")
     above.set_axis_off()
     above.set_title(title)
-    below.bar(range(10), 100 * votes, color=[_ORANGE if one == votes.argmax() else _GREY for one in range(10)])
+    below.bar(range(10), 100 * votes, color=[_CHOSEN if one == votes.argmax() else _OTHERS for one in range(10)])
     below.set(xticks=range(0, 10, 3), yticks=(0, 50, 100), ylim=(0, 105), xlabel="class", ylabel="votes, %")
     below.spines[["top", "right"]].set_visible(False)
 

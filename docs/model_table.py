@@ -30,8 +30,9 @@ _METHODS = {"edge_popup": "edge-popup", "iterand": "iterand"}
 def rows() -> list[tuple[str, dict[str, Any] | None, dict[str, Any]]]:
     """List what has a line: a model, the manifest's row of its weights or None, and the options it is built with."""
     found: list[tuple[str, dict[str, Any] | None, dict[str, Any]]] = []
+    published = manifest()
     for name in zoo.list_models():
-        of_it = [row for row in manifest() if row["model"] == name]
+        of_it = [row for row in published if row["model"] == name]
         found += [(name, row, {**row["defaults"], **row["options"]}) for row in of_it]
         if not of_it:
             found.append((name, None, _IMAGENET if name.startswith(("resnet50", "resnet101")) else {}))
@@ -42,7 +43,8 @@ def line(name: str, row: dict[str, Any] | None, options: dict[str, Any]) -> list
     """Return the cells of a line; the model is built to count."""
     options = {key: tuple(value) if key == "input_shape" else value for key, value in options.items()}
     model = zoo.build(name, seed=0, **options)
-    return [f"`{name}`", *told(name, row)[:1], f"{model.count_params():,}", *told(name, row)[1:], *cost(model)]
+    weights, *numbers = told(name, row)
+    return [f"`{name}`", weights, f"{model.count_params():,}", *numbers, *cost(model)]
 
 
 def told(name: str, row: dict[str, Any] | None) -> list[str]:

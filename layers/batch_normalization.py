@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from zoo.layers.xla import compiled_by_xla
+
 FUSED_DTYPES = ("float32", "float16", "bfloat16")  # TensorFlow has no fused op of float64
 FUSED_RANKS = (3, 4)
 
@@ -61,7 +63,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
             and self.axis % rank == rank - 1
             and not (self.renorm or self.synchronized)
             and keras.backend.standardize_dtype(inputs.dtype) in FUSED_DTYPES
-            and not _compiled_by_xla()
+            and not compiled_by_xla()
         )
 
     def _fused(self, inputs, training: bool):
@@ -92,10 +94,3 @@ class BatchNormalization(keras.layers.BatchNormalization):
         biased = tf.math.multiply_no_nan(variance, (positions - 1) / positions)
         for moving, batch in ((self.moving_mean, mean), (self.moving_variance, biased)):
             moving.assign(ops.cast(moving, "float32") * self.momentum + batch * (1.0 - self.momentum))
-
-
-def _compiled_by_xla() -> bool:
-    import tensorflow as tf  # other backends run without TensorFlow
-    from tensorflow.python.ops import control_flow_util  # nothing public tells a function that XLA will compile it
-
-    return not tf.executing_eagerly() and control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())

@@ -40,7 +40,11 @@ class KaimingUniform(keras.initializers.Initializer):
 
     def draw(self, shape: tuple[int, ...]) -> np.ndarray:
         """Return the numbers as a float32 NumPy array."""
-        numbers = uniform(shape, self.seed)
+        return self.draw_for(shape, math.prod(shape)).reshape(shape)
+
+    def draw_for(self, shape: tuple[int, ...], count: int) -> np.ndarray:
+        """Return `count` independent weights of a kernel of that shape, a float32 NumPy vector."""
+        numbers = uniform((count,), self.seed)
         numbers *= 2
         numbers -= 1
         numbers *= np.float32(math.sqrt(6 / fan_in(shape)))
@@ -69,9 +73,9 @@ class SignedKaimingConstant(KaimingUniform):
         [-1.0, 1.0]
     """
 
-    def draw(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Return the numbers as a float32 NumPy array."""
-        return np.where(bits_24(shape, self.seed) < 2**23, -self.constant(shape), self.constant(shape))
+    def draw_for(self, shape: tuple[int, ...], count: int) -> np.ndarray:
+        """Return `count` independent weights of a kernel of that shape, a float32 NumPy vector."""
+        return np.where(bits_24((count,), self.seed) < 2**23, -self.constant(shape), self.constant(shape))
 
     @staticmethod
     def constant(shape: tuple[int, ...]) -> np.float32:
@@ -106,6 +110,13 @@ def with_seed(initializer: keras.initializers.Initializer, seed: int) -> keras.i
     """Return an initializer of the same distribution with another seed; one without a seed is only copied."""
     config = initializer.get_config()
     return type(initializer).from_config({**config, "seed": seed} if "seed" in config else config)
+
+
+def draw_at(places: np.ndarray, initializer: keras.initializers.Initializer, shape: tuple[int, ...], dtype: str):
+    """Draw the weights at some places of a kernel, flat indices, as a NumPy vector; where it can be, only those."""
+    if type(initializer) in BY_NAME.values():
+        return initializer.draw_for(shape, len(places))
+    return ops.convert_to_numpy(initializer(shape, dtype)).reshape(-1)[places]
 
 
 def fan_in(shape: tuple[int, ...]) -> int:

@@ -2,12 +2,14 @@
 
 import functools
 import math
+from collections.abc import Callable
 
 import keras
 import numpy as np
 from keras import ops
 
-_SAMPLE = 4096  # number of values that are sorted for a first guess
+from zoo.layers.xla import compiled_by_xla
+
 _BLOCK = 1024
 _BITS = {"float32": "int32", "float64": "int64"}
 _FLOATS = {bits: dtype for dtype, bits in _BITS.items()}
@@ -29,22 +31,32 @@ def largest(values, keep: int):
     values = ops.cast(values, dtype)
     if keras.backend.backend() == "torch":
         return _by_torch(values, keep)
-    return _compiled(dtype)(values, ops.cast(keep, "int32"), *_guesses(values, keep))
+    if keras.backend.backend() == "tensorflow" and not _fuses():
+        marks, quantiles, most = _marks_by_candidates, _by_selection, 16384
+    else:
+        marks, quantiles, most = _marks, _by_sorting, 1024  # more to sort would not save a pass
+    stride, *ranks = window(values.shape[0], values.shape[0] - keep, most)
+    return _compiled(dtype, marks)(values, ops.cast(keep, "int32"), *quantiles(values[::stride], *ranks))
 
 
 @functools.cache
-def _compiled(dtype: str):
+def _compiled(dtype: str, marks: Callable):
     """Compile the search once for all layers of a model: it has most of the operations of a small layer."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
+    if keras.backend.backend() == "jax":
+        import jax
 
-        # Without XLA, which Keras takes on a GPU and which needs static shapes, an operation is a pass over memory.
-        marks = _marks if tf.config.list_physical_devices("GPU") else _marks_by_candidates
-        vector, number, count = tf.TensorSpec([None], dtype), tf.TensorSpec([], dtype), tf.TensorSpec([], "int32")
-        return tf.function(marks, input_signature=[vector, count, number, number], autograph=False)
-    import jax
+        return jax.jit(marks)
+    import tensorflow as tf
 
-    return jax.jit(_marks)
+    vector, number, count = tf.TensorSpec([None], dtype), tf.TensorSpec([], dtype), tf.TensorSpec([], "int32")
+    return tf.function(marks, input_signature=[vector, count, number, number], autograph=False)
+
+
+def _fuses() -> bool:
+    """Return whether XLA compiles TensorFlow's operations, as Keras has it do on a GPU: else each is a pass."""
+    import tensorflow as tf
+
+    return compiled_by_xla() or bool(tf.config.list_physical_devices("GPU"))
 
 
 def _by_torch(values, keep: int):
@@ -62,24 +74,39 @@ def _marks(values, keep, low, high):
     keys = _keys(values)
     threshold, excess = _threshold(keys, keep, (_keys(low), _keys(high)))
     found = ops.cond(excess == 0, lambda: keys >= threshold, lambda: _first_of_equals(keys, threshold, excess))
-    return found, ops.any(ops.isnan(values))
+    infinity = ops.cast(_INFINITY[keras.backend.standardize_dtype(values.dtype)], keys.dtype)
+    return found, ops.logical_or(ops.max(keys) > infinity, ops.min(keys) < -infinity)
 
 
 def _marks_by_candidates(values, keep, low, high):
-    """Search the threshold among the values in [low, high), a few hundredths of all, if it is there."""
+    """Select the threshold among the values in [low, high], a few hundredths of all, if it is there."""
+    import tensorflow as tf
+
     dtype = keras.backend.standardize_dtype(values.dtype)
-    above = _count(values >= high)
-    between = ops.nonzero(ops.logical_and(values >= low, values < high))[0]
-    inside = ops.logical_and(above < keep, keep <= above + ops.shape(between)[0])
-    keys, wanted = ops.cond(
-        inside, lambda: (_keys(ops.take(values, between)), keep - above), lambda: (_keys(values), keep)
-    )
-    threshold, excess = _threshold(keys, wanted)
+    above = values > high
+    between = tf.where(tf.not_equal(values >= low, above))
+    wanted = keep - _count(above)
+    inside = ops.logical_and(wanted > 0, wanted <= tf.shape(between)[0])
+
+    def select():
+        keys = _keys(tf.gather_nd(values, between))
+        threshold = _select(keys, ops.shape(keys)[0] - wanted)
+        return threshold, _count(keys >= threshold) - wanted
+
+    threshold, excess = ops.cond(inside, select, lambda: _threshold(_keys(values), keep))
     number = _floats(threshold, dtype)
     # A processor may take subnormal numbers for 0; as keys they differ.
     plain = ops.logical_and(excess == 0, ops.abs(number) >= np.finfo(dtype).tiny)
     found = ops.cond(plain, lambda: values >= number, lambda: _first_of_equals(_keys(values), threshold, excess))
-    return found, ops.any(ops.isnan(values))
+    suspect = ops.isnan(ops.sum(values))  # half of a look at each value; infinities of both signs make NaN, too
+    return found, ops.cond(suspect, lambda: ops.any(ops.isnan(values)), lambda: False)
+
+
+def _select(keys, rank):
+    """Return the key of that rank, from 0 for the least: TensorFlow has it on the CPU and outside XLA only."""
+    import tensorflow as tf
+
+    return tf.raw_ops.NthElement(input=keys, n=rank)
 
 
 def _first_of_equals(keys, threshold, excess):
@@ -142,15 +169,25 @@ def _threshold(keys, keep, guesses=()):
     return low, above_low - keep
 
 
-def _guesses(values, keep: int):
-    """Two values, most likely one below and one above the threshold: quantiles of a strided sample."""
-    size = values.shape[0]
-    stride = size // _SAMPLE | 1  # odd: an even stride could sample the same few output channels
-    sample = ops.sort(values[::stride])
-    margin = 1 if stride == 1 else 2 * math.isqrt(sample.shape[0])  # four standard deviations
-    rank = (size - keep) // stride
-    last = sample.shape[0] - 1
-    return sample[min(max(rank - margin, 0), last)], sample[min(rank + margin, last)]
+def window(size: int, rank: int, most: int) -> tuple[int, int, int]:
+    """Describe a sample of a vector, a 64th of it: its stride, and the ranks in it of two values around another.
+
+    Most likely, the vector's value of that rank (from 0 for the least) lies between those two of the sample.
+    """
+    stride = size // min(max(size // 64, 1024), most) | 1  # odd: an even one could sample the same few output channels
+    count = -(-size // stride)
+    margin = 1 if stride == 1 else 2 * math.isqrt(count)  # four standard deviations
+    return stride, max(rank // stride - margin, 0), min(rank // stride + margin, count - 1)
+
+
+def _by_sorting(sample, *ranks: int):
+    ordered = ops.sort(sample)
+    return [ordered[rank] for rank in ranks]
+
+
+def _by_selection(sample, *ranks: int):
+    keys, dtype = _keys(sample), keras.backend.standardize_dtype(sample.dtype)
+    return [_floats(_select(keys, rank), dtype) for rank in ranks]
 
 
 def _keys(floats):

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from zoo.layers.arguments import one_of, proper_fraction
-from zoo.layers.largest import largest
+from zoo.layers.largest import largest, window
 
 SCORE_TRANSFORMS = ("none", "abs")
 
@@ -67,10 +67,9 @@ def _straight_through(ranked, keep: int):
         found, has_nan = largest(ranked, keep)
         with contextlib.suppress(TypeError):  # while a compiled function is traced there is no value yet
             _refuse_nan(bool(has_nan))
-        one, zero = (
-            ops.where(has_nan, ops.cast(math.nan, ranked.dtype), ops.cast(value, ranked.dtype)) for value in (1, 0)
-        )
-        return ops.where(found, one, zero), _pass
+        dtype = ranked.dtype
+        nans = ops.cast(math.nan, dtype)
+        return ops.cond(has_nan, lambda: ops.full_like(ranked, nans), lambda: ops.cast(found, dtype)), _pass
 
     return mask(ranked)
 
@@ -98,10 +97,21 @@ def topk_mask_numpy(scores: np.ndarray, sparsity: float, score_transform: str = 
     flat = np.abs(flat) if one_of("score_transform", score_transform, SCORE_TRANSFORMS) == "abs" else flat
     _refuse_nan(bool(np.isnan(flat).any()))
     keep = kept(flat.size, sparsity)
-    threshold = np.partition(flat, flat.size - keep)[flat.size - keep]
+    threshold = _of_rank(flat, flat.size - keep)
     mask, ties = flat > threshold, np.flatnonzero(flat == threshold)
     mask[ties[: keep - int(mask.sum())]] = True
     return mask.reshape(np.shape(scores))
+
+
+def _of_rank(values: np.ndarray, rank: int):
+    """Return the value of that rank, from 0 for the least; one between two quantiles of a sample, most likely."""
+    stride, *ranks = window(values.size, rank, 16384)
+    low, high = np.partition(values[::stride], ranks)[ranks]
+    rank_between = rank - np.count_nonzero(values < low)
+    between = values[np.flatnonzero((values >= low) & (values <= high))]
+    if not 0 <= rank_between < between.size:
+        between, rank_between = values, rank
+    return np.partition(between, rank_between)[rank_between]
 
 
 def _refuse_nan(found: bool) -> None:

@@ -5,10 +5,10 @@ import numpy as np
 from keras import ops
 
 from zoo.layers.arguments import positive_int, probability
-from zoo.layers.initializers import with_seed
+from zoo.layers.initializers import draw_at, with_seed
 from zoo.layers.masks import topk_mask_numpy
 from zoo.layers.score_masked import masked_layers, require_masked_layers
-from zoo.layers.seeds import fresh_seed, optional_seed, uniform
+from zoo.layers.seeds import fresh_seed, heads, optional_seed
 
 
 class RandomizePruned(keras.callbacks.Callback):
@@ -81,9 +81,12 @@ class RandomizePruned(keras.callbacks.Callback):
     def _randomize(self, update: int) -> None:
         for index, layer in enumerate(masked_layers(self.model)):  # through the model: on JAX that fetches its state
             key = (self.seed, index, update)
-            kernel, scores = ops.convert_to_numpy(layer.kernel), ops.convert_to_numpy(layer.scores)
-            initializer = with_seed(layer.kernel_initializer, int(np.random.SeedSequence(key).generate_state(1)[0]))
-            fresh = ops.convert_to_numpy(initializer(kernel.shape, layer.kernel.dtype))
-            chosen = uniform(kernel.shape, *key) < self.rate
+            scores, shape = ops.convert_to_numpy(layer.scores), tuple(layer.kernel.shape)
+            chosen = heads(scores.size, self.rate, *key).reshape(shape)
             chosen &= ~topk_mask_numpy(scores, layer.sparsity, layer.score_transform)
-            layer.kernel.assign(np.where(chosen, fresh, kernel))
+            places = np.flatnonzero(chosen)
+            initializer = with_seed(layer.kernel_initializer, int(np.random.SeedSequence(key).generate_state(1)[0]))
+            # On torch this is the kernel's own memory; elsewhere a copy.
+            kernel = np.require(ops.convert_to_numpy(layer.kernel), requirements="CW")
+            kernel.reshape(-1)[places] = draw_at(places, initializer, shape, layer.kernel.dtype)
+            layer.kernel.assign(kernel)

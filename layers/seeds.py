@@ -39,11 +39,28 @@ def uniform(shape: tuple[int, ...], *key: int) -> np.ndarray:
 
 def bits_24(shape: tuple[int, ...], *key: int) -> np.ndarray:
     """Return the numbers of `uniform` as uint32 in [0, 2**24), before they are divided by it."""
-    size = math.prod(shape)
-    words = np.random.Philox(np.random.SeedSequence(key)).random_raw(-(-size // 2))
-    halves = words.astype("<u8", copy=False).view("<u4")[:size]  # the lower half of each word first
+    halves = _raw("<u4", math.prod(shape), *key)
     halves >>= np.uint32(8)
     return halves.reshape(shape)
+
+
+def heads(size: int, probability: float, *key: int) -> np.ndarray:
+    """Return `size` bools, each True with a probability, to 32 bits; determined by the key, as in `uniform`.
+
+    A byte decides most of them; one in 256 needs 24 bits more.
+    """
+    first, rest = divmod(round(probability * 2**32), 2**24)
+    numbers = _raw("u1", size, *key)
+    found = numbers < first
+    undecided = np.flatnonzero(numbers == first)
+    found[undecided] = bits_24(undecided.shape, *key, 1) < rest
+    return found
+
+
+def _raw(dtype: str, size: int, *key: int) -> np.ndarray:
+    """Cut Philox's words into smaller unsigned ints, the lowest bits of each word first."""
+    words = np.random.Philox(np.random.SeedSequence(key)).random_raw(-(-size * np.dtype(dtype).itemsize // 8))
+    return words.astype("<u8", copy=False).view(dtype)[:size]
 
 
 def layer_seeds(seed: int | None) -> Iterator[int]:

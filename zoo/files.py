@@ -38,11 +38,11 @@ def _part(path: Path, check: Callable[[], object] | None = None) -> Iterator[Pat
     part = path.with_name(f".{uuid.uuid4().hex[:8]}.{path.name}")
     try:
         yield part
-        _flush(part)
+        flush(part)
         if check is not None:
             check()
         _replace(part, path)
-        _flush_folder(path.parent)
+        _sync(path.parent)
     except OSError as error:
         if error.errno and not error.filename:
             error.filename = str(path)  # a full disk names no file
@@ -199,6 +199,19 @@ def swap(part: Path, path: Path) -> None:
             _remove(aside)
 
 
+def is_free(path: Path, overwrite: bool) -> bool:
+    """Return whether nothing is at a path.
+
+    Raises:
+        FileExistsError: If something is, and `overwrite` is False.
+    """
+    if not os.path.lexists(path):
+        return True
+    if not overwrite:
+        raise FileExistsError(f"`path` exists already; pass overwrite=True to replace it. Received: path={str(path)!r}")
+    return False
+
+
 def claim(part: Path, path: Path) -> None:
     """Give a folder a name that is free, of two processes to one only.
 
@@ -232,17 +245,17 @@ def _rename(one: Path, other: Path, how: int) -> bool:
     return renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), how) == 0
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Wait until a file, or all of a folder, is on the disk: a renamed file may be empty after a power cut."""
-    for file in [one for one in path.rglob("*") if one.is_file()] if path.is_dir() else [path]:
-        with open(file, "rb+") as opened:
-            os.fsync(opened.fileno())
+    for one in (path, *path.rglob("*")):
+        _sync(one)
 
 
-def _flush_folder(path: Path) -> None:
-    if os.name == "nt":  # there, a folder cannot be opened
+def _sync(path: Path) -> None:
+    """Wait until a file's content, or a folder's list of names, is on the disk."""
+    if path.is_dir() and os.name == "nt":  # there, a folder cannot be opened
         return
-    opened = os.open(path, os.O_RDONLY)
+    opened = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(opened)
     finally:

@@ -192,9 +192,10 @@ def find_weights(name: str, weights: Any):
     from zoo.weights import pretrained
     from zoo.weights.preset import find_preset
 
-    published = pretrained.find_published(name, weights, twins(name))
     return (
-        published or find_preset(weights, lambda one: find(one).options) or pretrained.find(name, weights, twins(name))
+        pretrained.find_published(name, weights, twins(name))
+        or find_preset(weights, lambda one: find(one).options)
+        or pretrained.find_file(name, weights, twins(name))
     )
 
 

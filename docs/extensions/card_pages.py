@@ -7,9 +7,7 @@ from generated import write_pages
 from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
-import zoo
-
-SAVED_MODELS = Path(zoo.__file__).parent.parent / "saved_models"
+from zoo.weights import pretrained
 
 
 def _page(card: Path) -> str:
@@ -33,7 +31,7 @@ is in [the table of all models](../models.md).
 
 
 def _write(app: Sphinx) -> None:
-    cards = sorted(SAVED_MODELS.glob("*/README.md"))
+    cards = sorted(pretrained.folder().glob("*/README.md"))
     names = [card.parent.name for card in cards]
     pages = {f"{name}.md": _page(card) for name, card in zip(names, cards, strict=True)}
     write_pages(app, "cards", {"index.md": _index(names), **pages})

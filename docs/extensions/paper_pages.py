@@ -1,14 +1,12 @@
 """The page of each paper: what it says, what was found, and every table and figure beside its recipes."""
 
-import json
 import re
-from pathlib import Path
 
 from generated import write_pages
 from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
-from zoo.recipes.experiments.committed import FOLDER, committed
+from zoo.recipes.experiments.committed import FOLDER, Committed, committed
 from zoo.recipes.experiments.coverage import PLACES, command, covered
 
 TITLES = {
@@ -21,24 +19,21 @@ TITLES = {
 _LONG = 14  # lines of a table that is folded
 
 
-def page(folder: str) -> str:
-    """Return a paper's page in Markdown, from the files in its folder and the rows of its results."""
-    place = FOLDER / folder
-    own = (place / "README.md").read_text(encoding="utf-8")
-    _, text = own.split("\n", 1)
-    results = sorted(path.parent for path in place.glob("results/**/results.jsonl"))
-    parts = [f"# {TITLES[folder]}", _linked(text, place), _coverage(TITLES[folder])]
-    parts += ["## Results, folder by folder", *(_section(one, place) for one in results)]
+def page(folder: str, kept: list[Committed]) -> str:
+    """Return a paper's page in Markdown, from the files in its folder and the rows that are committed."""
+    _, text = (FOLDER / folder / "README.md").read_text(encoding="utf-8").split("\n", 1)
+    parts = [f"# {TITLES[folder]}", _linked(text), _coverage(TITLES[folder], kept)]
+    own = (one for one in kept if one.folder.startswith(f"{folder}/"))
+    parts += ["## Results, folder by folder", *map(_section, own)]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
 
-def _linked(text: str, place: Path) -> str:
+def _linked(text: str) -> str:
     """Point links to a folder's text to the section with that text; the titles of sections are folders' names."""
     return re.sub(r"\]\(results/([^/)]+)/README\.md\)", r"](#\1)", text)
 
 
-def _coverage(title: str) -> str:
-    kept = committed()
+def _coverage(title: str, kept: list[Committed]) -> str:
     lines = ["| in the paper | command | run | at the paper's settings | note |", "|---|---|---|---|---|"]
     for one in PLACES[title]:
         cells, run, exact = covered(one, kept)
@@ -57,11 +52,11 @@ def _coverage(title: str) -> str:
     )
 
 
-def _section(folder: Path, place: Path) -> str:
-    name = folder.relative_to(place / "results").as_posix()
-    name = place.name if name == "." else name
-    above = f"../../recipes/papers/{folder.relative_to(FOLDER).as_posix()}"
-    commands = dict.fromkeys(row["command"] for row in _rows(folder) if row.get("command"))
+def _section(one: Committed) -> str:
+    paper, _, name = one.folder.partition("/results")
+    name = name.removeprefix("/") or paper
+    folder, above = FOLDER / one.folder, f"../../recipes/papers/{one.folder}"
+    commands = dict.fromkeys(row["command"] for row in one.rows if row.get("command"))
     parts = [f"### {name}"]
     if len(commands) == 1:
         parts.append(f"```text\n{next(iter(commands))}\n```")
@@ -71,11 +66,6 @@ def _section(folder: Path, place: Path) -> str:
     if (folder / "README.md").is_file():
         parts.append(_demoted((folder / "README.md").read_text(encoding="utf-8")))
     return "\n\n".join(parts)
-
-
-def _rows(folder: Path) -> list[dict]:
-    lines = (folder / "results.jsonl").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines if line.strip()]
 
 
 def _table(text: str) -> str:
@@ -107,7 +97,8 @@ figures beside the recipes; `zoo reproduce --coverage` prints the same counts, `
 
 
 def _write(app: Sphinx) -> None:
-    write_pages(app, "papers", {"index.md": _index(), **{f"{folder}.md": page(folder) for folder in TITLES}})
+    kept = committed()
+    write_pages(app, "papers", {"index.md": _index(), **{f"{folder}.md": page(folder, kept) for folder in TITLES}})
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

@@ -1,22 +1,24 @@
-"""The masks of Conv6 alone: topk_mask against sort, top_k and NumPy's partition.
+"""The masks of Conv6 alone: topk_mask against sort, top_k, NumPy's partition and PyTorch's kthvalue.
 
     python -m zoo.recipes.benchmarks.mask_selection [--width 1.0] [--sparsity 0.5] [--rounds 10]
 
 All masks of the network in one compiled call, scores as they are initialised. The variants that sort or select with
-the backend's own ops find the same threshold and compare; NumPy's runs on the host, outside any graph.
+the backend's own ops find the same threshold and compare, as IteRand's code does with PyTorch's kthvalue; NumPy's and
+PyTorch's run outside any graph.
 """
 
 import argparse
-import time
 
 import keras
 import numpy as np
 from keras import ops
-from tabulate import tabulate
 
 import zoo
 from zoo.layers.masks import kept, topk_mask, topk_mask_numpy
 from zoo.layers.score_masked import masked_layers
+from zoo.recipes.benchmarks.measure import compare, table, torch_or_none
+
+EXACT = ("topk_mask", "topk_mask_numpy")
 
 
 def by_sort(scores, sparsity: float):
@@ -31,6 +33,19 @@ def by_top_k(scores, sparsity: float):
     return ops.cast(scores >= ops.top_k(flat, kept(flat.shape[0], sparsity))[0][-1], scores.dtype)
 
 
+def by_partition(scores: np.ndarray, sparsity: float) -> np.ndarray:
+    """Mask by NumPy's partition of all scores."""
+    flat = scores.reshape(-1)
+    pruned = flat.size - kept(flat.size, sparsity)
+    return scores >= np.partition(flat, pruned)[pruned]
+
+
+def by_torch(torch, scores, sparsity: float):
+    """Mask by PyTorch's kthvalue, as IteRand's code takes it."""
+    threshold = torch.kthvalue(scores.flatten(), scores.numel() - kept(scores.numel(), sparsity) + 1).values
+    return (scores >= threshold).float()
+
+
 def compiled(function):
     """The function as the backend compiles it."""
     if keras.backend.backend() == "tensorflow":
@@ -42,37 +57,56 @@ def compiled(function):
     return jax.jit(function)
 
 
+def selections(scores: list[np.ndarray], sparsity: float) -> dict:
+    """Calls by name, each giving all masks."""
+    tensors = [ops.convert_to_tensor(one) for one in scores]
+    calls = {}
+    for name, mask in (("topk_mask", topk_mask), ("sort", by_sort), ("top_k", by_top_k)):
+        run = compiled(lambda *all_scores, mask=mask: [mask(one, sparsity) for one in all_scores])
+        calls[name] = lambda run=run: finished(run(*tensors))
+    for name, on_host in (("topk_mask_numpy", topk_mask_numpy), ("np.partition", by_partition)):
+        calls[name] = lambda on_host=on_host: [on_host(one, sparsity) for one in scores]
+    if torch := torch_or_none():
+        theirs = [torch.tensor(one) for one in scores]
+        calls["PyTorch, kthvalue"] = lambda: [by_torch(torch, one, sparsity) for one in theirs]
+    return calls
+
+
+def finished(masks: list) -> list:
+    """Wait for all of them: JAX returns before they are there."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.block_until_ready(masks)
+    return masks
+
+
+def check(calls: dict, scores: list[np.ndarray], sparsity: float) -> None:
+    """Make every call once, and raise an `AssertionError` if masks differ: ours at all, the others but for ties."""
+    for name, call in calls.items():
+        for found, one in zip(call(), scores, strict=True):
+            order = np.argsort(-one.reshape(-1), kind="stable")[: kept(one.size, sparsity)]
+            expected = np.zeros(one.size, bool)
+            expected[order] = True
+            different = int(np.sum(np.asarray(found).reshape(-1) != expected))
+            if different > (0 if name in EXACT else 5):
+                raise AssertionError(f"{name} marks {different} other scores")
+
+
 def main() -> None:
     """Measure and print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--width", type=float, default=1.0)
     parser.add_argument("--sparsity", type=float, default=0.5)
     parser.add_argument("--rounds", type=int, default=10)
-    arguments = parser.parse_args()
-    layers = masked_layers(zoo.build("conv6_iterand", width=arguments.width, seed=0))
-    scores = [ops.convert_to_tensor(layer.scores) for layer in layers]
-    on_host = [ops.convert_to_numpy(one) for one in scores]
-    runs = {
-        name: compiled(lambda *all_scores, mask=mask: [mask(one, arguments.sparsity) for one in all_scores])
-        for name, mask in (("topk_mask", topk_mask), ("sort", by_sort), ("top_k", by_top_k))
-    }
-    seconds: dict[str, list[float]] = {name: [] for name in (*runs, "np.partition")}
-    expected = [topk_mask_numpy(one, arguments.sparsity) for one in on_host]
-    for name, run in runs.items():  # compile, and check that all agree (ours exactly, the others but for ties)
-        for found, mask in zip(run(*scores), expected, strict=True):
-            assert np.sum(ops.convert_to_numpy(found) != mask) <= (0 if name == "topk_mask" else 5)
-    for _ in range(arguments.rounds):
-        for name, run in runs.items():
-            started = time.perf_counter()
-            [ops.convert_to_numpy(ops.reshape(found, (-1,))[0]) for found in run(*scores)]  # waits for all of them
-            seconds[name].append(time.perf_counter() - started)
-        started = time.perf_counter()
-        [topk_mask_numpy(one, arguments.sparsity) for one in on_host]
-        seconds["np.partition"].append(time.perf_counter() - started)
-    first = np.array(seconds["topk_mask"])
-    rows = [(name, 1e3 * np.median(s), np.median(first / np.array(s))) for name, s in seconds.items()]
-    print(f"\n{keras.backend.backend()}, keras {keras.__version__}, {sum(one.size for one in on_host):,} scores\n")
-    print(tabulate(rows, ["masks by", "median ms", "topk_mask / this"], tablefmt="github", floatfmt=("", ".1f", ".2f")))
+    given = parser.parse_args()
+    layers = masked_layers(zoo.build("conv6_iterand", width=given.width, seed=0))
+    scores = [ops.convert_to_numpy(layer.scores) for layer in layers]
+    calls = selections(scores, given.sparsity)
+    check(calls, scores, given.sparsity)
+    print(f"\n{sum(one.size for one in scores):,} scores, sparsity {given.sparsity}")
+    to = "PyTorch, kthvalue" if "PyTorch, kthvalue" in calls else "np.partition"
+    print(table(compare(calls, given.rounds), to))
 
 
 if __name__ == "__main__":

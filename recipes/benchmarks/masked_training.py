@@ -1,12 +1,15 @@
-"""Cost of masks: a training step, its memory, the redraws of an epoch, and inference, against the dense network.
+"""Cost of masks: a training step, its memory, a redraw, and inference, against the dense network.
 
     python -m zoo.recipes.benchmarks.masked_training [--network conv6] [--width 1.0] [--batch 128] [--rounds 5]
 
 Steps are interleaved in one process and compared as ratios; peak memory is that of a process of its own per variant,
-above what it held before its second step, with glibc told to give freed blocks back (MALLOC_MMAP_THRESHOLD_).
+above what it held before its second step, with glibc told to give freed blocks back (MALLOC_MMAP_THRESHOLD_). Redraws
+of all layers at rate 0.1 are compared with what IteRand's code does with PyTorch: a kernel of fresh uniform weights, a
+mask by kthvalue, a coin for every weight, and a choice between old and new.
 """
 
 import argparse
+import math
 import sys
 import tempfile
 from pathlib import Path
@@ -17,9 +20,13 @@ from tabulate import tabulate
 
 import zoo
 from zoo.layers import RandomizePruned
-from zoo.recipes.benchmarks.measure import peak_of_process, print_peak_of, seconds
+from zoo.layers.initializers import fan_in
+from zoo.layers.score_masked import masked_layers
+from zoo.recipes.benchmarks.mask_selection import by_torch
+from zoo.recipes.benchmarks.measure import compare, peak_of_process, print_peak_of, seconds, table, torch_or_none
 
 VARIANTS = ("dense", "edge_popup")
+RATE = 0.1
 
 
 def compiled(network: str, variant: str, width: float) -> keras.Model:
@@ -51,6 +58,30 @@ def inference(network: str, width: float, rounds: int) -> list[tuple]:
     return rows
 
 
+def redraws(model: keras.Model) -> dict:
+    """Calls that redraw the pruned weights of all layers, by name."""
+    callback = RandomizePruned(1, RATE, seed=0)
+    callback.set_model(model)
+    calls = {"RandomizePruned": lambda: callback._randomize(1)}
+    if torch := torch_or_none():
+        layers = masked_layers(model)
+        values = [
+            [torch.tensor(keras.ops.convert_to_numpy(v)) for v in (layer.kernel, layer.scores)] for layer in layers
+        ]
+
+        def with_torch() -> None:
+            for layer, (kernel, scores) in zip(layers, values, strict=True):
+                bound = math.sqrt(6 / fan_in(tuple(kernel.shape)))
+                fresh = torch.empty_like(kernel).uniform_(-bound, bound)
+                ranked = scores.abs() if layer.score_transform == "abs" else scores
+                coins = torch.bernoulli(torch.full_like(kernel, RATE))
+                chosen = coins * (1 - by_torch(torch, ranked, layer.sparsity))
+                kernel.copy_(torch.where(chosen > 0, fresh, kernel))
+
+        calls["PyTorch, as IteRand"] = with_torch
+    return calls
+
+
 def main() -> None:
     """Measure and print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -70,21 +101,16 @@ def main() -> None:
     models = {variant: compiled(arguments.network, variant, arguments.width) for variant in VARIANTS}
     for model in models.values():
         model.train_on_batch(x, y)
-    times = [[seconds(lambda m=m: m.train_on_batch(x, y)) for m in models.values()] for _ in range(arguments.rounds)]
-    dense, masked = np.transpose(times)
-    rows = [("training step", f"{1e3 * np.median(masked):.0f}", np.median(masked / dense))]
-    callback = RandomizePruned(1, 0.1, seed=0)
-    callback.set_model(models["edge_popup"])
-    redraw = np.median([seconds(lambda i=i: callback._randomize(i + 1)) for i in range(arguments.rounds)])
-    steps = 352  # of an epoch of 45,000 images; one redraw in 300 updates
-    share = redraw / 300 / np.median(masked)
-    rows.append((f"redraw, per epoch of {steps} steps", f"{1e3 * redraw * steps / 300:.0f}", share))
+    steps = {name: lambda m=model: m.train_on_batch(x, y) for name, model in models.items()}
+    uniform = {"width": arguments.width, "kernel_initializer": "kaiming_uniform"}
+    redraw = redraws(zoo.build(f"{arguments.network}_iterand", seed=0, **uniform))
     peaks = [peak_of_process(__file__, *sys.argv[1:], "--memory-of", variant) for variant in VARIANTS]
-    rows += inference(arguments.network, arguments.width, 20)
-    settings = f"{arguments.network}, width {arguments.width}, batch {arguments.batch}, {arguments.rounds} rounds"
-    print(f"\n{keras.backend.backend()}, keras {keras.__version__}, {settings}\n")
-    print(tabulate(rows, ["edge-popup", "median ms", "of dense (redraw: of the steps)"], "github", floatfmt=".3f"))
-    print(f"\npeak memory of a step: dense {peaks[0]:.0f} MiB, edge-popup {peaks[1]:.0f} MiB")
+    print(f"\n{arguments.network}, width {arguments.width}, batch {arguments.batch}: a training step, on")
+    print(table(compare(steps, arguments.rounds), "dense", dict(zip(VARIANTS, peaks, strict=True))))
+    print(f"\na redraw of all layers at rate {RATE}, on")
+    print(table(compare(redraw, max(arguments.rounds, 7)), list(redraw)[-1]))
+    rows = inference(arguments.network, arguments.width, 20)
+    print("\n" + tabulate(rows, ["edge-popup", "median ms", "/ dense"], "github", floatfmt=".3f"))
 
 
 if __name__ == "__main__":

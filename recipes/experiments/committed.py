@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings
+from zoo.recipes.experiments.runs import RESULTS
 from zoo.recipes.reporting.results import read_results
 
 FOLDER = Path(__file__).parent.parent / "papers"  # an installed package has no results there
@@ -20,7 +21,7 @@ class Committed(NamedTuple):
 
 def committed(folder: Path = FOLDER) -> list[Committed]:
     """Folders with rows below `folder`, sorted by path; none outside a checkout."""
-    paths = sorted(folder.glob("*/results/**/results.jsonl")) if folder.is_dir() else []
+    paths = sorted(folder.glob(f"*/results/**/{RESULTS}")) if folder.is_dir() else []
     found = [(path.parent.relative_to(folder).as_posix(), read_results(path)) for path in paths]
     return [Committed(name, rows) for name, rows in found if rows]
 

@@ -1,16 +1,16 @@
 """Plan of an experiment in a folder: what is to be run there, checked before anything is."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from zoo.layers.arguments import int_at_least
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, find, resolve
-from zoo.recipes.experiments.runs import Run, rows_of_run
+from zoo.recipes.experiments.runs import RESULTS, SETTINGS, Run, rows_besides, rows_of_run
 from zoo.recipes.experiments.shards import Record, check_shards, decides
-from zoo.recipes.reporting.folders import check_same
+from zoo.recipes.reporting.folders import Folder, check_same, claimed
 from zoo.recipes.reporting.results import Lines, environment, read_lines
-
-RESULTS = "results.jsonl"
 
 
 class Plan(NamedTuple):
@@ -40,7 +40,7 @@ def plan(
     given = dict(settings or {}) | ({} if repetitions is None else {"repetitions": repetitions})
     chosen = resolve(experiment, budget, given)
     fixed = {"recipe": name, "seed": int_at_least("seed", seed), "settings": _fixed(chosen), **environment()}
-    check_rows(finished(out / RESULTS, []).rows, fixed, out / RESULTS)
+    _finished(out, fixed, [])
     prepared, points, record = experiment.prepare(chosen, data_dir), experiment.points(chosen), fixed
     if shards is not None:
         record = {**fixed, "budget": budget, "chosen": chosen, "points": points, "shards": shards}
@@ -48,25 +48,43 @@ def plan(
     return Plan(experiment, chosen, points, prepared, fixed, record)
 
 
-def finished(path: Path, runs: list[Run]) -> Lines:
-    """Rows of the runs that are finished; where the last row is half-written, without the run it is probably of."""
+@contextmanager
+def claimed_results(out: Path, record: Record, fixed: Record, runs: list[Run]) -> Iterator[tuple[Folder, Lines]]:
+    """Keep other processes out of an experiment's folder, and yield it with its rows.
+
+    Args:
+        out: The folder.
+        record: What its `settings.json` says.
+        fixed: Values that all its rows have.
+        runs: Those that are to be in it: where the last row is half-written, the run it is probably of is left out.
+
+    Raises:
+        ValueError: If the folder is another's or in use, or its rows are damaged or of other values.
+    """
+    with claimed(out, SETTINGS, record, _identity, what=_what(out), besides=(RESULTS,)) as folder:
+        yield folder, _finished(out, fixed, runs)
+
+
+def _finished(out: Path, fixed: Record, runs: list[Run]) -> Lines:
+    """Rows of a folder, all of one experiment, one seed, one backend and the same settings."""
+    path = out / RESULTS
     if not path.is_file():
         return Lines([], False)
     try:
         rows, cut = read_lines(path)
     except ValueError as error:
         raise ValueError(f"`out` holds results that are damaged: {error}") from error
-    last = [run for run in runs if cut and rows_of_run(rows[-1:], *run)]
-    return Lines([row for row in rows if not any(rows_of_run([row], *run) for run in last)], cut)
-
-
-def check_rows(done: list[Row], fixed: Record, path: Path) -> None:
-    """Refuse to mix: all rows in a folder are of one experiment, one seed, one backend and the same settings."""
+    done = rows_besides(rows, [run for run in runs if cut and rows_of_run(rows[-1:], *run)])
     if done:
-        check_same(identity(done[0]), identity(fixed), f"The results in {str(path)!r} have")
+        check_same(_identity(done[0]), _identity(fixed), _what(out))
+    return Lines(done, cut)
 
 
-def identity(row: Row) -> Record:
+def _what(out: Path) -> str:
+    return f"The results in {str(out / RESULTS)!r} have"
+
+
+def _identity(row: Row) -> Record:
     """Values of a row, or of a folder's record, that may not differ in it."""
     shards = decides(row) if "shards" in row else {}
     return {key: row.get(key) for key in ("recipe", "seed", "backend")} | row.get("settings", {}) | shards

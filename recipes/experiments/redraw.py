@@ -7,12 +7,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from zoo.files import atomic
+from zoo.files import write_bytes
 from zoo.recipes.experiments.committed import FOLDER, committed
 from zoo.recipes.experiments.experiment import find, names
+from zoo.recipes.experiments.runs import RESULTS
 from zoo.recipes.reporting.results import read_results
-
-_RESULTS = "results.jsonl"
 
 
 def redraw(folder: str | Path) -> list[Path]:
@@ -29,15 +28,14 @@ def redraw(folder: str | Path) -> list[Path]:
         ValueError: If the rows are of no experiment.
     """
     folder = Path(folder)
-    rows = read_results(folder / _RESULTS)
+    rows = read_results(folder / RESULTS) if (folder / RESULTS).is_file() else []
     if not rows:
-        raise FileNotFoundError(f"There are no rows in {str(folder / _RESULTS)!r}.")
+        raise FileNotFoundError(f"`folder` must hold rows in its {RESULTS}. Received: folder={str(folder)!r}")
     with tempfile.TemporaryDirectory() as drawn:
         find(rows[0]["recipe"]).report(rows, Path(drawn))
         pictures = sorted(Path(drawn).glob("*.png"))
         for picture in pictures:
-            with atomic(folder / picture.name) as part:
-                part.write_bytes(picture.read_bytes())
+            write_bytes(folder / picture.name, picture.read_bytes())
     return [folder / picture.name for picture in pictures]
 
 
@@ -47,12 +45,16 @@ def main(folders: list[str]) -> None:
     Raises:
         SystemExit: If no folder is named and none is committed, as in an installed package.
     """
-    experiments = set(names())
-    every = [FOLDER / one.folder for one in committed() if one.rows[0]["recipe"] in experiments]
-    if not folders and not every:
-        raise SystemExit("error: no rows are committed here, as in an installed package: name folders of zoo reproduce")
-    for folder in folders or every:
+    for folder in folders or _every():
         print(*redraw(folder), sep="\n", flush=True)
+
+
+def _every() -> list[Path]:
+    experiments = set(names())
+    found = [FOLDER / one.folder for one in committed() if one.rows[0]["recipe"] in experiments]
+    if not found:
+        raise SystemExit("error: no rows are committed here, as in an installed package: name folders of zoo reproduce")
+    return found
 
 
 if __name__ == "__main__":

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, find
-from zoo.recipes.experiments.planning import RESULTS, check_rows, finished, identity, plan
-from zoo.recipes.experiments.runs import rows_of_run, runs_of
+from zoo.recipes.experiments.planning import claimed_results, plan
+from zoo.recipes.experiments.runs import RESULTS, rows_besides, rows_of_run, runs_of
 from zoo.recipes.experiments.shards import SHARDED, parse_shard, rows_of_shards, shards_record
-from zoo.recipes.reporting.folders import claimed
 from zoo.recipes.reporting.markdown import write
 from zoo.recipes.reporting.quiet_tensorflow import quiet_tensorflow
 from zoo.recipes.reporting.results import append_results, result_lines
@@ -70,10 +69,7 @@ def reproduce(
     runs = runs_of(points, chosen["repetitions"])
     if part is not None:
         runs, out = part.share(runs), out / part.folder
-    what = f"The results in {str(out / RESULTS)!r} have"
-    with claimed(out, "settings.json", record, identity, what=what, besides=(RESULTS,)) as folder:
-        done, cut = finished(out / RESULTS, runs)
-        check_rows(done, fixed, out / RESULTS)
+    with claimed_results(out, record, fixed, runs) as (folder, (done, cut)):
         if cut:
             print(f"{out / RESULTS}: its last line is half-written; its run is made again", file=sys.stderr, flush=True)
             folder.write(RESULTS, result_lines(done))
@@ -113,14 +109,9 @@ def merge(name: str, out: str | Path) -> list[Row]:
     record = shards_record(out, name)
     fixed = {key: value for key, value in record.items() if key not in SHARDED}
     runs = runs_of(record["points"], record["chosen"]["repetitions"])
-    what = f"The results in {str(out / RESULTS)!r} have"
-    with claimed(out, "settings.json", fixed, identity, what=what, besides=(RESULTS,)) as folder:
-        before = finished(out / RESULTS, []).rows
-        check_rows(before, fixed, out / RESULTS)
+    with claimed_results(out, fixed, fixed, []) as (folder, (before, _)):
         found = rows_of_shards(out, record["shards"], runs)
-        rows = [row for (point, r) in runs for row in rows_of_run(found, point, r)]
-        ours = [id(row) for point, r in runs for row in rows_of_run(before, point, r)]
-        rows += [row for row in before if id(row) not in ours]
+        rows = [row for run in runs for row in rows_of_run(found, *run)] + rows_besides(before, runs)
         folder.write(RESULTS, result_lines(rows))
         _report(experiment, rows, out)
     return rows

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from zoo.files import read_json
 from zoo.layers.arguments import did_you_mean
 from zoo.recipes.experiments.experiment import Row
-from zoo.recipes.experiments.runs import Run, rows_of_run
+from zoo.recipes.experiments.runs import RESULTS, SETTINGS, Run, rows_of_run
 from zoo.recipes.reporting.folders import check_same
-from zoo.recipes.reporting.results import read_lines
+from zoo.recipes.reporting.results import Lines, read_lines
 
 Record = dict[str, Any]
 SHARDED = ("budget", "chosen", "points", "shards")  # what a shard's record says besides a row's values
@@ -76,12 +76,11 @@ def rows_of_shards(out: Path, of: int, runs: list[Run]) -> list[Row]:
     """
     rows, missing = [], []
     for shard in (Shard(number, of) for number in range(1, of + 1)):
-        path, wanted = out / shard.folder / "results.jsonl", shard.share(runs)
-        lines = read_lines(path) if path.is_file() else None
-        found = lines.rows if lines else []
+        path, wanted = out / shard.folder / RESULTS, shard.share(runs)
+        found, cut = read_lines(path) if path.is_file() else Lines([], False)
         done = [run for run in wanted if rows_of_run(found, *run)]
         # The run of a half-written row may have more rows than are there: its shard makes it again.
-        short = len(wanted) - len(done) + bool(lines and lines.cut and len(done) == len(wanted))
+        short = len(wanted) - len(done) or int(cut)
         if short:
             missing.append(f"{shard.number}/{of} ({short} of {len(wanted)} runs)")
         rows += [row for run in done for row in rows_of_run(found, *run)]
@@ -96,7 +95,7 @@ def rows_of_shards(out: Path, of: int, runs: list[Run]) -> list[Row]:
 def _records(out: Path) -> dict[Path, Record]:
     """Records of the shards in a folder, by their folders."""
     folders = sorted(path for path in out.glob("shard-*") if _FOLDER.fullmatch(path.name)) if out.is_dir() else []
-    return {path: _record(path / "settings.json") for path in folders if (path / "settings.json").is_file()}
+    return {path: _record(path / SETTINGS) for path in folders if (path / SETTINGS).is_file()}
 
 
 def _record(path: Path) -> Record:

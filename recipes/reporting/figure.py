@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.files import atomic
+from zoo.layers.arguments import one_of
 from zoo.recipes.reporting.rows import Rows
 from zoo.recipes.reporting.style import STYLES
 
@@ -50,7 +51,11 @@ def figure(
 
     Yields:
         The axes, one row after the other.
+
+    Raises:
+        ValueError: If there is no look of that name.
     """
+    look = STYLES[one_of("style", style, tuple(STYLES))]
     import matplotlib  # it is slow to import
 
     matplotlib.use("Agg")
@@ -60,7 +65,7 @@ def figure(
     if rows == 1 and panels > _COLUMNS:
         rows, panels = math.ceil(panels / _COLUMNS), _COLUMNS
     size = {"figsize": (_WIDTHS.get(panels, 3 * panels), 0.4 + 3.2 * rows + below)}
-    with matplotlib.rc_context(STYLES[style]):
+    with matplotlib.rc_context(look):
         drawn, grid = pyplot.subplots(rows, panels, squeeze=False, **{**size, **options})
         axes, left = grid.ravel()[:count], grid.ravel()[count:]
         for one in left:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from zoo.layers.arguments import one_of
+
 # Okabe and Ito's colours without their yellow, which white paper swallows; they differ for colour-blind readers, too.
 _ON_LIGHT = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5f6368")
 _ON_DARK = ("#6cb8ee", "#f0884a", "#3cc79f", "#e2a3c7", "#f2c14e", "#a9dcf7", "#b3b8bf")  # the same hues, paler
@@ -66,9 +68,7 @@ def use_style(name: str = "paper") -> None:
     """
     import matplotlib  # it is slow to import
 
-    if name not in STYLES:
-        raise ValueError(f"`name` must be one of {', '.join(map(repr, STYLES))}. Received: name={name!r}")
-    matplotlib.rcParams.update(STYLES[name])
+    matplotlib.rcParams.update(STYLES[one_of("name", name, tuple(STYLES))])
 
 
 def graded(values: int) -> list[Any]:

@@ -142,7 +142,8 @@ def _styles(keys: Sequence[tuple]) -> dict[str, dict[str, Any]]:
     lasts, firsts = (list(dict.fromkeys(part)) for part in ([key[-1] for key in keys], [key[:-1] for key in keys]))
     colors = [f"C{place}" for place in range(len(lasts))]
     if len(lasts) >= _GRADED and all(isinstance(value, int | float) for value in lasts):
-        colors = [graded(len(lasts))[sorted(lasts).index(value)] for value in lasts]
+        by_value = dict(zip(sorted(lasts), graded(len(lasts)), strict=True))
+        colors = [by_value[value] for value in lasts]
     styles = {}
     for number, key in enumerate(keys):
         other = firsts.index(key[:-1])

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import zoo
-from zoo.files import write_json
 from zoo.layers.score_masked import masked_layers
 from zoo.recipes.training.claim import claim
 from zoo.recipes.training.model_card import write_card
@@ -74,7 +73,7 @@ def publish(run: Path, name: str, folder: Path, note: str = "") -> dict[str, Any
     row = with_saved_model(row, model, folder)
     write_card(row, model, folder)
     others = [old for old in pretrained.manifest() if (old["model"], old["weights"]) != (recipe.model, name)]
-    write_json(folder / "manifest.json", sorted([*others, row], key=lambda one: (one["model"], one["weights"])))
+    pretrained.write_manifest([*others, row], folder)
     return row
 
 

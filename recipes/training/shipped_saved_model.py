@@ -11,7 +11,6 @@ import keras
 
 import zoo
 from zoo.amplification.coin_graph import has_coins
-from zoo.files import write_json
 from zoo.weights import pretrained
 
 FOLDER = "saved_model"  # beside the weights
@@ -47,7 +46,7 @@ def main() -> None:
     folder, rows = pretrained.folder(), pretrained.manifest()
     built = (zoo.build(row["model"], weights=row["weights"], seed=row["seed"]) for row in rows)
     rows = [with_saved_model(row, model, folder) for row, model in zip(rows, built, strict=True)]
-    write_json(folder / "manifest.json", rows)
+    pretrained.write_manifest(rows, folder)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import zoo
-from zoo.recipes.reporting import style
+from zoo.recipes.reporting import figure, style
 
 pytestmark = pytest.mark.backend_free
 
@@ -105,6 +105,11 @@ def luminance(color: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def test_an_unknown_look_is_refused_with_those_that_there_are():
+def test_an_unknown_look_is_refused_with_those_that_there_are(tmp_path):
     with pytest.raises(ValueError, match=r"`name` must be one of 'paper', 'light', 'dark'. Received: name='neon'"):
         style.use_style("neon")
+    with (
+        pytest.raises(ValueError, match=r"`style` must be one of 'paper', 'light', 'dark'. Received: style='neon'"),
+        figure.figure(tmp_path / "drawn.png", style="neon"),
+    ):
+        pass

@@ -51,6 +51,17 @@ def states_of(model: keras.Model, graph: CoinGraph | None) -> list[keras.Variabl
 
 
 @contextlib.contextmanager
+def restored(states: list[keras.Variable]) -> Iterator[None]:
+    """Give the states of coins at the end the values that they have now, also after an error."""
+    before = [keras.ops.convert_to_numpy(state.value) for state in states]
+    try:
+        yield
+    finally:
+        for state, value in zip(states, before, strict=True):
+            state.assign(value)
+
+
+@contextlib.contextmanager
 def seeded(model: keras.Model, seed: int | None, graph: CoinGraph | None = None) -> Iterator[None]:
     """Flip coins from a seed inside, and go on afterwards as if nothing had been flipped; None leaves all as it is.
 
@@ -61,10 +72,6 @@ def seeded(model: keras.Model, seed: int | None, graph: CoinGraph | None = None)
         yield
         return
     states = states_of(model, graph)
-    before = [keras.ops.convert_to_numpy(state.value) for state in states]
-    try:
+    with restored(states):
         start_coins(states, seed)
         yield
-    finally:
-        for state, value in zip(states, before, strict=True):
-            state.assign(value)

@@ -41,14 +41,17 @@ def features(x, blocks: Sequence[int], weight_decay: float, seeds: Iterator[int]
 
 
 def blocks_of(depth: int) -> tuple[int, int, int]:
-    """Numbers of blocks of a ResNet's three stages: (depth - 2) / 2 in all, where the first stages may have one more.
+    """Split the (depth - 2) / 2 blocks of a ResNet over its three stages; what is over goes to the first ones.
+
+    Args:
+        depth: Even int >= 2, layers with weights on the longest path: two in each block, and the first and the last.
 
     Raises:
         ValueError: If `depth` is not an even int >= 2.
 
     Example:
-        >>> zoo.blocks.residual.blocks_of(20)
-        (3, 3, 3)
+        >>> zoo.blocks.residual.blocks_of(20), zoo.blocks.residual.blocks_of(6)
+        ((3, 3, 3), (1, 1, 0))
     """
     allowed = "an even int >= 2 (2, 6, 10, 14, 20, 56, ...)"
     depth = int_where("depth", depth, lambda n: n >= 2 and n % 2 == 0, allowed)
@@ -57,7 +60,16 @@ def blocks_of(depth: int) -> tuple[int, int, int]:
 
 
 def conv_norm(x, filters: int, size: int, strides: int, *, weight_decay: float, seeds: Iterator[int]):
-    """Convolution without bias, then batch normalisation, in training over the rows of all flips.
+    """Convolve without a bias, with as many positions as `strides` leave, and normalise the batch.
+
+    Args:
+        x: Images `(n, height, width, channels)` or sequences `(n, length, channels)`. Behind `Amplify` the n rows are
+            all flips of all examples, and in training the batch's mean and variance are over all of them.
+        filters: Channels of the output.
+        size: Length of the kernel on each axis of positions.
+        strides: Step on each axis of positions.
+        weight_decay: Coupled L2 of the kernel, see `coupled`.
+        seeds: Seeds, of which the kernel takes one.
 
     Example:
         >>> x = keras.Input((32, 32, 3))
@@ -79,7 +91,13 @@ def conv_norm(x, filters: int, size: int, strides: int, *, weight_decay: float, 
 
 
 def linear(units: int, weight_decay: float, seeds: Iterator[int], name: str | None = None) -> keras.layers.Dense:
-    """Linear layer with a bias.
+    """Make a linear layer with a bias.
+
+    Args:
+        units: Number of outputs.
+        weight_decay: Coupled L2 of the kernel, not of the bias; see `coupled`.
+        seeds: Seeds, of which the kernel takes one.
+        name: Name of the layer.
 
     Example:
         >>> zoo.blocks.residual.linear(10, 0.0, iter(range(9))).units
@@ -94,7 +112,9 @@ def linear(units: int, weight_decay: float, seeds: Iterator[int], name: str | No
 
 
 def shortcut(x, filters: int, strides: int, *, weight_decay: float, seeds: Iterator[int]):
-    """`x` itself, or its 1x1 projection where the number of channels changes.
+    """Return `x` itself where it has `filters` channels; else its normalised convolution of size 1, by `strides`.
+
+    The arguments are those of `conv_norm`.
 
     Example:
         >>> x = keras.Input((32, 32, 16))

@@ -24,7 +24,13 @@ class LayerMakers(NamedTuple):
 
 
 def trained(weight_decay: float, seeds: Iterator[int]) -> LayerMakers:
-    """Makers of layers with ordinary weights, drawn from KU; batch normalisation has trained scale and offset.
+    """Return makers of layers whose weights are trained, from Kaiming uniform ones on.
+
+    Batch normalisation has a trained scale and offset.
+
+    Args:
+        weight_decay: Coupled L2 of every kernel, see `coupled`.
+        seeds: Seeds, of which every kernel takes one.
 
     Example:
         >>> makers = zoo.blocks.weights.trained(1e-4, iter(range(9)))
@@ -49,7 +55,16 @@ def trained(weight_decay: float, seeds: Iterator[int]) -> LayerMakers:
 def masked(
     *, sparsity: float, kernel_initializer: Any, score_transform: str, weight_decay: float, seeds: Iterator[int]
 ) -> LayerMakers:
-    """Makers of layers with frozen random weights under a trained mask; batch normalisation has nothing to train.
+    """Return makers of layers whose weights stay random under a mask, and whose scores, that choose it, are trained.
+
+    Batch normalisation has neither scale nor offset.
+
+    Args:
+        sparsity: Fraction of the weights that the mask removes, in [0, 1).
+        kernel_initializer: Initializer of the weights, as `ScoreMaskedConv` takes it.
+        score_transform: "none" or "abs", as `ScoreMaskedConv` takes it.
+        weight_decay: Coupled L2 of the scores, see `coupled`.
+        seeds: Seeds, of which every layer takes one.
 
     Example:
         >>> makers = zoo.blocks.weights.masked(

@@ -35,7 +35,7 @@ def decoded(file: str, first: int, count: int, upright: bool, use: Callable[[Any
         OSError: If the file cannot be opened.
     """
     with _opened(file, first) as descriptor:
-        encoded = _read(descriptor, first, count)
+        encoded = _read(descriptor, _size(descriptor, first, count))
         image = _header(io.BytesIO(encoded), encoded[:32])
         turn = _orientation(image) - 2 if upright else -1  # by the header, as `upright_size`
         image.load()
@@ -46,7 +46,8 @@ def decoded(file: str, first: int, count: int, upright: bool, use: Callable[[Any
 def encoded_bytes(file: str, first: int, count: int, limit: int) -> bytes:
     """Bytes of the image that lies in a file, not looked at, none of more than `limit`; else as `decoded`."""
     with _opened(file, first) as descriptor:
-        return _read(descriptor, first, count) if _size(descriptor, first, count) <= limit else b""
+        size = _size(descriptor, first, count)
+        return _read(descriptor, size) if size <= limit else b""
 
 
 def upright_size(file: str) -> tuple[int, int]:
@@ -57,8 +58,7 @@ def upright_size(file: str) -> tuple[int, int]:
         return (image.width, image.height) if swapped else (image.height, image.width)
 
 
-def _read(descriptor: int, first: int, count: int) -> bytes:
-    size = _size(descriptor, first, count)
+def _read(descriptor: int, size: int) -> bytes:
     if size > _BYTES:
         raise ValueError(f"more than {_BYTES:,} bytes")
     return os.read(descriptor, size)

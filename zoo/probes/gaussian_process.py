@@ -15,9 +15,9 @@ class ReluProcess(NamedTuple):
     """Outputs phi have mean 0 and covariance Q F(x.y / n) with F(1) = 1.
 
     Example:
-        >>> process = probes.gaussian_process.relu_process(depth=2)
-        >>> process == probes.gaussian_process.ReluProcess(*process)
-        True
+        >>> process = probes.gaussian_process.relu_process(depth=2, sigma_w=1.0, sigma_b=1.0)
+        >>> process.variance, process.slope  # 2 / 2 + 1 after each layer; (1 / 2)**2 / 2
+        (2.0, 0.125)
     """
 
     variance: float
@@ -43,8 +43,8 @@ def relu_process(depth: int, sigma_w: float = 2**0.5, sigma_b: float = 0.0) -> R
     Reference: Random deep neural networks are biased towards simple functions, section 2.
 
     Example:
-        >>> probes.gaussian_process.relu_process(depth=1, sigma_w=2**0.5, sigma_b=0.0)
-        ReluProcess(...
+        >>> probes.gaussian_process.relu_process(depth=1, sigma_w=1.0, sigma_b=0.5)
+        ReluProcess(variance=0.875, slope=0.571...)
     """
     gain, offset = _variances(depth, sigma_w, sigma_b)
     q = gain + offset
@@ -131,7 +131,17 @@ def distance_of_output(output: ArrayLike, length: ArrayLike, process: ReluProces
 
 
 def fewest_random_flips(length: ArrayLike) -> np.ndarray:
-    """Lower bound n / 4, by a heuristic (section 3.3), of the mean number of random flips that change the class.
+    """Number n / 4 of random flips that a change of the class needs on average, at least, by a heuristic argument.
+
+    The argument gives n / (4 F'(1)), and F'(1) <= 1.
+
+    Args:
+        length: Ints n >= 2.
+
+    Raises:
+        ValueError: If `length` is out of range.
+
+    Reference: Random deep neural networks are biased towards simple functions, section 3.3.
 
     Example:
         >>> float(probes.gaussian_process.fewest_random_flips(784))

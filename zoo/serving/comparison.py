@@ -5,10 +5,11 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
+from zoo.amplification.reseed import restored
 from zoo.graph import ends, inner_layers
 from zoo.layers.coin_bits import by_numbers
 from zoo.layers.coins import coin_states
-from zoo.layers.flip_rows import graph_of, has_graph, nodes
+from zoo.layers.flip_rows import graph_of, has_graph, nodes, role_of
 from zoo.serving.endpoints import output_names
 from zoo.serving.frozen_graph import FrozenGraph, seen
 from zoo.serving.runtimes import Run
@@ -44,7 +45,7 @@ def check_same(frozen: FrozenGraph, model: keras.Model, run: Run) -> None:
     """
     given = random_examples(model, _EXAMPLES)
     ours = _outputs(model, given, kept=True)
-    drawn = seen(frozen, given)
+    drawn = seen(frozen)(given)
     theirs = run({**dict(zip(frozen.inputs, given, strict=True)), **{name: drawn[name] for name in frozen.draws}})
     _check_names(ours, theirs)
     for (name, one), flips in zip(ours.items(), _majorities(model), strict=True):
@@ -67,12 +68,8 @@ def check_law(model: keras.Model, inputs: list[str], load: Callable[[], Run]) ->
         ValueError: If they do.
     """
     given = [np.concatenate([x[:-1], x[:1]]) for x in random_examples(model, _EXAMPLES)]  # the last is the first again
-    states = [(state, keras.ops.convert_to_numpy(state.value)) for state in coin_states(model)]
-    try:
+    with restored(coin_states(model)):
         ours = [_outputs(model, given) for _ in range(2 * _CALLS)]
-    finally:
-        for state, value in states:
-            state.assign(value)
     run, named = load(), dict(zip(inputs, given, strict=True))
     theirs = [run(named) for _ in range(_CALLS)]
     _check_names(ours[0], theirs[0])
@@ -130,7 +127,7 @@ def _outputs(model: keras.Model, given: list[np.ndarray], *, kept: bool = False)
 
 def flips_of(model: keras.Model) -> int | None:
     """Return the number of flips that a model's vote counts, at any depth; None without a vote."""
-    votes = (layer for layer in inner_layers(model) if getattr(layer, "role", None) == "vote")
+    votes = (layer for layer in inner_layers(model) if role_of(layer) == "vote")
     return next((layer.samples for layer in votes), None)
 
 
@@ -142,7 +139,7 @@ def _majorities(model: keras.Model) -> list[int]:
         operation, index = next(made)
         if has_graph(operation):
             return flips(operation, graph_of(operation).outputs[index])
-        is_majority = getattr(operation, "role", None) == "vote" and operation.vote == "majority"
+        is_majority = role_of(operation) == "vote" and operation.vote == "majority"
         return operation.samples if is_majority else 0
 
     return [flips(model, one) for one in graph_of(model).outputs]

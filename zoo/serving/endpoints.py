@@ -55,7 +55,7 @@ def _is_float(x) -> bool:
 
 
 def endpoints(model: keras.Model, fresh) -> list[tuple]:
-    """(name, tf.function, dtypes of the arguments behind the inputs) of the endpoints that take images."""
+    """List the endpoints that take images: name, `tf.function`, specifications of the arguments behind the inputs."""
     import tensorflow as tf
 
     coins = _states(model)
@@ -115,23 +115,27 @@ def endpoints(model: keras.Model, fresh) -> list[tuple]:
         wake()
         return decide(given(inputs), error, max_samples)
 
-    found: list[tuple] = [("serve", serve, {})]
+    def number(name, dtype):
+        """Specify a number, of any shape: a server that takes requests by rows gives it once per example."""
+        return tf.TensorSpec(tf.TensorShape(None), dtype, name=name)  # pyright: ignore[reportArgumentType]
+
+    found: list[tuple] = [("serve", serve, [])]
     if votes(model):
         graph = flipping_graph(model)
-        flips = {"samples": "int32"}
+        flips = [number("samples", "int32")]
         both = _traced(model, count, flips)
-        found += [("vote", vote, flips), ("mean", mean, flips), ("single", single, {})]
+        found += [("vote", vote, flips), ("mean", mean, flips), ("single", single, [])]
         if can_adapt(model):
             decide = until_decided(model)
-            found.append(("adaptive", adaptive, {"error": "float32", "max_samples": "int32"}))
-    return [(name, _endpoint(model, function, extra), extra) for name, function, extra in found]
+            found.append(("adaptive", adaptive, [number("error", "float32"), number("max_samples", "int32")]))
+    return [(name, _endpoint(model, function, numbers), numbers) for name, function, numbers in found]
 
 
-def _endpoint(model: keras.Model, function: Callable, extra: dict[str, str]) -> Callable:
+def _endpoint(model: keras.Model, function: Callable, numbers: list) -> Callable:
     """Return the endpoint of a function of the served dtypes; uint8 is converted in front of the same graph."""
     import tensorflow as tf
 
-    graph = _traced(model, function, extra)
+    graph = _traced(model, function, numbers)
 
     def endpoint(*arguments):
         count = len(model.inputs)
@@ -139,10 +143,10 @@ def _endpoint(model: keras.Model, function: Callable, extra: dict[str, str]) -> 
         return graph(*inputs, *arguments[count:])
 
     endpoint.__name__ = function.__name__
-    return tf.function(_named(endpoint, [*input_names(model), *extra]), autograph=False)
+    return tf.function(_named(endpoint, _arguments(model, numbers)), autograph=False)
 
 
-def _traced(model: keras.Model, function: Callable, extra: dict[str, str]) -> Callable:
+def _traced(model: keras.Model, function: Callable, numbers: list) -> Callable:
     """Return the graph of a function of the served dtypes, traced once.
 
     A `tf.function` would be traced for every dtype, signature and first call; and nothing here branches on a tensor in
@@ -150,18 +154,21 @@ def _traced(model: keras.Model, function: Callable, extra: dict[str, str]) -> Ca
     """
     import tensorflow as tf
 
-    any_shape = tf.TensorShape(None)  # pyright: ignore[reportArgumentType]
-    numbers = [tf.TensorSpec(any_shape, dtype, name=argument) for argument, dtype in extra.items()]
-    traced = tf.function(_named(function, [*input_names(model), *extra]), autograph=False)
+    traced = tf.function(_named(function, _arguments(model, numbers)), autograph=False)
     return traced.get_concrete_function(*signatures(model)[0], *numbers)
 
 
+def _arguments(model: keras.Model, numbers: list) -> list[str]:
+    return [*input_names(model), *(one.name for one in numbers)]
+
+
 def _same_in_all(number, name: str):
-    """Return a number as a scalar; a server that takes requests by rows gives it once per example."""
+    """Return a number, which may be given once per example, as a scalar."""
     import tensorflow as tf
 
     numbers = tf.reshape(number, [-1])
-    tf.debugging.Assert(tf.reduce_all(tf.equal(numbers, numbers[:1])), [f"`{name}` must be the same in all rows"])
+    said = [f"`{name}` must be the same in all rows. Received:", numbers]
+    tf.debugging.Assert(tf.reduce_all(tf.equal(numbers, numbers[:1])), said)
     return numbers[0]
 
 

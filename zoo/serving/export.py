@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -14,7 +15,7 @@ from zoo.serving.plain_export import COINS, prepared
 from zoo.serving.plain_folder import check_folder, new_folder, next_version
 from zoo.serving.runtimes import FORMATS, RUNTIMES, check_installed
 from zoo.serving.saved_model_folder import check_replaceable, replacement
-from zoo.serving.writers import write_everywhere, write_plain_everywhere
+from zoo.serving.writers import write_everywhere
 from zoo.weights.fold import fold
 
 
@@ -101,10 +102,11 @@ def export(
     one_of("coins", coins, COINS)
     asked = Path(path)
     places = [_place(asked, format, serving, overwrite)]
-    is_plain = format != "saved_model" or coins == "input" or (coins == "off" and has_coins(model))
-    if is_plain:
+    settings: dict[str, Any] = {"class_names": names}
+    if format != "saved_model" or coins == "input" or (coins == "off" and has_coins(model)):
         check_installed(format)
         model = prepared(model, coins)
+        settings |= {"format": format, "coins": coins}
     elif votes(model):
         flipping_graph(model)  # refuses what cannot be taken apart before anything is written
     elif masked_layers(model):
@@ -120,10 +122,7 @@ def export(
         written = new_folder(places[0], overwrite, RUNTIMES[format].files)
     try:
         with written as part:
-            if is_plain:
-                write_plain_everywhere(model, part, {"format": format, "coins": coins, "class_names": names})
-            else:
-                write_everywhere(model, part, names)
+            write_everywhere(model, part, settings)
     except FileExistsError:
         raise
     except OSError as error:  # the name in it is that of a part, if any

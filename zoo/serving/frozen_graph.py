@@ -21,7 +21,7 @@ _LARGEST_RANGE = 2**20
 
 
 class FrozenGraph(NamedTuple):
-    """A graph without variables.
+    """A graph without variables, of operations that all runtimes have.
 
     Attributes:
         definition: The `GraphDef`.
@@ -66,7 +66,8 @@ def frozen_graph(model: keras.Model, inputs: list[str]) -> FrozenGraph:
     definition = frozen.graph.as_graph_def(add_shapes=True)
     found = Draws(definition, [one.name.split(":")[0] for one in frozen.outputs], {x.name for x in inner_layers(graph)})
     names = dict(zip(output_names(graph), [one.name for one in frozen.outputs], strict=True))
-    return FrozenGraph(definition, [one.name.split(":")[0] for one in frozen.inputs], names, found.tensors, found.laws)
+    given = [one.name.split(":")[0] for one in frozen.inputs]
+    return FrozenGraph(plain(definition), given, names, found.tensors, found.laws)
 
 
 def noise_of(frozen: FrozenGraph, examples: Callable[[int], list]) -> list[Noise]:
@@ -79,27 +80,28 @@ def noise_of(frozen: FrozenGraph, examples: Callable[[int], list]) -> list[Noise
     Raises:
         ValueError: If a shape depends on more than the number of examples.
     """
-    found = [seen(frozen, examples(batch)) for batch in (2, 3)]
-    shapes = [{name: one[name].shape for name in frozen.draws} for one in found]
+    run = seen(frozen)
+    found = [run(examples(batch)) for batch in (2, 3)]
     noise = []
-    for name, two in shapes[0].items():
-        three = shapes[1][name]
+    for name, law in frozen.laws.items():
+        two, three = (one[name].shape for one in found)
         grows = two != three
-        one = (two[0] // 2, *two[1:]) if grows else two
-        if grows and three != (3 * one[0], *one[1:]):
+        shape = (two[0] // 2, *two[1:]) if grows else two
+        noise.append(Noise(name, found[0][name].dtype.name, shape, grows, **law))
+        if noise[-1].shape_of(3) != three:
             raise ValueError(
                 "`model` must draw numbers whose shape is that of an example times the batch. Received: "
                 f"{name!r} of {two} for 2 examples and {three} for 3"
             )
-        noise.append(Noise(name, found[0][name].dtype.name, one, grows, **frozen.laws[name]))
     return noise
 
 
-def seen(frozen: FrozenGraph, given: list[np.ndarray]) -> dict[str, np.ndarray]:
-    """Return a batch's outputs and what was drawn for them, by their names."""
+def seen(frozen: FrozenGraph) -> Callable[[list[np.ndarray]], dict[str, np.ndarray]]:
+    """Return a function of a batch to its outputs and what was drawn for them, by their names."""
     import tensorflow as tf
 
-    return {name: one.numpy() for name, one in exported(frozen, _SEEN)(*map(tf.constant, given)).items()}
+    function = exported(frozen, _SEEN)
+    return lambda given: {name: one.numpy() for name, one in function(*map(tf.constant, given)).items()}
 
 
 def exported(frozen: FrozenGraph, coins: str, noise: Sequence[Noise] = ()):
@@ -113,9 +115,8 @@ def exported(frozen: FrozenGraph, coins: str, noise: Sequence[Noise] = ()):
     """
     import tensorflow as tf
 
-    definition = plain(frozen.definition)
     with tf.Graph().as_default() as whole:
-        tf.import_graph_def(definition, name="")
+        tf.import_graph_def(frozen.definition, name="")
         kinds = {name: whole.get_tensor_by_name(f"{name}:0") for name in frozen.inputs}
 
     def build():
@@ -126,7 +127,7 @@ def exported(frozen: FrozenGraph, coins: str, noise: Sequence[Noise] = ()):
             drawn = drawn_inside(noise, tf.shape(given[frozen.inputs[0]])[0]) if coins == "live" and noise else {}
         by_tensor = {f"{name}:0": one for name, one in given.items()}
         by_tensor.update((frozen.draws[name], one) for name, one in drawn.items())
-        tf.import_graph_def(definition, input_map=by_tensor, name="graph")
+        tf.import_graph_def(frozen.definition, input_map=by_tensor, name="graph")
 
     wrapped = tf.compat.v1.wrap_function(build, [])
     inputs = [*frozen.inputs, *([one.name for one in noise] if coins == "input" else [])]
@@ -163,7 +164,7 @@ def drawn_inside(noise: Sequence[Noise], batch) -> dict[str, Any]:
     pool = tf.raw_ops.RandomUniform(shape=tf.stack([sum(sizes)]), dtype=tf.float32, seed=0, seed2=0)
     drawn, begin = {}, 0
     for one, size in zip(noise, sizes, strict=True):
-        shape = tf.stack([one.shape[0] * batch, *one.shape[1:]] if one.times_batch else one.shape)
+        shape = tf.stack(one.shape_of(batch))
         numbers = tf.slice(pool, tf.stack([begin]), tf.stack([size]))
         begin += size
         if one.law == "normal":  # Box-Muller transform

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,6 +42,10 @@ class Noise(NamedTuple):
     def batch_shape(self) -> tuple[int | None, ...]:
         """Shape for any batch: None is a first axis that grows with it."""
         return (None, *self.shape[1:]) if self.times_batch else self.shape
+
+    def shape_of(self, batch: Any) -> tuple[Any, ...]:
+        """Shape for a number of examples, an int or a TensorFlow scalar."""
+        return (self.shape[0] * batch, *self.shape[1:]) if self.times_batch else self.shape
 
 
 def read_noise(path: str | os.PathLike) -> list[Noise]:
@@ -93,7 +97,7 @@ def draw(noise: Sequence[Noise], batch: int, seed: int | None = None) -> dict[st
     batch = positive_int("batch", batch)
     rng, drawn = np.random.default_rng(None if seed is None else int_at_least("seed", seed)), {}
     for one in noise:
-        shape = (one.shape[0] * batch, *one.shape[1:]) if one.times_batch else one.shape
+        shape = one.shape_of(batch)
         if one.law == "bernoulli":
             numbers = rng.random(shape, "float32") < one.p
         elif one.law == "integers":

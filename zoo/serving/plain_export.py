@@ -2,8 +2,6 @@
 
 import contextlib
 import re
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ from zoo.layers.score_masked import masked_layers
 from zoo.serving.comparison import check_law, check_same, flips_of, random_examples
 from zoo.serving.endpoints import input_names
 from zoo.serving.frozen_graph import FrozenGraph, check_live, exported, frozen_graph, noise_of
-from zoo.serving.noise import FILE, Noise
+from zoo.serving.noise import Noise
 from zoo.serving.runtimes import RUNTIMES
 from zoo.weights.fold import fold
 
@@ -59,23 +57,12 @@ def write_plain(model: keras.Model, folder: Path, format: str, coins: str, class
     about = _about(model, frozen, function, noise if coins == "input" else [], class_names)
     about = {"format": format, "coins": coins, **about}
     with _refused(format, coins, "its operations have no counterpart there: ", _nearest(format, coins)):
-        if format == "saved_model":
-            _write_with_asset(runtime.write, function, folder, json_bytes(about))
-        else:
-            runtime.write(function, folder)
-            (folder / FILE).write_bytes(json_bytes(about))
+        runtime.write(function, folder, json_bytes(about))
     with _refused(format, coins, "it is not the same there: ", _nearest(format, coins)):
         if coins == "live" and noise:
             check_law(model, frozen.inputs, lambda: runtime.load(folder))
         else:
             check_same(frozen, model, runtime.load(folder))
-
-
-def _write_with_asset(write: Callable, function, folder: Path, about: bytes) -> None:
-    with tempfile.TemporaryDirectory() as scratch:
-        file = Path(scratch) / FILE
-        file.write_bytes(about)
-        write(function, folder, file)
 
 
 def _about(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from zoo.files import atomic, read_json
+from zoo.files import atomic, is_free, read_json
 from zoo.serving.noise import FILE
 from zoo.serving.runtimes import RUNTIMES
 
@@ -28,10 +28,8 @@ def check_folder(path: Path, overwrite: bool, files: tuple[str, ...]) -> None:
         raise ValueError(
             f"`path` must be a folder to write {', '.join(files)} to, not the file. Received: path={str(path)!r}"
         )
-    if not os.path.lexists(path):
+    if is_free(path, overwrite):
         return
-    if not overwrite:
-        raise FileExistsError(f"`path` exists already; pass overwrite=True to replace it. Received: path={str(path)!r}")
     if path.is_symlink() or not path.is_dir() or not _is_ours(path, files):
         raise FileExistsError(
             f"`path` must be a folder of {', '.join((*files, FILE))} alone, as it was written, where overwrite=True "
@@ -68,12 +66,12 @@ def next_version(path: Path) -> Path:
     Raises:
         FileExistsError: If `path` is no folder of versions.
     """
-    strangers = [one.name for one in path.iterdir() if not one.name.isdecimal()] if path.is_dir() else []
+    names = [one.name for one in path.iterdir()] if path.is_dir() else []
+    strangers = [name for name in names if not name.isdecimal()]
     hidden = all(name.startswith(".") for name in strangers)
     if os.path.lexists(path) and not (path.is_dir() and hidden):
         raise FileExistsError(
             "`path` must be a folder of versions, 1, 2 and so on, or not be there, where serving=True. Received: "
             f"path={str(path)!r}{f', with {strangers[0]!r} in it' if strangers else ''}"
         )
-    versions = [int(one.name) for one in path.iterdir() if one.name.isdecimal()] if path.is_dir() else []
-    return path / str(max(versions, default=0) + 1)
+    return path / str(max(map(int, filter(str.isdecimal, names)), default=0) + 1)

@@ -6,15 +6,18 @@ from typing import Any
 
 def plain(definition):
     """Return the `GraphDef` without `isnan`, `one_hot`, the sign bit that `argmax` looks at, `erfc` and `expm1`."""
+    import tensorflow as tf
     from tensorflow.core.framework.graph_pb2 import GraphDef
 
     found = GraphDef()
     found.CopyFrom(definition)
+    with tf.Graph().as_default() as graph:  # has the dtypes and shapes of the tensors
+        tf.import_graph_def(definition, name="")
     nodes = {node.name: node for node in found.node}
     for node in list(found.node):
         made = _plain(node, nodes)
         if made is not None:
-            _replace(found, node, *made)
+            _replace(found, node, graph, *made)
     return found
 
 
@@ -43,13 +46,13 @@ def _plain(node, nodes: dict[str, Any]) -> tuple[list[str], Callable] | None:
     return None
 
 
-def _replace(definition, node, inputs: list[str], build: Callable) -> None:
-    """Put the nodes of a function of the inputs in place of a node."""
+def _replace(definition, node, graph, inputs: list[str], build: Callable) -> None:
+    """Put the nodes of a function of the inputs, tensors of the graph, in place of a node."""
     import tensorflow as tf
 
-    types = dict(_types(definition, inputs))
+    tensors = [graph.get_tensor_by_name(one if ":" in one else f"{one}:0") for one in inputs]
     with tf.Graph().as_default() as small:
-        given = [tf.compat.v1.placeholder(*types[one], name=f"given_{index}") for index, one in enumerate(inputs)]
+        given = [tf.compat.v1.placeholder(x.dtype, x.shape, f"given_{index}") for index, x in enumerate(tensors)]
         found = tf.identity(build(*given), name="found")
     names = {f"given_{index}": one for index, one in enumerate(inputs)}
     for part in small.as_graph_def().node:
@@ -65,14 +68,3 @@ def _replace(definition, node, inputs: list[str], build: Callable) -> None:
     node.op = "Identity"
     node.input.append(f"{node.name}/{found.op.name}")
     node.attr["T"].type = found.dtype.as_datatype_enum
-
-
-def _types(definition, inputs: list[str]):
-    """Dtypes and shapes of tensors, which the graph has with its nodes."""
-    import tensorflow as tf
-
-    with tf.Graph().as_default() as graph:
-        tf.import_graph_def(definition, name="")
-    for one in inputs:
-        tensor = graph.get_tensor_by_name(one if ":" in one else f"{one}:0")
-        yield one, (tensor.dtype, tensor.shape)

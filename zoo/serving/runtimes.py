@@ -6,11 +6,14 @@ import io
 import logging
 import os
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from zoo.serving.noise import FILE
 
 Run = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
 _OPSET = 17  # of ONNX, from 2022
@@ -20,13 +23,14 @@ class Runtime(NamedTuple):
     """A format of files and the runtime that opens them.
 
     Attributes:
-        write: Writes a concrete TensorFlow function of named tensors to a folder; a SavedModel takes an asset, too.
+        write: Writes a concrete TensorFlow function of named tensors to a folder, and `model.json`, whose content is
+            the third argument; in a SavedModel it is an asset.
         load: Opens the folder; gives a function of arrays by the inputs' names to arrays by the outputs' names.
         files: Names of the files in the folder; none for a SavedModel, whose folder is checked otherwise.
         packages: What must be installed, as Python imports it.
     """
 
-    write: Callable[..., None]
+    write: Callable[[Any, Path, bytes], None]
     load: Callable[[Path], Run]
     files: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
@@ -53,7 +57,15 @@ def disk_errors() -> Iterator[None]:
         raise OSError(re.sub(r" \[Op:\w+\]$", "", reason)) from error
 
 
-def _write_saved_model(function, folder: Path, asset: Path | None = None) -> None:
+def _write_saved_model(function, folder: Path, about: bytes) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        asset = Path(scratch) / FILE
+        asset.write_bytes(about)
+        _save(function, folder, asset)
+
+
+def _save(function, folder: str | Path, asset: Path | None = None) -> None:
+    """Write a SavedModel, which OpenVINO and LiteRT convert, too."""
     import tensorflow as tf
 
     module, names = tf.Module(), _names(function)
@@ -81,7 +93,7 @@ def _load_saved_model(folder: Path) -> Run:
     return run
 
 
-def _write_onnx(function, folder: Path) -> None:
+def _write_onnx(function, folder: Path, about: bytes) -> None:
     import tf2onnx
 
     inputs, outputs = [x.name for x in function.inputs], function.structured_outputs
@@ -101,6 +113,7 @@ def _write_onnx(function, folder: Path) -> None:
             for one in [one for one in node.attribute if one.name == "seed"]:
                 node.attribute.remove(one)
     (folder / "model.onnx").write_bytes(made.SerializeToString())
+    (folder / FILE).write_bytes(about)
 
 
 def _load_onnx(folder: Path) -> Run:
@@ -114,15 +127,14 @@ def _load_onnx(folder: Path) -> Run:
     return lambda given: dict(zip(names, session.run(None, given), strict=True))
 
 
-def _write_openvino(function, folder: Path) -> None:
-    import tempfile
-
+def _write_openvino(function, folder: Path, about: bytes) -> None:
     import openvino
 
     with tempfile.TemporaryDirectory() as scratch:
-        _write_saved_model(function, Path(scratch))
+        _save(function, scratch)
         made = openvino.convert_model(scratch)
     openvino.save_model(made, folder / "model.xml", compress_to_fp16=False)
+    (folder / FILE).write_bytes(about)
 
 
 def _load_openvino(folder: Path) -> Run:
@@ -135,15 +147,14 @@ def _load_openvino(folder: Path) -> Run:
     return lambda given: dict(zip(names, (x.copy() for x in compiled(given).values()), strict=True))
 
 
-def _write_litert(function, folder: Path) -> None:
-    import tempfile
-
+def _write_litert(function, folder: Path, about: bytes) -> None:
     import tensorflow as tf
 
     with tempfile.TemporaryDirectory() as scratch, _quiet():
-        _write_saved_model(function, Path(scratch))
+        _save(function, scratch)
         converter = tf.lite.TFLiteConverter.from_saved_model(scratch, signature_keys=["serving_default"])
         (folder / "model.tflite").write_bytes(converter.convert())
+    (folder / FILE).write_bytes(about)
 
 
 def _load_litert(folder: Path) -> Run:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from zoo.files import claim, swap
+from zoo.files import claim, flush, is_free, swap
 
 try:
     import fcntl
@@ -37,10 +37,8 @@ def check_replaceable(path: Path, overwrite: bool) -> None:
     """
     if path.name in ("", ".."):
         raise ValueError(f"`path` must end in the name of a folder to write. Received: path={str(path)!r}")
-    if not os.path.lexists(path):
+    if is_free(path, overwrite):
         return
-    if not overwrite:
-        raise FileExistsError(f"`path` exists already; pass overwrite=True to replace it. Received: path={str(path)!r}")
     if path.is_symlink():
         found = f"a link to {os.readlink(path)!r}"
     elif not path.is_dir():
@@ -78,7 +76,7 @@ def replacement(path: Path, overwrite: bool = True, following: Callable[[], Path
         with _locked(part, wait=True):
             part.mkdir(exist_ok=True)  # another process may have swept it before it was locked
             yield part
-            _flush(part)
+            flush(part)
             while True:  # something else may have come there since
                 try:
                     check_replaceable(path, overwrite)
@@ -158,16 +156,3 @@ def _strangers(path: Path) -> list[str]:
                 if not belongs(folder, entry):
                     strangers.append(name)
     return sorted(strangers or ([] if listed else found))
-
-
-def _flush(folder: Path) -> None:
-    """Have the system write a folder to the disk: a rename may get there before what was written earlier."""
-    if os.name != "posix":
-        return  # elsewhere a folder cannot be opened
-    for inner, _, files in os.walk(folder):
-        for name in (*files, "."):
-            descriptor = os.open(os.path.join(inner, name), os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)

@@ -84,12 +84,19 @@ def vote_dataset(
 
 
 def numbered(x: Any, batch_size: int = 64, batches: int = 4) -> Any:
-    """Make a Ray data set of an array: columns `image` and `index`.
+    """Make a Ray data set of an array: its examples in the column `image`, their numbers in the column `index`.
 
     Args:
         x: Array `(examples, ...)`.
-        batch_size: Positive int, that of `vote_dataset`.
-        batches: Positive int, batches of a block, which an actor takes at once.
+        batch_size: Positive int. Give `vote_dataset` the same: then no batch lies in two of Ray's blocks.
+        batches: Positive int, whole batches in one of Ray's blocks, which an actor takes at once.
+
+    Returns:
+        A `ray.data.Dataset` in the order of the array.
+
+    Raises:
+        ValueError: If `batch_size` or `batches` is out of range.
+        ModuleNotFoundError: If Ray is not installed.
     """
     rows = positive_int("batch_size", batch_size) * positive_int("batches", batches)
     parts = [np.arange(start, min(start + rows, len(x))) for start in range(0, len(x), rows)]

@@ -28,20 +28,24 @@ _ERRORS: dict[int, type[Exception]] = {
 }
 
 
-def write_everywhere(model: keras.Model, folder: Path, class_names: list[str] | None) -> None:
-    """Write the SavedModel with all endpoints, whose coins flip, to a folder."""
+def write_everywhere(model: keras.Model, folder: Path, settings: dict[str, Any]) -> None:
+    """Write a model to a folder.
+
+    Args:
+        model: The model; a prepared one for `write_plain`.
+        folder: An empty folder.
+        settings: The arguments of `write_plain`; or `class_names` alone, for the SavedModel with all endpoints, whose
+            coins flip.
+    """
     if keras.backend.backend() == "tensorflow":
-        _write_archive(model, folder, class_names)
+        _write(model, folder, settings)
     else:  # only TensorFlow writes SavedModels with variables that a loop assigns
-        _in_tensorflow(model, folder, {"class_names": class_names})
-
-
-def write_plain_everywhere(model: keras.Model, folder: Path, settings: dict[str, Any]) -> None:
-    """Write a prepared model for a runtime; see `write_plain`."""
-    if keras.backend.backend() == "tensorflow":
-        write_plain(model, folder, **settings)
-    else:
         _in_tensorflow(model, folder, settings)
+
+
+def _write(model: keras.Model, folder: Path, settings: dict[str, Any]) -> None:
+    write = write_plain if "format" in settings else _write_archive
+    write(model, folder, **settings)
 
 
 def _in_tensorflow(model: keras.Model, folder: Path, settings: dict[str, Any]) -> None:
@@ -73,9 +77,8 @@ def _write_archive(model: keras.Model, folder: Path, class_names: list[str] | No
     fresh, coins = tf.Variable(tf.constant(True), trainable=False), has_coins(model)
     if coins:
         archive._tf_trackable.fresh = fresh  # Keras tracks layers only
-    named, any_shape = {}, tf.TensorShape(None)  # pyright: ignore[reportArgumentType]
-    for name, function, extra in endpoints(model, fresh):
-        numbers = [tf.TensorSpec(any_shape, dtype, name=argument) for argument, dtype in extra.items()]
+    named = {}
+    for name, function, numbers in endpoints(model, fresh):
         for inputs, suffix in zip(signatures(model), ("", "_uint8"), strict=False):
             function.get_concrete_function(*inputs, *numbers)
             named[name + suffix] = with_named_outputs(model, function, [*inputs, *numbers])
@@ -111,10 +114,8 @@ def _names_file(class_names: list[str] | None) -> Iterator[Path | None]:
 
 def main() -> None:
     """Write a `.keras` file for a runtime: the TensorFlow process of the other backends."""
-    settings = json.loads(sys.argv[3])
-    write = write_plain if "format" in settings else _write_archive
     try:
-        write(keras.saving.load_model(sys.argv[1]), Path(sys.argv[2]), **settings)
+        _write(keras.saving.load_model(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3]))
     except tuple(_ERRORS.values()) as error:
         reason = getattr(error, "strerror", None) or str(error)
         print(f"\n{json.dumps(reason)}", file=sys.stderr)  # in one line, after whatever was printed before

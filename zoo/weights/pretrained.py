@@ -4,15 +4,17 @@ import json
 import os
 import re
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
+from zoo.amplification.amplified import coins_off
+from zoo.amplification.reseed import restored
 from zoo.data.named_classes import check_class_names, names_or_numbers
-from zoo.files import parse_json, sha256, write_weights
+from zoo.files import parse_json, sha256, write_json, write_weights
 from zoo.graph import uncompiled
 from zoo.layers.arguments import did_you_mean
 from zoo.layers.coins import coin_states
@@ -21,7 +23,7 @@ from zoo.weights.weights_file import check_weights_file
 
 # Inside zoo/ in an installed wheel, beside it in a checkout.
 _FOLDERS = tuple(parent / "saved_models" for parent in Path(__file__).parents[1:3])
-_SUPERMASK = ".supermask"
+_SUPERMASK, _MANIFEST = ".supermask", "manifest.json"
 _NUMBER = Where("a number", lambda x: type(x) in (int, float))
 ROW = {
     "model": str,
@@ -116,16 +118,13 @@ class Weights(NamedTuple):
 
     def _load_h5(self, model: keras.Model) -> None:
         check_weights_file(self.path, model)
-        coins = {id(v): keras.ops.convert_to_numpy(v.value) for v in coin_states(model)}
         try:
-            with warnings.catch_warnings():
+            with restored(coin_states(model)), warnings.catch_warnings():
                 warnings.simplefilter("error")  # Keras only warns of layers that it leaves as they are
                 model.load_weights(self.path)
         except Exception as error:  # h5py and Keras raise a dozen kinds for what they did not write
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise ValueError(f"{self.path} does not fit the model; was it saved from another one? {reason}") from error
-        for variable in coin_states(model):
-            variable.assign(coins[id(variable)])
 
 
 def list_weights() -> list[tuple[str, str]]:
@@ -144,7 +143,7 @@ def manifest() -> list[dict[str, Any]]:
     Raises:
         ValueError: If it is not as written by `zoo.recipes.training.publish`, or names a file outside its folder.
     """
-    path = folder() / "manifest.json"
+    path = folder() / _MANIFEST
     if not path.is_file():
         return []
     try:
@@ -157,6 +156,11 @@ def manifest() -> list[dict[str, Any]]:
     except ValueError as error:
         raise ValueError(f"{path} is not a manifest of weights: {error}") from error
     return rows
+
+
+def write_manifest(rows: Iterable[dict[str, Any]], folder: Path) -> None:
+    """Write the rows of the manifest, sorted by model and weights, into its folder."""
+    write_json(folder / _MANIFEST, sorted(rows, key=lambda row: (row["model"], row["weights"])))
 
 
 def _only(row: dict[str, Any], form: dict[str, Any]) -> dict[str, Any]:
@@ -175,7 +179,14 @@ def folder() -> Path:
 
 
 def find_published(model_name: str, weights: Any, twins: Collection[str] = ()) -> Weights | None:
-    """Find the weights published under the name `weights` as `find` does; None if there are none."""
+    """Find the weights published under a name, for a model or for its twins; None if there are none.
+
+    Args:
+        model_name: Name of the model.
+        weights: A name of weights published for the model or for one of its twins, or `MODEL:NAME`, weights published
+            for that model; anything else is no name.
+        twins: Names of the models whose weights it takes under their own names.
+    """
     row = _published(model_name, twins).get(weights) if isinstance(weights, str) else None
     return Weights(folder() / row["file"], row) if row else None
 
@@ -189,20 +200,17 @@ def _published(model_name: str, twins: Collection[str]) -> dict[str, dict[str, A
     return rows
 
 
-def find(model_name: str, weights: str | os.PathLike, twins: Collection[str] = ()) -> Weights:
-    """Find the weights called `weights` for a model, or the file at that path.
+def find_file(model_name: str, weights: str | os.PathLike, twins: Collection[str] = ()) -> Weights:
+    """Return the weights in the file at a path, which need not exist.
 
     Args:
-        model_name: Name of the model.
-        weights: A name of weights published for the model or for one of its twins; `MODEL:NAME`, weights published
-            for that model; or a path.
-        twins: Names of the models whose weights it takes under their own names.
+        model_name: Name of the model, for the error.
+        weights: Path of the file.
+        twins: Names of the models whose weights it takes under their own names, for the error.
 
     Raises:
-        ValueError: If it is neither a known name nor a path ending in `.weights.h5` or `.supermask`.
+        ValueError: If it is no path ending in `.weights.h5` or `.supermask`.
     """
-    if published := find_published(model_name, weights, twins):
-        return published
     if isinstance(weights, os.PathLike):
         weights = os.fspath(weights)
     if isinstance(weights, str) and weights.endswith((".weights.h5", _SUPERMASK)):
@@ -253,8 +261,6 @@ def reference_images(input_shape: tuple[int, ...]) -> np.ndarray:
 
 def reference_output(model: keras.Model) -> np.ndarray:
     """Class probabilities `(2, classes)` of `reference_images`, coins off: the same on every run and backend."""
-    from zoo.amplification.amplified import coins_off
-
     images = reference_images(model.input_shape[1:])
     return keras.ops.convert_to_numpy(coins_off(model)(images, training=False))
 

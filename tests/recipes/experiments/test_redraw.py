@@ -30,11 +30,12 @@ def test_without_committed_rows_it_is_said(monkeypatch):
 
 
 def test_rows_of_no_experiment_are_refused(tmp_path):
-    with pytest.raises(FileNotFoundError):
+    said = r"`folder` must hold rows in its results\.jsonl\. Received: folder='.*'"
+    with pytest.raises(FileNotFoundError, match=said):
         redraw(tmp_path)
     (tmp_path / "results.jsonl").write_text('{"recipe": "nobody"}\n')
     with pytest.raises(ValueError, match="nobody"):
         redraw(tmp_path)
     (tmp_path / "results.jsonl").write_text("")
-    with pytest.raises(FileNotFoundError, match="no rows"):
+    with pytest.raises(FileNotFoundError, match=said):
         redraw(tmp_path)

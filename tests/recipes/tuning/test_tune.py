@@ -44,15 +44,9 @@ def net(input_shape=(8, 8, 1), classes=3, units=8, rate=0.4, samples=2, poison=F
 
 @pytest.fixture(scope="module", autouse=True)
 def fast():
-    """What takes most of the time here: keras-tuner's garbage collections, XLA's optimisations."""
+    """What takes most of the time here: keras-tuner's garbage collections."""
     gc.freeze()
-    if keras.backend.backend() == "jax":
-        import jax
-
-        jax.config.update("jax_disable_most_optimizations", True)
     yield
-    if keras.backend.backend() == "jax":
-        jax.config.update("jax_disable_most_optimizations", False)
     gc.unfreeze()
 
 

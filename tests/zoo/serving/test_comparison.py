@@ -93,7 +93,7 @@ def test_the_same_coins_are_compared_with_the_model_and_only_a_majority_may_move
 
     def moved(votes):
         def run(given):
-            found = seen(frozen, [given["images"]])
+            found = seen(frozen)([given["images"]])
             found["votes"][0] += [votes / FLIPS, -votes / FLIPS]
             return found
 

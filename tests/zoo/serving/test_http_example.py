@@ -51,6 +51,8 @@ def test_a_server_of_the_standard_library_votes(tmp_path):
                 assert json.load(refused.value)["error"]
             with pytest.raises(urllib.error.HTTPError) as refused:
                 ask(signature_name="vote", instances=[{"images": one, "samples": n} for n, one in enumerate(points, 1)])
-            assert "`samples` must be the same in all rows" in json.load(refused.value)["error"]
+            error = json.load(refused.value)["error"]
+            assert "`samples` must be the same in all rows. Received:" in error
+            assert "[1 2]" in error
         finally:
             server.kill()

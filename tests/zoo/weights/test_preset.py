@@ -104,9 +104,9 @@ def test_what_no_preset_can_check_is_not_saved(tmp_path):
         zoo.save_preset(zoo.build("mlp_embedding", seed=0, **sizes), tmp_path / "new")
     model = zoo.build("stochastic_mlp", hidden=(4,), seed=0)
     finite = model.get_weights()
-    for bad, where in ((np.nan, "weights"), (np.inf, "weights"), (3e38, "outputs")):
+    for bad, where in ((np.nan, "(?!its outputs)"), (np.inf, "(?!its outputs)"), (3e38, "its outputs")):
         model.set_weights([one + np.asarray(bad, one.dtype) if one.dtype.kind == "f" else one for one in finite])
-        with pytest.raises(ValueError, match=rf"must have finite {where}|infinities or NaN in .*{where}"):
+        with pytest.raises(ValueError, match=f"infinities or NaN in {where}"):
             zoo.save_preset(model, tmp_path / "new")
     assert list(tmp_path.iterdir()) == []
 

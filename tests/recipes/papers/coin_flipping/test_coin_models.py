@@ -36,14 +36,15 @@ def test_margins_of_the_shipped_weights(tmp_path):
 
 
 def test_a_run_and_shipped_weights_side_by_side(run, tmp_path):
+    chosen = {"models": [run, "resnet20_cfnn:digits"], "splits": ["test"], "examples": 10}
     for name in EXPERIMENTS:
         out = tmp_path / name
-        rows = reproduce(name, out, budget="smoke", settings={"models": [run, "resnet20_cfnn:digits"]})
+        rows = reproduce(name, out, budget="smoke", settings=chosen)
         assert {row["model"] for row in rows} == {run, "resnet20_cfnn:digits"}
         assert {row["data"] for row in rows} == {"digits"}
         assert (out / "figure.png").stat().st_size > 1000
         before = (out / "results.jsonl").read_bytes()
-        reproduce(name, out, budget="smoke", settings={"models": [run, "resnet20_cfnn:digits"]})
+        reproduce(name, out, budget="smoke", settings=chosen)
         assert (out / "results.jsonl").read_bytes() == before
 
 

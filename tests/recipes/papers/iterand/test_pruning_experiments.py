@@ -1,10 +1,13 @@
 """IteRand's tables and figures in small: every method once, sweeps, curves, and finished runs taken over."""
 
+import shutil
+
 import pytest
 from experiments import cells
 
 from zoo.recipes.experiments.experiment import find
 from zoo.recipes.experiments.reproduce import reproduce
+from zoo.recipes.papers.iterand import pruning_runs
 from zoo.recipes.papers.iterand.pruning_paper import TABLE3, TABLE4
 from zoo.recipes.papers.iterand.pruning_report import accuracy_table, write_report
 from zoo.recipes.papers.iterand.pruning_runs import recipe_of, with_finished
@@ -19,6 +22,23 @@ def out(tmp_path_factory):
     out = tmp_path_factory.mktemp("iterand")
     reproduce("iterand-table3", out, budget="smoke", settings={"runs": str(out / "runs")})
     return out
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The recipes that were to be trained; every epoch is right on half of the training images, a quarter of others."""
+    recipes = []
+
+    def train(recipe, folder, **_):
+        recipes.append(recipe)
+        folder.mkdir(parents=True)
+        lines = ["epoch,accuracy,val_accuracy", *(f"{epoch},0.5,0.25" for epoch in range(recipe.epochs))]
+        (folder / "log.csv").write_text("\n".join(lines))
+        found = {"correct": 180, "n": 360, "accuracy": 0.5, "low": 0.45, "high": 0.55}
+        return [{"model": recipe.model, "data": recipe.data, "split": "test", **found}]
+
+    monkeypatch.setattr(pruning_runs, "train", train)
+    return recipes
 
 
 def test_every_method_once(out):
@@ -62,35 +82,57 @@ def test_other_runs_are_not_taken_for_these(out, tmp_path):
         reproduce("iterand-table3", tmp_path, budget="smoke", settings={"finished": [str(out / "runs")], "epochs": 2})
 
 
-@pytest.mark.parametrize(("key", "wanted"), [("rate", [0.0, 1.0]), ("period", [2])])
-def test_a_sweep_is_a_training_per_value(key, wanted, tmp_path):
+@pytest.mark.backend_free
+@pytest.mark.parametrize(("key", "wanted"), [("rate", [0.0, 1.0]), ("period", [2, 30])])
+def test_a_sweep_is_a_training_per_value(key, wanted, tmp_path, asked):
     settings = {"runs": str(tmp_path / "runs"), f"{key}s": wanted}
     rows = reproduce(f"iterand-{key}", tmp_path, budget="smoke", settings=settings)
     assert [row[key] for row in rows] == wanted
-    folders = sorted(path.name for path in (tmp_path / "runs").iterdir())
-    assert len(folders) == len(wanted)
-    table = (tmp_path / "table.md").read_text()
-    assert all(f"{row['validation']:.4g}" in table for row in rows)
+    assert [getattr(recipe, f"randomize_{key}") for recipe in asked] == wanted
+    assert {(recipe.model, recipe.options["kernel_initializer"]) for recipe in asked} == {
+        ("conv6_iterand", "kaiming_uniform")
+    }
+    assert {row["validation"] for row in rows} == {25.0}
+    assert len(list((tmp_path / "runs").iterdir())) == len(wanted)
+    assert (tmp_path / "table.md").read_text().count("25") == len(wanted)
     assert (tmp_path / "figure.png").stat().st_size > 1000
 
 
-def test_curves_have_an_accuracy_per_epoch(tmp_path):
-    chosen = {"runs": str(tmp_path / "runs"), "methods": ["iterand"]}
-    rows = reproduce("iterand-curves", tmp_path, budget="smoke", settings=chosen)
-    assert [(row["examples"], len(row["curve"])) for row in rows] == [("train", 2), ("validation", 2)]
-    assert rows[1]["curve"][-1] == rows[1]["validation"]
-    assert "iterand, sc, validation" in (tmp_path / "table.md").read_text()
+def test_curves_have_an_accuracy_per_epoch(out, tmp_path):
+    chosen = {"finished": [str(out / "runs")], "epochs": 1, "runs": str(tmp_path / "none")}
+    rows = reproduce("iterand-curves", tmp_path / "curves", budget="smoke", settings=chosen)
+    assert [(row["method"], row["examples"]) for row in rows] == [
+        (method, examples) for method in ("edge-popup", "iterand") for examples in ("train", "validation")
+    ]
+    assert all(len(row["curve"]) == 1 for row in rows)
+    assert [rows[i]["curve"][-1] for i in (1, 3)] == [rows[i]["validation"] for i in (1, 3)]
+    assert "iterand, sc, validation" in (tmp_path / "curves" / "table.md").read_text()
+    assert not (tmp_path / "none").exists()
+
+
+def test_runs_without_their_log_have_no_curve(out, tmp_path):
+    shutil.copytree(out / "runs", tmp_path / "runs")
     for log in (tmp_path / "runs").glob("*/log.csv"):
         log.unlink()
-    chosen = {**chosen, "finished": [str(tmp_path / "runs")], "runs": str(tmp_path / "others")}
+    chosen = {"finished": [str(tmp_path / "runs")], "epochs": 1, "runs": str(tmp_path / "others")}
     with pytest.raises(ValueError, match=r"`finished` must have runs with their log\.csv"):
         reproduce("iterand-curves", tmp_path / "again", budget="smoke", settings=chosen)
 
 
-def test_table_4_reports_the_weights_that_remain(tmp_path):
+@pytest.mark.backend_free
+def test_curves_of_several_epochs(tmp_path, asked):
+    chosen = {"runs": str(tmp_path / "runs"), "methods": ["iterand"], "epochs": 3}
+    rows = reproduce("iterand-curves", tmp_path, budget="smoke", settings=chosen)
+    assert [(row["examples"], row["curve"]) for row in rows] == [("train", [50.0] * 3), ("validation", [25.0] * 3)]
+    assert [recipe.epochs for recipe in asked] == [3]
+
+
+@pytest.mark.backend_free
+def test_table_4_reports_the_weights_that_remain(tmp_path, asked):
     chosen = {"runs": str(tmp_path / "runs"), "methods": ["sgd"]}
     rows = reproduce("iterand-table4", tmp_path, budget="smoke", settings=chosen)
     assert [(row["network"], row["method"]) for row in rows] == [("resnet18", "sgd")]
+    assert [recipe.model for recipe in asked] == ["resnet18"]
     assert (tmp_path / "figure.png").stat().st_size > 1000
 
 
