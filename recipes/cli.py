@@ -270,6 +270,9 @@ def tune(
     data: Annotated[str, typer.Option(help="Name of a data set, a folder, a .csv or .npz file.")] = "digits",
     data_dir: DataDir = None,
     image_size: ImageSize = None,
+    patience: Annotated[
+        int | None, typer.Option(help="End a trial that many epochs after its best one; None is all epochs.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of configurations, weights, coins and order.")] = 0,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Fix an option (flips: options.samples).")
@@ -282,7 +285,7 @@ def tune(
 
         options = model_options(parse_settings(settings))
         given = {"tuner": tuner, "trials": trials, "epochs": epochs, "data": data, "data_dir": data_dir, "seed": seed}
-        run(name, out, **given, image_size=image_size, options=options)
+        run(name, out, **given, image_size=image_size, patience=patience, options=options)
 
 
 @app.command()

@@ -4,11 +4,12 @@ import fnmatch
 import inspect
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras
 
+from zoo.data.named_classes import check_class_names
 from zoo.layers.arguments import boolean, check_known
 from zoo.weights.preset import remember
 
@@ -78,6 +79,7 @@ def build(
     weights: Any = None,
     include_top: bool = True,
     coins: bool = True,
+    class_names: Sequence[str] | None = None,
     seed: int | None = None,
     name_in_model: str | None = None,
     **options: Any,
@@ -101,6 +103,10 @@ def build(
             behind a head of your own. `hypernet_cfnn` has all of its coins in the head: a row per image.
         coins: Bool. False, which goes with `include_top=False`, replaces every coin by its mean: one row per image,
             `(batch, features)`, the same at every call.
+        class_names: Names of your classes, as `zoo.data.load(...).class_names`; `classes` is their number by default.
+            The head of pretrained weights is taken if it has the same names in the same order, and otherwise left, as
+            of another number of classes. None takes it wherever it fits, as do weights whose classes are not known: a
+            file's and a preset's.
         seed: None (drawn; `keras.utils.set_random_seed` fixes it) or int in [0, 2**32), of the initial weights and
             the coins. Loaded weights leave the coins to `seed`.
         name_in_model: Name of the Keras model; the registered name by default.
@@ -111,8 +117,8 @@ def build(
         the last axis whatever Keras's data format is.
 
     Raises:
-        ValueError: If the name, an option or the weights' name is unknown, the weights do not fit or are damaged, or
-            `include_top` or `coins` is False where it cannot be.
+        ValueError: If the name, an option or the weights' name is unknown, the weights do not fit or are damaged, there
+            are more `class_names` than `classes`, or `include_top` or `coins` is False where it cannot be.
         FileNotFoundError: If `weights` is a path and there is no such file.
 
     Example:
@@ -128,6 +134,7 @@ def build(
     _check_top(name, found, include_top, coins)
     for option in options:
         check_known("option", option, found.options)
+    options = _with_classes(name, found, options, class_names)
     if weights is None:
         model = found.builder(seed=seed, **options)
     else:
@@ -137,7 +144,9 @@ def build(
         options = source.merge(options, found.options)
         model = found.builder(seed=seed, **options)
         model.name = name
-        give_weights(model, source, name, lambda one: find(one).builder, options, head=include_top)
+        give_weights(
+            model, source, name, lambda one: find(one).builder, options, head=include_top, class_names=class_names
+        )
     if not include_top:
         from zoo.weights.head import without_head
 
@@ -161,6 +170,21 @@ def _check_top(name: str, found: Entry, include_top: Any, coins: Any) -> None:
             "`coins` must be True unless include_top=False: zoo.amplify(model, 1, 'expected') replaces the coins of a "
             "whole model by their mean. Received: coins=False"
         )
+
+
+def _with_classes(name: str, found: Entry, options: dict[str, Any], class_names: Any) -> dict[str, Any]:
+    """Options with the number of classes, by their names."""
+    names = check_class_names(class_names)
+    if names is None:
+        return options
+    if "classes" not in found.options:
+        raise ValueError(f"`class_names` must be None, as {name!r} has no option classes. Received: {class_names!r}")
+    options = {"classes": len(names), **options}
+    if isinstance(options["classes"], int) and options["classes"] < len(names):
+        raise ValueError(
+            f"`classes` must be at least the number of class_names, {len(names)}. Received: {options['classes']}"
+        )
+    return options
 
 
 def find_weights(name: str, weights: Any):

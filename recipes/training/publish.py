@@ -69,6 +69,7 @@ def publish(run: Path, name: str, folder: Path, note: str = "") -> dict[str, Any
         "notes": [*_continued(environment.get("continued", [])), *([note] if note else [])],
         "evaluation": f"Evaluated by `{results[0]['command']}` on {results[0]['machine']} ({results[0]['backend']})",
     }
+    row |= {key: environment[key] for key in ("class_names",) if key in environment}
     row = with_saved_model(row, model, folder)
     write_card(row, model, folder)
     others = [old for old in pretrained.manifest() if (old["model"], old["weights"]) != (recipe.model, name)]

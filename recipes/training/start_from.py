@@ -1,6 +1,7 @@
 """The weights of an earlier training as the start of another, perhaps with other classes or another number of flips."""
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from zoo.recipes.training.recipe import Recipe
 from zoo.recipes.training.run_config import NAME, read_config
 from zoo.recipes.training.trained import load_trained
 from zoo.weights.pretrained import FREE, Weights
-from zoo.weights.transfer import give_weights, take_weights
+from zoo.weights.transfer import give_weights, how_classes_differ, take_weights
 
 
 def with_options_of_start(recipe: Recipe, sizes: dict[str, Any]) -> Recipe:
@@ -34,8 +35,10 @@ def with_options_of_start(recipe: Recipe, sizes: dict[str, Any]) -> Recipe:
     return dataclasses.replace(recipe, options=own)
 
 
-def start_from(model: keras.Model, recipe: Recipe, options: dict[str, Any]) -> None:
+def start_from(model: keras.Model, recipe: Recipe, options: dict[str, Any], class_names: Sequence[str]) -> None:
     """Give a model the weights that its recipe starts from: all of them, or all but the head, which a warning says.
+
+    The head is not taken where its classes are others: of another number, or of other names or in another order.
 
     The coins' random state is not among them.
 
@@ -44,6 +47,7 @@ def start_from(model: keras.Model, recipe: Recipe, options: dict[str, Any]) -> N
         recipe: The recipe of the training to come. Its `start_from` is the folder of a run, or what `zoo.build` takes
             as `weights`.
         options: The options that `model` was built with.
+        class_names: Names of the data's classes; of classes that are numbers only, these.
 
     Raises:
         FileNotFoundError: If `start_from` is a path and there is no such file.
@@ -51,18 +55,24 @@ def start_from(model: keras.Model, recipe: Recipe, options: dict[str, Any]) -> N
     """
     source = _source(recipe)
     if _is_run(recipe.start_from):
-        take_weights(model, load_trained(str(recipe.start_from)).model, str(source))
+        differ = how_classes_differ(source, class_names)
+        take_weights(model, load_trained(str(recipe.start_from)).model, str(source), differ=differ)
     else:
-        give_weights(model, source, recipe.model, lambda name: registry.find(name).builder, options)
+
+        def builder_of(name: str) -> Callable[..., keras.Model]:
+            return registry.find(name).builder
+
+        give_weights(model, source, recipe.model, builder_of, options, class_names=class_names)
 
 
 def _source(recipe: Recipe) -> Weights:
     """Return the weights and the options that they need."""
     weights = str(recipe.start_from)
     if _is_run(weights):
-        of_run, sizes, _ = read_config(Path(weights))
+        of_run, sizes, environment = read_config(Path(weights))
         options = {key: value for key, value in {**sizes, **of_run.options}.items() if key not in FREE}
         row = {"weights": weights, "model": of_run.model, "options": options, "defaults": {}}
+        row |= {key: environment[key] for key in ("class_names",) if key in environment}
         return Weights(Path(weights) / "last.weights.h5", row)
     try:
         source = registry.find_weights(recipe.model, weights)

@@ -12,6 +12,7 @@ import zoo
 from zoo.amplification.checks import check_split
 from zoo.data.batches import Batches, fit_input, plain_errors
 from zoo.data.datasets import Dataset, load
+from zoo.data.named_classes import names_or_numbers
 from zoo.devices import on_devices
 from zoo.layers import RandomizePruned
 from zoo.layers.arguments import positive_int
@@ -136,7 +137,7 @@ def build(recipe: Recipe, data: Dataset, *, started: bool = False) -> keras.Mode
     finally:
         keras.config.set_dtype_policy(before)
     if recipe.start_from is not None and not started:
-        start_from(model, recipe, options)
+        start_from(model, recipe, options, names_or_numbers(data.class_names, data.classes))
     if recipe.frozen_from is not None:
         take_frozen_embedding(model, recipe.frozen_from)
     updates = -(-len(data.train.x) // recipe.batch_size)

@@ -4,6 +4,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import keras
+
 import zoo
 from zoo.data.datasets import load
 from zoo.files import read_json
@@ -30,6 +32,7 @@ def tune(
     image_size: int | tuple[int, int] | None = None,
     seed: int = 0,
     batch_size: int = 64,
+    patience: int | None = None,
     options: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Search a model's options and its optimiser's for the largest validation accuracy, and print a leaderboard.
@@ -57,6 +60,7 @@ def tune(
         image_size: Height and width of the images, see `zoo.data.load`.
         seed: Int in [0, 2**32): configurations, initial weights, coins and order of the examples.
         batch_size: Positive int.
+        patience: Positive int, a trial ends that many epochs after its best one; None goes through all epochs.
         options: The builder's options that are fixed, by name.
 
     Returns:
@@ -74,11 +78,14 @@ def tune(
 
     check_known("tuner", tuner, tuners.TUNERS)
     positive_int("trials", trials)
+    if patience is not None:
+        positive_int("patience", patience)
     role = tuners.role()
     settings = {"image_size": image_size, "epochs": epochs, "batch_size": batch_size, "seed": seed}
     recipe, model = _prepared(name, data, data_dir, options or {}, **settings)
     out = Path(out)
     settings = {"tuner": tuner, **recipe.to_dict(), "space": model.space}
+    settings |= {} if patience is None else {"patience": patience}  # earlier searches have none
     record = {"settings": settings, **environment()}
     what = f"The search in {str(out)!r} has"
     if role == "worker":
@@ -86,7 +93,7 @@ def tune(
             search: Any = tuners.make_tuner(tuner, model, out, trials=trials, epochs=epochs, seed=seed)
             search.oracle.get_space()  # waits for the chief, whose settings are written then
             check_same(read_json(out / "settings.json")["settings"], settings, what)
-            return _work(search, recipe)
+            return _work(search, recipe, patience)
     with claimed(out, "settings.json", record, _all_but_epochs, what=what) as folder:
         before = read_json(out / "settings.json")["settings"]["epochs"]
         if before > epochs or (before < epochs and tuner == "hyperband"):
@@ -102,7 +109,7 @@ def tune(
             if before < epochs:
                 snapshot.take()
                 folder.write_json("settings.json", record)  # not before the trials say of how many epochs they are
-            interrupt = _run(search, recipe)
+            interrupt = _run(search, recipe, patience)
         return _finish(search, interrupt, recipe, folder)
 
 
@@ -113,10 +120,10 @@ def _all_but_epochs(record: dict[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def _work(search: Any, recipe: Recipe) -> list[dict[str, Any]]:
+def _work(search: Any, recipe: Recipe, patience: int | None) -> list[dict[str, Any]]:
     """Run the trials that the chief gives to this worker."""
     with quiet_tensorflow(), Progress(search.oracle.max_trials, 0, recipe.epochs) as search.watcher:
-        search.search(epochs=recipe.epochs, batch_size=recipe.batch_size, verbose=0)
+        search.search(**_fitting(recipe, patience))
     return search.watcher.rows
 
 
@@ -130,14 +137,20 @@ def _prepared(name: str, data: str, data_dir: str | None, options: dict[str, Any
     return recipe, model
 
 
-def _run(search: Any, recipe: Recipe) -> BaseException | None:
+def _fitting(recipe: Recipe, patience: int | None) -> dict[str, Any]:
+    """Arguments of the `fit` of every trial."""
+    stop = [] if patience is None else [keras.callbacks.EarlyStopping("val_accuracy", patience=patience, mode="max")]
+    return {"epochs": recipe.epochs, "batch_size": recipe.batch_size, "callbacks": stop, "verbose": 0}
+
+
+def _run(search: Any, recipe: Recipe, patience: int | None) -> BaseException | None:
     """Run what is left of the search; a request to stop is returned, for there is something to write first."""
     done, trials = len(search.oracle.end_order), search.oracle.max_trials
     if search.oracle.trials:
         print(f"Going on with the search in {search.project_dir}: {done} of {trials} trials are done", flush=True)
     try:
         with quiet_tensorflow(), Progress(trials, done, recipe.epochs) as search.watcher:
-            search.search(epochs=recipe.epochs, batch_size=recipe.batch_size, verbose=0)
+            search.search(**_fitting(recipe, patience))
     except (KeyboardInterrupt, Stopped) as interrupt:
         return interrupt
     return None

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -137,8 +138,13 @@ def fit_input(batches: Batches, epochs: bool = False) -> Any:
 
     Args:
         batches: The batches.
-        epochs: Whether those of the next epoch follow once the last one was taken, for a `fit` of several epochs. Keras
-            may take the first one to build a model by; an epoch of a single batch is then gone.
+        epochs: Whether those of the next epoch follow once the last one was taken, for a `fit` of several epochs: its
+            first epoch has the order of `batches.epoch`, each one the next. Those that Keras builds a model by on JAX
+            and torch are no epoch. (Within a scope of `tf.distribute` they are.)
+
+    Raises:
+        ValueError: If `epochs` is True and `batches` leaves out the first ones of its epoch: Keras would leave them out
+            of the others, too.
 
     Example:
         >>> batches = zoo.data.Batches(np.zeros((10, 3)), np.zeros((10, 1)), batch_size=5)
@@ -147,6 +153,8 @@ def fit_input(batches: Batches, epochs: bool = False) -> Any:
         >>> float(model.evaluate(zoo.data.fit_input(batches), verbose=0))
         0.0
     """
+    if epochs and batches.start:
+        raise ValueError(f"`start` must be 0 for several epochs. Received: batches.start={batches.start}")
     if keras.backend.backend() != "tensorflow":
         return _ReadAhead(batches, epochs)
     dataset = tf_dataset(batches)
@@ -200,6 +208,7 @@ class _ReadAhead(keras.utils.PyDataset):
         super().__init__()
         self._batches, self._epochs, self._taken = batches, epochs, -1
         self._given: set[int] = set()
+        self._is_epoch = True
         self._ahead: dict[int, Future] = {}
 
     def __len__(self) -> int:
@@ -213,9 +222,15 @@ class _ReadAhead(keras.utils.PyDataset):
         self._ahead = {one: self._ahead.get(one) or self._submit(one) for one in ahead}
         return found.result()
 
+    def on_epoch_begin(self) -> None:
+        """Begin a pass, of an epoch or of the batches that Keras builds a model by."""
+        # Only Keras's own function tells: the calls here are those of an epoch, and its batches may be all there are.
+        callers = (frame.f_code.co_name for frame, _ in traceback.walk_stack(None))
+        self._is_epoch, self._given = "_symbolic_build" not in callers, set()
+
     def on_epoch_end(self) -> None:
         """Go on to the next epoch; Keras calls it before the first one, too."""
-        if self._epochs and len(self._given) == len(self):  # in whatever order
+        if self._epochs and self._is_epoch and len(self._given) == len(self):  # in whatever order
             self._ahead, self._given = {}, set()
             self._batches.next_epoch()
         self._taken = -1

@@ -1,6 +1,6 @@
 """LazyImages: encoded images on disk, decoded and cut when their rows are asked for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -11,10 +11,12 @@ from zoo.data.decoding import as_array, decoded, encoded_bytes
 from zoo.data.plain_images import decoded_together
 from zoo.data.resizing import centre, check_resize, height_and_width, resized_arrays
 from zoo.data.threads import by_parts
+from zoo.data.windows import Stored, cut_windows, on_sheets
 
 _IN_MEMORY = 2**30  # bytes of pixels up to which NumPy may have all of them
 _TOGETHER = 256  # images whose files are in memory at once
 _SMALL = 2**18  # bytes of a file that may be decoded with others
+_WINDOWS = 2**17  # pixels of the windows that a thread cuts at once: small ones wait for the interpreter
 
 
 class LazyImages:
@@ -57,7 +59,7 @@ class LazyImages:
         # Takes no memory before an image is written to it.
         self._pixels = np.empty(self.shape if self._fits else (0,), self.dtype)
         self._known = np.zeros(len(self), bool)
-        self._stored: dict[int, Any] = {}
+        self._stored: dict[int, Stored] = {}
         self._left = _IN_MEMORY  # bytes for what is stored
 
     def __reduce__(self) -> tuple:
@@ -143,45 +145,62 @@ class LazyImages:
     def _fill_plain(self, images: np.ndarray, places: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Write the rows that are decoded together; which ones are left, `(n,)` bool."""
         left = np.ones(len(rows), bool)
+        for at, pixels in self._together(rows):
+            images[places[at]] = resized_arrays(pixels, self.size, self.resize)
+            left[at] = False
+        return left
+
+    def _together(self, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Decode the plain ones of some rows: for each group its places among them, and its pixels as stored."""
         if self.resize == "imagenet" or keras.backend.backend() != "tensorflow":
-            return left
+            return
         for first in range(0, len(rows), _TOGETHER):
             where = self.where[rows[first : first + _TOGETHER]].tolist()
             encoded = by_parts(lambda part: [self._encoded(*one) for one in part], where)
             for group, pixels in decoded_together(encoded):
-                at = first + np.array(group)
-                images[places[at]] = resized_arrays(pixels, self.size, self.resize)
-                left[at] = False
-        return left
+                yield first + np.array(group), pixels
 
     def _encoded(self, index: int, first: int, count: int) -> bytes:
         return encoded_bytes(self.files[index], first, count, _SMALL)
 
     def _windows(self, rows: np.ndarray, draws: np.ndarray) -> np.ndarray:
         images = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        plain = self._plain(rows)
 
         def fill(part: list[tuple[int, int]]) -> list[None]:
-            places, whole = [place for place, _ in part], [self._whole(row) for _, row in part]
-            for image in {image.size: image for image in whole}.values():
-                chosen = [index for index, other in enumerate(whole) if other.size == image.size]
+            places = [place for place, _ in part]
+            stored = [plain.get(row) or self._whole(row) for _, row in part]
+            cuts = np.empty((len(part), 5), np.int64)
+            for size in {one.size for one in stored}:
+                chosen = [index for index, one in enumerate(stored) if one.size == size]
                 numbers = draws[[places[index] for index in chosen]]
-                cuts = np.stack([*random_windows(numbers, image.height, image.width), mirrored(numbers)], 1).tolist()
-                for index, cut in zip(chosen, cuts, strict=True):
-                    images[places[index]] = _window(whole[index], self.size, *cut)
+                cuts[chosen] = np.stack([*random_windows(numbers, *size), mirrored(numbers)], 1)
+            images[places] = cut_windows(stored, cuts.tolist(), self.size)
             return [None] * len(part)
 
-        by_parts(fill, list(enumerate(rows.tolist())))
+        by_parts(fill, list(enumerate(rows.tolist())), max(1, _WINDOWS // (self.size[0] * self.size[1])))
         return images
 
-    def _whole(self, row: int) -> Any:
-        """Image of Pillow as stored; it stays in memory if there is room."""
-        image = self._stored.get(row)
-        if image is None:
-            image = self._decoded(self.where[row].tolist(), lambda image: image)
-            self._left -= 3 * image.width * image.height
-            if self._fits and self._left > 0:
-                self._stored[row] = image
-        return image
+    def _plain(self, rows: np.ndarray) -> dict[int, Stored]:
+        """New rows that are decoded together, by their numbers; they stay in memory if there is room."""
+        new = np.array([row for row in rows.tolist() if row not in self._stored], int)
+        found: dict[int, Stored] = {}
+        for at, pixels in self._together(new):
+            found |= self._keep(dict(zip(new[at].tolist(), on_sheets(pixels), strict=True)))
+        return found
+
+    def _whole(self, row: int) -> Stored:
+        if row in self._stored:
+            return self._stored[row]
+        image = self._decoded(self.where[row].tolist(), lambda image: image)
+        return self._keep({row: Stored(image, 0, image.height)})[row]
+
+    def _keep(self, stored: dict[int, Stored]) -> dict[int, Stored]:
+        """The same images, which stay in memory if there is room for all of them."""
+        self._left -= sum(one.bytes for one in stored.values())
+        if self._fits and self._left > 0:
+            self._stored |= stored
+        return stored
 
     def undamaged(self) -> tuple["LazyImages", np.ndarray]:
         """Decode every image once and leave out those that cannot be read.
@@ -212,10 +231,3 @@ class LazyImages:
 def as_images(x: Any) -> Any:
     """`x` as an array; `LazyImages` as they are."""
     return x if isinstance(x, LazyImages) else np.asarray(x)
-
-
-def _window(image: Any, size: tuple[int, int], top: int, left: int, tall: int, wide: int, flip: int) -> np.ndarray:
-    from PIL.Image import Resampling, Transpose
-
-    window = image.crop((left, top, left + wide, top + tall)).resize(size[::-1], Resampling.BILINEAR)
-    return as_array(window.transpose(Transpose.FLIP_LEFT_RIGHT) if flip else window)

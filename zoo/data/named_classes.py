@@ -16,6 +16,11 @@ def check_class_names(class_names: Any) -> tuple[str, ...] | None:
     return tuple(map(str, names))
 
 
+def names_or_numbers(names: Sequence[str] | None, classes: int) -> tuple[str, ...]:
+    """Return names of classes; those of classes that are numbers only are their numbers."""
+    return tuple(map(str, range(classes))) if names is None else tuple(names)
+
+
 def check_range(y: np.ndarray, names: tuple[str, ...] | None) -> None:
     """Raise a `ValueError` if a label is none of as many classes as there are names."""
     if names is not None and len(y) and y.max() >= len(names):

@@ -9,10 +9,12 @@ from typing import Any
 _AT_LEAST = 8  # items that a thread takes at once: handing over a single image takes a third of its time
 
 
-def by_parts(function: Callable[[list], list], items: list) -> list[Any]:
-    """Results of a function of a list, in their order, its parts in several threads."""
+def by_parts(function: Callable[[list], list], items: list, at_least: int = _AT_LEAST) -> list[Any]:
+    """Results of a function of a list, in their order, its parts, of so many items at least, in several threads."""
     threads, count = _threads()
-    share = max(_AT_LEAST, -(-len(items) // count))
+    share = max(at_least, -(-len(items) // count))
+    if len(items) <= share:
+        return function(items) if items else []
     parts = [items[first : first + share] for first in range(0, len(items), share)]
     return [one for found in threads.map(function, parts) for one in found]
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from zoo.amplification.amplified import coins_off
 from zoo.amplification.reseed import restored
+from zoo.data.named_classes import check_class_names, names_or_numbers
 from zoo.files import parse_json, sha256, write_json, write_weights
 from zoo.graph import uncompiled
 from zoo.layers.arguments import did_you_mean
@@ -52,6 +53,13 @@ class Weights(NamedTuple):
     def is_supermask(self) -> bool:
         """Whether the file is a supermask."""
         return self.path.name.endswith(_SUPERMASK)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes that they were trained on, their numbers where these had none; empty if not known."""
+        if self.row is None or "class_names" not in self.row:
+            return ()
+        return names_or_numbers(check_class_names(self.row["class_names"]), self.row["options"]["classes"])
 
     def __str__(self) -> str:
         """Say whose weights these are, for a message."""

@@ -2,7 +2,7 @@
 
 import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -23,8 +23,9 @@ def give_weights(
     options: dict[str, Any],
     *,
     head: bool = True,
+    class_names: Sequence[str] | None = None,
 ) -> None:
-    """Load weights into a model, all but the head where the weights have another one.
+    """Load weights into a model, all but the head where the weights have another one, or one of other classes.
 
     Args:
         model: The model.
@@ -33,11 +34,13 @@ def give_weights(
         builder_of: Function of a registered name that returns the builder.
         options: Options that `model` was built with.
         head: Whether the head is wanted: a warning says that it is not taken.
+        class_names: Names of the model's classes, in their order; None where they are not known.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is damaged, or the weights do not fit below the head; the message names what differs.
     """
+    differ = how_classes_differ(source, class_names)
     if source.row is None:
         try:
             source.load(model)
@@ -47,7 +50,7 @@ def give_weights(
                 raise
             original.name = original.name if source.is_supermask else name
             take_weights(model, original, str(source), head=head)
-    elif source.are_of(name, model):
+    elif source.are_of(name, model) and not differ:
         try:
             source.load(model)
         except UnfitError as error:
@@ -57,10 +60,18 @@ def give_weights(
         original = builder_of(row["model"])(seed=0, **row["defaults"], **row["options"])
         original.name = row["model"]
         source.load(original)
-        take_weights(model, original, str(source), head=head)
+        take_weights(model, original, str(source), head=head, differ=differ)
 
 
-def take_weights(model: keras.Model, original: keras.Model, what: str, *, head: bool = True) -> None:
+def how_classes_differ(source: Weights, class_names: Sequence[str] | None) -> str:
+    """Say which class is another one in the weights than by these names; "" where none is, or it is not known."""
+    for number, (theirs, ours) in enumerate(zip(source.class_names, class_names or (), strict=False)):
+        if theirs != ours:
+            return f"whose class {number} is {theirs!r} and not {ours!r}"
+    return ""
+
+
+def take_weights(model: keras.Model, original: keras.Model, what: str, *, head: bool = True, differ: str = "") -> None:
     """Give a model the weights of another: of all layers if they are alike, else of all below the head.
 
     A warning says that the head is not taken. The coins of `model` stay its own.
@@ -70,6 +81,7 @@ def take_weights(model: keras.Model, original: keras.Model, what: str, *, head: 
         original: The model whose weights are copied.
         what: Name of the weights, for a message.
         head: Whether the head is wanted; if not, there is no warning.
+        differ: What is other about the original's classes, see `how_classes_differ`; its head is then not taken.
 
     Raises:
         ValueError: If the models differ below their heads; the message names the first difference.
@@ -77,14 +89,15 @@ def take_weights(model: keras.Model, original: keras.Model, what: str, *, head: 
     ours, theirs = without_head(model), without_head(original)
     if difference := _difference(ours, theirs):
         raise ValueError(f"{what} do not fit {model.name!r}: {difference}")
-    if _difference(model, original) is None:
+    if not differ and _difference(model, original) is None:
         model.set_weights(original.get_weights())
         return
     ours.set_weights(theirs.get_weights())
     if head:
+        why = f", {differ}," if differ and original.output_shape == model.output_shape else ""
         theirs_of, ours_of = (f"{one.output_shape[-1]} classes of {one.name!r}" for one in (original, model))
         warnings.warn(
-            f"{what}: the head of {theirs_of} is not taken. That of {ours_of} has its initial weights: train it",
+            f"{what}: the head of {theirs_of}{why} is not taken. That of {ours_of} has its initial weights: train it",
             stacklevel=_CALLER,
         )
 

@@ -1,5 +1,9 @@
 """Training that starts from the weights of another."""
 
+import dataclasses
+import json
+import shutil
+
 import numpy as np
 import pytest
 import tiny
@@ -59,6 +63,42 @@ def test_another_data_set_takes_all_but_the_head_and_the_options_of_the_weights(
         np.testing.assert_array_equal(a, b)
     assert (taken[-2].shape, before[-2].shape) == ((64, 3), (64, 10))
     assert with_options_of_start(recipe, {"input_shape": (8, 8, 1), "classes": 3}).options == {"samples": 3, "depth": 8}
+
+
+@pytest.fixture(scope="module")
+def letters(tmp_path_factory):
+    """Digits whose classes are called a to j."""
+    x, y = zoo.data.load("digits").train
+    names = np.array(list("abcdefghij"))
+    path = tmp_path_factory.mktemp("data") / "letters.npz"
+    np.savez(path, x_train=x[:64], y_train=names[y[:64]], x_test=x[64:99], y_test=names[y[64:99]])
+    return str(path)
+
+
+@pytest.mark.parametrize(("names", "taken"), [(list("abcdefghij"), True), (list("bacdefghij"), False), (None, False)])
+def test_the_head_is_taken_by_the_names_of_the_classes(run, letters, tmp_path, names, taken):
+    """Of a run on classes of these names; None are numbers."""
+    source = shutil.copytree(run, tmp_path / "named")
+    config = json.loads((source / "config.json").read_text())
+    (source / "config.json").write_text(json.dumps({**config, "class_names": names}))
+    recipe = Recipe("letters", "resnet20_dropout", letters, start_from=str(source), seed=5)
+    before = load_trained(str(run)).model.get_weights()
+    if taken:
+        model = build(recipe, zoo.data.load(letters))
+    else:
+        other = f"whose class 0 is '{(names or ['0'])[0]}' and not 'a', is not taken"
+        with pytest.warns(UserWarning, match=f"the head of 10 .*, {other}"):
+            model = build(recipe, zoo.data.load(letters))
+    weights = model.get_weights()
+    np.testing.assert_array_equal(weights[0], before[0])
+    assert (weights[-2] == before[-2]).all() == taken
+
+
+def test_published_weights_know_their_classes(letters, digits):
+    recipe = Recipe("letters", "resnet20_cfnn", letters, options={"samples": 1}, start_from="digits")
+    with pytest.warns(UserWarning, match="weights='digits' .*, whose class 0 is '0' and not 'a', is not taken"):
+        build(recipe, zoo.data.load(letters))
+    build(dataclasses.replace(recipe, data=digits), zoo.data.load(digits))  # these are the same: no warning
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,26 @@ def test_the_best_trial_is_a_recipe_that_trains_as_it_did(search, data, tmp_path
         assert max(float(row["val_accuracy"]) for row in csv.DictReader(file)) == pytest.approx(best["score"])
 
 
+@pytest.mark.parametrize(("patience", "epochs"), [(1, 2), (3, 4), (None, 5)])
+def test_a_trial_ends_so_many_epochs_after_its_best(search, monkeypatch, patience, epochs):
+    """Of a network that gives the same for every image, whose first epoch is its best."""
+    ended, plain = [], net
+
+    def same(**options):
+        model = plain(**options)
+        return keras.Model(model.input, keras.layers.Rescaling(0.0, offset=1 / 3)(model.output))
+
+    monkeypatch.setitem(globals(), "net", same)
+    monkeypatch.setattr(Progress, "epoch", lambda self, trial, epoch: ended.append(epoch))
+    assert [row["status"] for row in search(trials=1, epochs=5, patience=patience)] == ["completed"]
+    assert ended == list(range(epochs))
+
+
+def test_patience_is_a_positive_int(search):
+    with pytest.raises(ValueError, match="`patience` must be a positive int"):
+        search(patience=0)
+
+
 @pytest.mark.usefixtures("untrained")
 def test_a_failed_trial_is_shown_and_the_others_go_on(search, builds, tmp_path, capsys):
     builds[2] = ValueError("no such net\nfor these units")

@@ -7,6 +7,8 @@ import pytest
 from PIL import Image, ImageOps
 
 import zoo
+from zoo.data.augmentation import DRAWS, mirrored, random_windows
+from zoo.data.lazy_images import LazyImages
 from zoo.data.plain_images import decoded_together
 
 pytestmark = pytest.mark.on_tensorflow
@@ -84,3 +86,34 @@ def test_a_folder_of_all_kinds_is_read_in_its_order(tmp_path):
     (tmp_path / "a" / "07.png").write_bytes(content[:-40])
     with pytest.raises(ValueError, match=r"07\.png"):
         zoo.data.load(tmp_path, image_size=(6, 8), test=0.02, validation=0).train.x[:]
+
+
+def test_windows_of_plain_and_other_images_are_pillows(tmp_path):
+    """Cut out of images that were decoded together, one by one and in memory already: the same pixels."""
+    wanted, numbers = [], np.random.default_rng(3).random((60, DRAWS))
+    (tmp_path / "a").mkdir()
+    for index in range(60):
+        name, (mode, options) = list({**PLAIN, **OTHERS}.items())[index % 13]
+        content = encoded(name, mode, options, (8, 6) if index % 2 else (16, 12), seed=index)
+        (tmp_path / "a" / f"{index:02d}.png").write_bytes(content)
+        image = ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGB")
+        one = numbers[index : index + 1]
+        top, left, tall, wide = (int(found[0]) for found in random_windows(one, image.height, image.width))
+        window = image.crop((left, top, left + wide, top + tall)).resize((7, 9), Image.Resampling.BILINEAR)
+        wanted.append(np.asarray(ImageOps.mirror(window) if mirrored(one)[0] else window))
+    files = sorted(map(str, (tmp_path / "a").iterdir()))
+    images = LazyImages(files, np.stack([np.arange(60), np.zeros(60, int), np.full(60, -1)], 1), (9, 7))
+    order = np.random.default_rng(4).permutation(60)
+    for _ in range(2):
+        np.testing.assert_array_equal(images.read(order, Drawn(numbers[order])), np.stack(wanted)[order])
+
+
+class Drawn:
+    """A generator whose numbers are known."""
+
+    def __init__(self, numbers):
+        self.numbers = numbers
+
+    def random(self, shape):
+        assert shape == self.numbers.shape
+        return self.numbers

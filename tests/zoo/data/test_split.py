@@ -32,23 +32,80 @@ def contents(batches):
     return [batches[index] for index in range(len(batches))]
 
 
-@pytest.mark.parametrize("size", [3, 5, 13])
+def weights_after(batches):
+    model = tiny_model()
+    for x, y in batches:
+        model.train_on_batch(x, y)
+    return model.get_weights()
+
+
+def assert_close(model, weights):
+    for one, other in zip(model.get_weights(), weights, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+def epochs_of(data, size, epochs, **settings):
+    return [batch for epoch in epochs for batch in contents(Batches(*data, size, epoch=epoch, **settings))]
+
+
+@pytest.mark.parametrize("size", [3, 5, 13, 20])
 @pytest.mark.parametrize("augment", [None, "crop_flip", "resized_crop_flip"])
 def test_every_epoch_of_fit_has_its_own_batches(size, augment):
-    x, y = split()
-    truth, got = tiny_model(), tiny_model()
-    settings = {"augment": augment, "seed": 7}
-    wanted = [batch for epoch in range(3) for batch in contents(Batches(x, y, size, epoch=epoch, **settings))]
-    if size == 13:
-        got.evaluate(x, y, verbose=0)  # or Keras takes the only batch to build metrics by
-    for batch in wanted:
-        truth.train_on_batch(*batch)
-    got.fit(Split(x, y).batches(size, **settings), epochs=3, shuffle=False, verbose=0)
-    for one, other in zip(got.get_weights(), truth.get_weights(), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+    """Also an epoch of one batch, which Keras takes to build metrics by on JAX and torch."""
+    data, settings = split(), {"augment": augment, "seed": 7}
+    wanted, model = epochs_of(data, size, range(3), **settings), tiny_model()
+    model.fit(data.batches(size, **settings), epochs=3, shuffle=False, verbose=0)
     firsts = [wanted[epoch * -(-13 // size)][0] for epoch in range(3)]
     assert (firsts[0] != firsts[1]).any()
     assert (firsts[1] != firsts[2]).any()
+    if len(firsts) < len(wanted) or augment:  # or the order of the only batch changes nothing in it
+        assert_close(model, weights_after(wanted))
+        with pytest.raises(AssertionError):
+            assert_close(model, weights_after(epochs_of(data, size, range(1, 4), **settings)))
+
+
+def built_later():
+    """The same model, which is not built before it sees a batch."""
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(3, "softmax", kernel_initializer="zeros")])
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+@pytest.fixture
+def epochs_read(monkeypatch):
+    """Epoch of every batch that is read."""
+    found, read = [], Batches.read
+
+    def noted(batches, index, on_device=False):
+        found.append(batches.epoch)
+        return read(batches, index, on_device)
+
+    monkeypatch.setattr(Batches, "read", noted)
+    return found
+
+
+@pytest.mark.parametrize("size", [7, 13, 20])
+@pytest.mark.parametrize("steps", [1, 2])
+@pytest.mark.parametrize("make", [tiny_model, built_later])
+def test_an_epoch_has_the_order_of_its_number(epochs_read, size, steps, make):
+    """Whatever Keras takes batches for besides, and however many at once; a second fit goes on, or one that resumes."""
+
+    def epochs_of_fit(batches, first, last):
+        model = make()
+        model.steps_per_execution = steps
+        epochs_read.clear()
+        model.fit(batches, initial_epoch=first, epochs=last, shuffle=False, verbose=0)
+        return sorted(set(epochs_read))
+
+    batches = split().batches(size, seed=7)
+    assert epochs_of_fit(batches, 0, 3) == [0, 1, 2]
+    assert epochs_of_fit(batches, 0, 2) == [3, 4]
+    assert epochs_of_fit(fit_input(Batches(*split(), size, seed=7, epoch=4), epochs=True), 4, 6) == [4, 5]
+
+
+def test_several_epochs_begin_with_a_first_batch():
+    with pytest.raises(ValueError, match=r"`start` must be 0 for several epochs. Received: batches.start=1"):
+        fit_input(Batches(*split(), 5, start=1), epochs=True)
 
 
 def test_epochs_go_on_in_whatever_order_their_batches_are_taken():

@@ -14,6 +14,9 @@ def test_shipped_weights_score_what_their_card_says(names, fully_compiled):
     built = zoo.build(model, weights=weights, seed=0)
     assert built.count_params() == row["parameters"]
     assert (pretrained.folder() / row["file"]).with_name("README.md").is_file()
+    names = zoo.registry.find_weights(model, weights).class_names
+    assert len(set(names)) == row["options"]["classes"]
+    assert names[0] == {"digits": "0", "cifar10": "airplane"}[row["data"]]
     if row["data"] != "digits":
         pytest.skip(f"{row['data']} is not embedded")
     test = zoo.data.load("digits").test

@@ -61,6 +61,46 @@ def test_other_classes_take_all_but_the_head_and_say_so(tmp_path):
     np.testing.assert_array_equal(taken[f"{HEAD}vars/0"], keras.ops.convert_to_numpy(fresh.layers[-2].kernel))
 
 
+def kernel(model):
+    return keras.ops.convert_to_numpy(model.layers[-2].kernel)
+
+
+@pytest.mark.parametrize("names", ["abcdefghij", "1023456789"])
+def test_as_many_other_classes_or_in_another_order_take_all_but_the_head(names):
+    """Of the digits' weights, whose classes are "0" to "9"."""
+    differs = f"whose class 0 is '0' and not '{names[0]}', is not taken"
+    with pytest.warns(UserWarning, match=f"of 'resnet20_cfnn': the head of 10 classes of 'resnet20_cfnn', {differs}"):
+        model = zoo.build("resnet20_cfnn", weights="digits", class_names=list(names), seed=5)
+    fresh = zoo.build("resnet20_cfnn", input_shape=(8, 8, 1), seed=5)
+    trained = zoo.build("resnet20_cfnn", weights="digits")
+    np.testing.assert_array_equal(kernel(model), kernel(fresh))
+    for one, other in zip(model.layers[:-2], trained.layers[:-2], strict=True):
+        for a, b in zip(one.weights, other.weights, strict=True):
+            if "seed" not in a.path:
+                np.testing.assert_array_equal(keras.ops.convert_to_numpy(a), keras.ops.convert_to_numpy(b))
+
+
+def test_the_same_classes_take_the_head_without_a_word(recwarn):
+    trained = zoo.build("resnet20_cfnn", weights="digits")
+    for names in (list("0123456789"), list("0123"), None):
+        given = {"classes": 10} if names and len(names) < 10 else {}
+        model = zoo.build("resnet20_cfnn", weights="digits", class_names=names, **given)
+        np.testing.assert_array_equal(kernel(model), kernel(trained))
+    assert not [one for one in recwarn.list if "is not taken" in str(one.message)]
+
+
+def test_names_of_classes_are_their_number():
+    assert zoo.build("resnet20_cfnn", depth=8, class_names=["a", "b", "c"]).output_shape == (None, 3)
+    for options, message in (
+        ({"class_names": ["a", "a"]}, "`class_names` must be None or different texts"),
+        ({"class_names": ["a", "b", "c"], "classes": 2}, "`classes` must be at least the number of class_names, 3. R"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            zoo.build("resnet20_cfnn", **options)
+    with pytest.raises(ValueError, match="`class_names` must be None, as 'ball_cfnn' has no option classes"):
+        zoo.build("ball_cfnn", class_names=["a", "b"])
+
+
 @pytest.mark.on_tensorflow
 @pytest.mark.parametrize("name", ["resnet20_cfnn", "hypernet_cfnn", "conv6_edge_popup"])
 def test_a_file_of_other_classes_by_its_path(name, tmp_path):
