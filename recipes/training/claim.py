@@ -4,7 +4,7 @@ from typing import Any
 
 from zoo.recipes.training.recipe import Recipe, find, names
 
-# The evaluation's flips and the seed decide no setting; epochs are told by themselves; IteRand's Table 3 has every width.
+# Flips of the evaluation and the seed decide no setting, epochs are told by themselves, IteRand's Table 3 has all widths.
 _FREE = ("samples", "seed", "epochs", "options.width")
 
 

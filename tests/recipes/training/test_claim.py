@@ -4,6 +4,7 @@ import pytest
 
 from zoo.recipes.training.claim import claim
 from zoo.recipes.training.recipe import Recipe, find
+from zoo.weights.pretrained import manifest
 
 pytestmark = pytest.mark.backend_free
 TABLE = "Coin-Flipping Neural Networks, Table 3"
@@ -27,6 +28,11 @@ def test_another_setting_is_named(changes, named):
     said = claim(find("resnet20_cfnn_cifar10").replace(changes))
     assert said.startswith(f"Not the setting of {TABLE}, no table is claimed: ")
     assert named in said
+
+
+def test_published_weights_claim_what_their_settings_allow():
+    for row in manifest():
+        assert row["claim"] == claim(Recipe(**row["recipe"])), (row["model"], row["weights"])
 
 
 def test_no_paper():
