@@ -4,7 +4,7 @@ from typing import Any
 
 from zoo.recipes.training.recipe import Recipe, find, names
 
-# Flips of the evaluation and the seed decide no setting, epochs are told by themselves, IteRand's Table 3 has all widths.
+# Flips of the evaluation and the seed decide no setting, epochs are told by themselves, IteRand's table has all widths.
 _FREE = ("samples", "seed", "epochs", "options.width")
 
 
