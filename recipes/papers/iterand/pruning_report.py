@@ -69,9 +69,13 @@ def plot_widths(rows: Rows, path: Path) -> None:
                 means = [paper[key].mean for key in known]
                 axes.plot([key[3] for key in known], means, "x--", color=f"C{place}", linewidth=0.8)
             axes.set(title=network, xlabel="width", xscale="log")
-        ylabel = "test accuracy, % (bar: standard deviation)"
-        all_axes[0].set(ylabel=f"{ylabel}; dashed: the paper" if paper else ylabel)
-        all_axes[0].legend()
+            widths = sorted({key[3] for key in (*cells, *paper) if key[0] == network})
+            axes.set_xticks(widths, [f"{width:g}" for width in widths])
+            axes.minorticks_off()
+        all_axes[0].set(ylabel="test accuracy, %")
+        if paper:
+            all_axes[0].plot([], [], "x--", color="gray", linewidth=0.8, label="the same in the paper")
+        all_axes[0].legend(title="bar: standard deviation")
 
 
 def _cells(rows: Rows) -> dict[Key, list[Row]]:
