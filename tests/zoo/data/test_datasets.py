@@ -445,6 +445,37 @@ def test_a_damaged_set(prepared, tmp_path):
             load("mnist", tmp_path / damage)
 
 
+@pytest.mark.parametrize("kind", ["MemoryError", "PermissionError", "ResourceExhaustedError"])
+def test_what_no_download_mends_is_no_damage(prepared, monkeypatch, kind):
+    tf, tfds = pytest.importorskip("tensorflow"), pytest.importorskip("tensorflow_datasets")
+    error = {
+        "MemoryError": MemoryError(),
+        "PermissionError": PermissionError("locked"),
+        "ResourceExhaustedError": tf.errors.ResourceExhaustedError(None, None, "out of memory"),
+    }[kind]
+
+    def read(folder):
+        raise error
+
+    monkeypatch.setattr(tfds, "builder_from_directory", read)
+    with pytest.raises(type(error)):
+        load("mnist", prepared)
+
+
+def test_devices_that_were_chosen_already_are_no_damage(prepared, monkeypatch):
+    tf = pytest.importorskip("tensorflow")
+    asked = []
+
+    def chosen(*devices):
+        asked.append(devices)
+        raise RuntimeError("Visible devices cannot be modified after being initialized")
+
+    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
+    monkeypatch.setattr(tf.config, "set_visible_devices", chosen)
+    assert len(load("mnist", prepared, validation=0).train.as_dataset()) == 20
+    assert asked == [([], "GPU")] * 2
+
+
 REAL = {
     "cifar10": ((32, 32, 3), 10, [45_000, 5_000, 10_000], [5_000] * 10, (0.4914, 0.4822, 0.4465)),
     "cifar100": ((32, 32, 3), 100, [45_000, 5_000, 10_000], [500] * 100, (0.5071, 0.4866, 0.4409)),
