@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from zoo.data import memory as limits
 from zoo.data import npz as module
 from zoo.data.datasets import load
 from zoo.data.split import Split
@@ -310,6 +311,15 @@ def test_npz_that_unpacks_to_more_than_fits_is_refused_by_its_directory(tmp_path
     good = npz(tmp_path, x_train=np.zeros((20, 16, 16), np.uint8), x_test=np.zeros((5, 16, 16), np.uint8))
     with pytest.raises(ValueError, match=r"arrays of \d,\d{3} bytes; half of this machine's memory is 2,048"):
         load(good)
+
+
+def test_a_container_has_no_more_memory_than_its_limit(tmp_path, monkeypatch):
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    monkeypatch.setattr(limits, "_LIMIT", tmp_path / "memory.max")
+    assert limits.memory() == machine
+    for text, found in (("max\n", machine), ("4096\n", 4096), (f"{2**62}\n", machine)):
+        (tmp_path / "memory.max").write_text(text)
+        assert limits.memory() == found
 
 
 def forged(path, stored, size):
