@@ -164,10 +164,11 @@ def evaluate(
 ) -> None:
     """Evaluate a trained model under every vote: accuracy with Wilson intervals, likelihood, calibration, risk."""
     from zoo.amplification.amplified import VOTES
-    from zoo.data.datasets import load
+    from zoo.data.datasets import NAMES, load
     from zoo.layers.arguments import one_of
     from zoo.recipes.reporting.results import append_results
     from zoo.recipes.reporting.votes import report as as_text
+    from zoo.recipes.training.absolute_paths import absolute
     from zoo.recipes.training.evaluate import evaluate as run
     from zoo.recipes.training.trained import load_trained
 
@@ -179,9 +180,11 @@ def evaluate(
         raise ValueError(f"--adaptive or --report is needed for these options. Received: {options}")
     built = load_trained(model, weights, seed)
     chosen = data or built.data
-    loading = dict((chosen == built.data and built.loading) or {})
+    loading = dict((absolute(chosen) == absolute(built.data) and built.loading) or {})
     if image_size is not None:
         loading["image_size"] = image_size
+    if chosen not in NAMES:
+        loading["class_names"] = built.class_names  # classes have the model's numbers, not those of other data
     loaded = load(chosen, data_dir, **loading)
     rows = run(
         built.model,

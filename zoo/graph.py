@@ -1,6 +1,7 @@
 """The graph of a Keras model: the only place that reads what Keras keeps private of it."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from copy import copy, deepcopy
 from typing import Any
 
@@ -32,13 +33,20 @@ def planned(config: dict) -> Any:
     Raises:
         Exception: Whatever Keras raises for a config that it cannot build.
     """
+    with without_memory():
+        return keras.saving.deserialize_keras_object(deepcopy(config), safe_mode=True)
+
+
+@contextmanager
+def without_memory() -> Iterator[None]:
+    """Build models without memory for their variables, to look at their shapes."""
     from keras.src.backend.common import global_state
 
     waiting = "uninitialized_variables"  # those that Keras would give memory at its next occasion
     before = list(global_state.get_global_attribute(waiting) or [])
     try:
         with keras.StatelessScope(initialize_variables=False):
-            return keras.saving.deserialize_keras_object(deepcopy(config), safe_mode=True)
+            yield
     finally:
         global_state.set_global_attribute(waiting, before)
 

@@ -194,7 +194,7 @@ def find_weights(name: str, weights: Any):
 
     return (
         pretrained.find_published(name, weights, twins(name))
-        or find_preset(weights, lambda one: find(one).options)
+        or find_preset(weights, lambda one: find(one).options, lambda one: find(one).builder)
         or pretrained.find_file(name, weights, twins(name))
     )
 

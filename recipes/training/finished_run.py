@@ -1,5 +1,6 @@
 """Trained models from elsewhere, by the setting that names them: the folder of a finished run, or published weights."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,6 +66,23 @@ def finished_runs(setting: str, folder: str | Path) -> list[FinishedRun]:
     if not found:
         raise ValueError(f"`{setting}` must be a folder of finished runs. It has none: {setting}={str(folder)!r}")
     return found
+
+
+def refuse_twins(setting: str, runs: Sequence[tuple[str, Any]]) -> None:
+    """Raise a `ValueError` if two runs of one point are the same one, or of one seed: they are one repetition.
+
+    Args:
+        setting: Name of the setting that asked for them, for the error.
+        runs: Name of each run, and what no two of them may share.
+    """
+    first: dict[Any, str] = {}
+    for name, key in runs:
+        if key in first:
+            raise ValueError(
+                f"`{setting}` must be runs of different seeds, as each counts as a repetition. "
+                f"Received: {first[key]!r} and {name!r} of one seed"
+            )
+        first[key] = name
 
 
 def _is_finished(folder: Path) -> bool:

@@ -14,9 +14,10 @@ from zoo.data.batches import Batches, fit_input, plain_errors
 from zoo.data.datasets import Dataset, load
 from zoo.data.named_classes import names_or_numbers
 from zoo.devices import on_devices
+from zoo.files import read_json
 from zoo.layers import RandomizePruned
 from zoo.layers.arguments import positive_int
-from zoo.recipes.reporting.folders import Folder, claimed
+from zoo.recipes.reporting.folders import Folder, check_same, claimed
 from zoo.recipes.reporting.results import add_results, environment
 from zoo.recipes.training.absolute_paths import absolute, with_absolute_paths
 from zoo.recipes.training.checkpoint import Checkpoint, restore
@@ -69,7 +70,7 @@ def train(
 
     Raises:
         ValueError: If `out` holds another run, one that another process trains or one whose states are damaged, or
-            data or model refuse the recipe, or there are not so many devices.
+            its data have changed, or data or model refuse the recipe, or there are not so many devices.
         OSError: If a file cannot be written, or `out` has vanished; the state saved last stays as it is.
         Stopped: If the run was stopped before its end.
     """
@@ -89,6 +90,7 @@ def _train(recipe: Recipe, out: Path, data_dir, resume: bool, max_minutes, verbo
     model = build(recipe, data, started=resume and has_weights(out))
     check_split(model, data.train)
     with _claimed(out, recipe, data, resume) as folder:
+        _check_data(folder, data)
         saved = SavedState(folder)
         state = saved.read()
         longer = lengthen(folder, recipe, state)
@@ -193,11 +195,27 @@ def _claimed(out: Path, recipe: Recipe, data: Dataset, resume: bool) -> Abstract
     return claimed(
         out,
         "config.json",
-        {"recipe": recipe.to_dict(), **sizes_of(data), "class_names": data.class_names, **environment()},
+        {"recipe": recipe.to_dict(), **_recorded(data), **environment()},
         _identity,
         what=f"The run in {str(out)!r} has",
         new="" if resume else f"`out` holds a run already: pass --resume to go on with it. Received: out={str(out)!r}",
     )
+
+
+def _recorded(data: Dataset) -> dict[str, Any]:
+    """What `config.json` says of the data."""
+    examples = {name: len(split.y) for name, split in zip(Dataset._fields, data, strict=True)}
+    return {**sizes_of(data), "class_names": data.class_names, "examples": examples}
+
+
+def _check_data(folder: Folder, data: Dataset) -> None:
+    """Refuse data that have changed since the run began: labels or the examples held out would be others.
+
+    Earlier runs do not know all of it.
+    """
+    before = read_json(folder.path / "config.json")
+    now = {key: value for key, value in _recorded(data).items() if key in before}
+    check_same(before, now, f"The data have changed: the run in {str(folder.path)!r} began with")
 
 
 def _identity(config: dict[str, Any]) -> dict[str, Any]:

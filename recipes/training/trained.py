@@ -14,7 +14,7 @@ class Trained(NamedTuple):
     """A built model, the data it was trained on, the recipe's name, and the name or the path of its weights.
 
     `loading` has the arguments of `zoo.data.load` that the images were read with, None its own. `class_names` are those
-    of a run, where its data had names for all of the model's classes.
+    of a run or of published weights, where the data had names for all of the model's classes.
     """
 
     model: keras.Model
@@ -58,7 +58,8 @@ def load_trained(name: str, weights: str | None = None, seed: int | None = None)
     chosen = known[0] if weights is None else weights
     row = zoo.registry.find_weights(name, chosen).row
     data = (row or {}).get("data", "digits")
-    return Trained(zoo.build(name, weights=chosen, seed=seed), data, "", chosen)
+    model = zoo.build(name, weights=chosen, seed=seed)
+    return Trained(model, data, "", chosen, class_names=_names_for(model, (row or {}).get("class_names")))
 
 
 def _of_run(folder: Path, weights: str | None, seed: int | None) -> Trained:
@@ -67,6 +68,9 @@ def _of_run(folder: Path, weights: str | None, seed: int | None) -> Trained:
     if changed_product(Path(path)):
         raise ValueError(f"{path!r} is damaged, or not the file that the run wrote; `zoo train --resume` may mend it")
     model = zoo.build(recipe.model, weights=path, seed=seed, **{**sizes, **recipe.options})
-    names = tuple(environment.get("class_names") or ())
-    names = names if len(names) == model.output_shape[-1] else None
+    names = _names_for(model, environment.get("class_names"))
     return Trained(model, recipe.data, recipe.name, path, recipe.loading(), names)
+
+
+def _names_for(model: keras.Model, names: list[str] | None) -> tuple[str, ...] | None:
+    return tuple(names) if names and len(names) == model.output_shape[-1] else None

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -242,6 +243,10 @@ class _ReadAhead(keras.utils.PyDataset):
 @functools.cache
 def _reader() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, thread_name_prefix="batches")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reader.cache_clear)  # a forked process has the pool without its thread
 
 
 @contextlib.contextmanager

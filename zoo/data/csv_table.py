@@ -27,14 +27,15 @@ def read_csv(path: Path, names: tuple[str, ...] | None) -> tuple[Parts, list[str
 
     Raises:
         FileNotFoundError: If the table or one of its files is missing.
-        ValueError: If a column or a value is missing, a label is none of `names`, a file is in two splits, or there is
-            nothing to train on.
+        ValueError: If a column or a value is missing, a label is none of `names`, a file is in two splits, has two
+            labels or is listed twice where examples of train will be held out, or there is nothing to train on.
     """
     if not path.is_file():
         raise FileNotFoundError(f"`name` must be the path of an existing .csv file. Received: name={str(path)!r}")
     rows = _rows(path)
     files, parts = [], []
-    part_of: dict[str, str] = {}
+    first: dict[str, tuple[int, str, str]] = {}  # file -> its line, split and label
+    again: list[tuple[int, int, str]] = []
     for line, row in rows:
         file = os.path.join(path.parent, row["file"])
         if not os.path.exists(file):
@@ -42,11 +43,17 @@ def read_csv(path: Path, names: tuple[str, ...] | None) -> tuple[Parts, list[str
         part = _PARTS.get(row.get("split", "train").lower(), "")
         if not part:
             raise _refusal("split", line, path, "train, val, validation or test", row["split"])
-        other = part_of.setdefault(os.path.realpath(file), part)
+        before, other, label = first.setdefault(os.path.realpath(file), (line, part, row["label"]))
         if other != part:
-            raise _refusal("split", line, path, f"{other}, as in another line of this file", row["split"])
+            raise _refusal("split", line, path, f"{other}, as in line {before} of this file", row["split"])
+        if label != row["label"]:
+            raise _refusal("label", line, path, f"{label!r}, as in line {before} of this file", row["label"])
+        again += [(line, before, row["file"])] if line != before else []
         files.append(file)
         parts.append(part)
+    if again and not {"val", "test"} <= set(parts):
+        line, before, file = again[0]
+        raise _refusal("file", line, path, f"another one than in line {before}: one of the two may be held out", file)
     labels = [row["label"] for _, row in rows]
     y, names = numbered(labels, names, lambda index: f"`label` in line {rows[index][0]} of {str(path)!r}")
     splits = {}

@@ -97,8 +97,9 @@ def load(
             are at least 50,000, else a tenth; 0 means none. A fraction leaves at least one example on each side. Data
             with a validation and a test split have it already.
         test: Likewise of data without a test split.
-        seed: Int in [0, 2**32), chooses the examples held out, the same ones on every machine. A test split that the
-            data bring never depends on it.
+        seed: Int in [0, 2**32), chooses the examples held out, by their places: the same ones on every machine as
+            long as the data are the same examples in the same order. A folder that has grown, and a `tf.data.Dataset`
+            that shuffles anew, have others. A test split that the data bring never depends on it.
         download: Whether a set that is not prepared in `data_dir` may be downloaded. A prepared set is read offline.
         image_size: Int >= 1, height and width of the images, or a pair (height, width). None is the images' own, which
             must be the same for all, and 224 for "imagenet2012".

@@ -2,10 +2,10 @@
 
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 
 from zoo.data.batches import Batches, fit_input, tf_dataset
+from zoo.data.host_only import keep_off_gpus
 from zoo.data.lazy_images import LazyImages
 from zoo.layers.arguments import positive_int
 
@@ -99,8 +99,7 @@ class Split(_Pair):
         import tensorflow as tf  # slow to import, and not needed by other backends
 
         size = _READ_AT_ONCE if batch_size is None else positive_int("batch_size", batch_size)
-        if keras.backend.backend() != "tensorflow":
-            tf.config.set_visible_devices([], "GPU")  # TensorFlow only reads here; the device is the other backend's
+        keep_off_gpus()
         batches = tf_dataset(Batches(self.x, self.y, size, shuffle=False))
         if batch_size is not None:
             return batches

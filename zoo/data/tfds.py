@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
+from zoo.data.host_only import keep_off_gpus
 from zoo.data.parts import Parts
 from zoo.data.split import Split
 from zoo.data.tfrecords import read_tfrecords
@@ -49,7 +49,13 @@ def read_tfds(
     names = _class_names(folder)
     try:
         return _read_imagenet(folder, size, resize) if name == "imagenet2012" else _read_prepared(folder), names
+    except (MemoryError, PermissionError):
+        raise
     except Exception as error:  # TensorFlow's errors share no base with Python's
+        import tensorflow as tf
+
+        if isinstance(error, tf.errors.ResourceExhaustedError | tf.errors.PermissionDeniedError):
+            raise  # nothing that another download would mend
         raise ValueError(
             f"`data_dir` must hold an undamaged data set: delete {str(folder)!r} and download it again. "
             f"Received: {type(error).__name__}: {error}"
@@ -58,7 +64,7 @@ def read_tfds(
 
 def _class_names(folder: Path) -> tuple[str, ...] | None:
     file = folder / "label.labels.txt"
-    return tuple(file.read_text().splitlines()) if file.is_file() else None
+    return tuple(file.read_text(encoding="utf-8").splitlines()) if file.is_file() else None
 
 
 def _root(data_dir: Any) -> Path:
@@ -73,11 +79,9 @@ def _prepared(root: Path, name: str) -> Path | None:
 
 
 def _read_prepared(folder: Path) -> Parts:
-    import tensorflow as tf
     import tensorflow_datasets as tfds
 
-    if keras.backend.backend() != "tensorflow":
-        tf.config.set_visible_devices([], "GPU")  # TensorFlow only reads here; the device is the other backend's
+    keep_off_gpus()
     splits = []
     builder: Any = tfds.builder_from_directory(str(folder))
     for split in ("train", "test"):

@@ -23,3 +23,7 @@ def by_parts(function: Callable[[list], list], items: list, at_least: int = _AT_
 def _threads() -> tuple[ThreadPoolExecutor, int]:
     count = 4 * (os.cpu_count() or 1)  # most of them wait, for files or for the interpreter
     return ThreadPoolExecutor(count, thread_name_prefix="decode"), count
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_threads.cache_clear)  # a forked process has the pool without its threads

@@ -2,6 +2,7 @@
 
 import weakref
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -60,7 +61,7 @@ def layer_outputs(
             per point, or the trajectory does not fit.
     """
     for name in _rows_of_their_own(model) & set(layers):
-        raise ValueError(f"`layers` must give a row per point, {name!r} of {describe(model)} does not")
+        raise _no_row_per_point(model, name)
     probe = _probe(deterministic(model), tuple(layers))
     parts = fitting(probe, trajectory, fewest=2)
     points = max(len(part) for part in parts)
@@ -69,7 +70,20 @@ def layer_outputs(
     for start in range(0, points, step):
         rows = np.minimum(np.arange(start, start + step), points - 1)
         batch = [part[rows if len(part) > 1 else rows * 0] for part in parts]
-        yield [keras.ops.convert_to_numpy(y)[: points - start] for y in _flat(probe.predict_on_batch(batch))]
+        outputs = _flat(probe.predict_on_batch(batch))
+        for name, y in zip(layers, outputs, strict=True):
+            check_rows(model, name, y, step)
+        yield [keras.ops.convert_to_numpy(y)[: points - start] for y in outputs]
+
+
+def check_rows(model: keras.Model, name: str, y: Any, points: int) -> None:
+    """Raise a `ValueError` unless an output has as many rows as there are points: others may lie on its first axis."""
+    if tuple(y.shape[:1]) != (points,):
+        raise _no_row_per_point(model, name)
+
+
+def _no_row_per_point(model: keras.Model, name: str) -> ValueError:
+    return ValueError(f"`layers` must give a row per point, {name!r} of {describe(model)} does not")
 
 
 def _probe(model: keras.Model, layers: tuple[str, ...]) -> keras.Model:

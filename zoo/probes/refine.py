@@ -10,7 +10,7 @@ from keras import ops
 
 from zoo.graph import called_once, deterministic, uncompiled
 from zoo.layers.arguments import one_of, positive_float, positive_int
-from zoo.probes.layer_outputs import Inputs, fitting, probed_layers
+from zoo.probes.layer_outputs import Inputs, check_rows, fitting, probed_layers
 from zoo.probes.model_parts import linear_part
 from zoo.probes.transitions import KINDS, activation_name, states, thresholds
 
@@ -80,9 +80,10 @@ def refine(
             f"`points` must be from 2 to `most_points`. Received: points={points!r}, most_points={most_points!r}"
         )
     names = probed_layers(model, layers)
-    levels = [thresholds(model.get_layer(name), one_of("kind", kind, KINDS)) for name in names]
+    levels = {name: thresholds(model.get_layer(name), one_of("kind", kind, KINDS)) for name in names}
     graph = uncompiled(deterministic(model))
-    probe = keras.Model(graph.inputs, [_before_activation(called_once(graph, name), kind) for name in names])
+    units = [_before_activation(called_once(graph, name), kind) for name in names]
+    probe = keras.Model(graph.inputs, units, name=graph.name)
     t = np.linspace(0, 1, points)
     while True:
         found = _survey(probe, levels, curve, t, size=positive_int("batch_size", batch_size))
@@ -111,8 +112,13 @@ def _before_activation(node, kind: str) -> keras.KerasTensor:
     return node.outputs[0]
 
 
-def _survey(probe: keras.Model, levels: list[tuple[float, ...]], curve: Curve, t: np.ndarray, *, size: int) -> _Survey:
-    """Survey the curve at positions t, in pieces of `size` steps, each with the steps before and after it."""
+def _survey(
+    probe: keras.Model, levels: dict[str, tuple[float, ...]], curve: Curve, t: np.ndarray, *, size: int
+) -> _Survey:
+    """Survey the curve at positions t, in pieces of `size` steps, each with the steps before and after it.
+
+    `levels` are the thresholds of each layer that the probe gives, in its order.
+    """
     seen, missed, doubtful = np.zeros(len(levels), int), np.zeros(len(levels), int), []
     for start in range(0, len(t) - 1, size):
         first, last = max(start - 1, 0), min(start + size + 2, len(t))
@@ -124,9 +130,11 @@ def _survey(probe: keras.Model, levels: list[tuple[float, ...]], curve: Curve, t
         parts = [np.repeat(x, len(filled), axis=0) if len(x) == 1 else x for x in given]
         outputs = probe.predict_on_batch(parts)
         inner = slice(start - first, min(start + size, len(t) - 1) - first)
-        for layer, y in enumerate(outputs if isinstance(outputs, list) else [outputs]):
+        outputs = outputs if isinstance(outputs, list) else [outputs]
+        for layer, (name, y) in enumerate(zip(levels, outputs, strict=True)):
+            check_rows(probe, name, y, len(filled))
             values = ops.convert_to_numpy(y)[: last - first].reshape(last - first, -1)
-            changed, doubt = _steps(values, t[first:last], levels[layer])
+            changed, doubt = _steps(values, t[first:last], levels[name])
             seen[layer] += changed[inner].sum()
             missed[layer] += doubt[inner].sum()
             doubtful.append(start + np.flatnonzero(doubt[inner].any(axis=1)))

@@ -14,7 +14,7 @@ def labelled(probabilities: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, n
 
     The shape of the labels says what the probabilities are. Labels of all axes but the last: the last axis has the
     classes. Labels of the same shape: every number is the probability of class 1 by a sigmoid unit of its own, and
-    becomes a row of two classes.
+    becomes a row of two classes; rows of both that all sum to 1 are classes and one-hot labels, and refused.
 
     Args:
         probabilities: `(..., classes)`, or of sigmoid units `(...)`.
@@ -40,6 +40,11 @@ def labelled(probabilities: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, n
         )
     refuse_where(~((p >= -ROUNDING) & (p <= 1 + ROUNDING)), "probabilities", p, "in [0, 1]")
     p = np.clip(p, 0, 1)
+    if sigmoid and p.ndim > 1 and p.shape[-1] > 1 and (abs(p.sum(-1) - 1) <= _SUM).all() and (y.sum(-1) == 1).all():
+        raise ValueError(
+            "`labels` must be numbers of classes where `probabilities` are of classes: labels.argmax(-1) of one-hot "
+            f"ones. Received: {y.shape} labels and {p.shape} probabilities, both of sum 1 over the last axis"
+        )
     p = np.stack([1 - p, p], axis=-1) if sigmoid else p
     sums = p.sum(axis=-1)
     refuse_where(abs(sums - 1) > _SUM, "probabilities", sums, "of sum 1 over the last axis", what="sum of ")

@@ -72,8 +72,9 @@ def export(
         path: Folder to write, in every format; it appears whole or not at all.
         class_names: None, or the different names of the classes on the last axis of the model's one output (two names
             where it has one unit); `zoo.data` has those of a data set.
-        overwrite: Whether what was exported to `path` before, in the same format, may be replaced; it stays until the
-            new one is whole. Nothing else is ever replaced: no folder in which anything else lies, no file, no link.
+        overwrite: Whether a SavedModel at `path`, or with another format its files, may be replaced, whoever wrote
+            them; they stay until the new ones are whole. One of these and nothing else is ever replaced: no folder in
+            which anything else lies, no file, no link.
         format: "saved_model", "onnx", "openvino" or "litert".
         coins: "live": they flip; "off": each is replaced by its mean; "input": the random numbers are inputs.
         serving: Whether `path` is a model's folder as TensorFlow Serving watches it: the SavedModel becomes its next

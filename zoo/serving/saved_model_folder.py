@@ -20,7 +20,8 @@ _FILES = ("saved_model.pb", "fingerprint.pb")
 _VARIABLES = re.compile(r"variables\.(index|data-\d{5}-of-\d{5})")
 # Whatever TensorFlow leaves of a SavedModel that it has not finished.
 _UNFINISHED = re.compile(
-    r"((saved_model|fingerprint)\.pb|variables/variables\.[^/]+|variables/variables_temp/part-[^/]+)(\.tmp\w+)?"
+    r"((saved_model|fingerprint)\.pb|variables/variables\.[^/]+|variables/variables_temp/part-[^/]+"
+    r"|assets/(class_names\.txt|model\.json))(\.tmp\w+)?"
 )
 _UNFINISHED_FOLDERS = ("variables", "assets", "variables/variables_temp")
 

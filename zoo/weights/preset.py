@@ -11,8 +11,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from zoo.data.datasets import NAMES
 from zoo.files import atomic, json_bytes, read_json, sha256, weights_bytes
-from zoo.graph import check_model, check_one_input, describe
+from zoo.graph import check_model, check_one_input, describe, uncompiled, without_memory
 from zoo.layers.arguments import check_known
 from zoo.weights.preset_card import preset_card
 from zoo.weights.pretrained import FREE, ROW, Weights, reference_output
@@ -46,7 +47,8 @@ def save_preset(
         model: A model that `zoo.build` returned, trained or not.
         folder: Folder to write, whole or not at all; it must not exist.
         results: Lines of results for the card, as `zoo evaluate` gives them: `data`, `split`, `vote`, `samples`,
-            `accuracy` and `n` are shown. If all are of the same `data`, `zoo evaluate` takes them by default.
+            `accuracy` and `n` are shown, of data in files the name without its folders. If all are of one `data`, a
+            name that `zoo.data.load` knows, `zoo evaluate` takes them by default.
         license: Identifier of the weights' license, such as "apache-2.0"; "" leaves it out.
 
     Raises:
@@ -77,10 +79,11 @@ def save_preset(
         _check_finite(model, weight.path, keras.ops.convert_to_numpy(weight))
     reference = reference_output(model).astype(float)
     _check_finite(model, "its outputs", reference)
+    results = [{**row, "data": _public(row["data"])} for row in results]
     data = {row["data"] for row in results}
     with atomic(folder, lambda: _check_free(folder)) as part:
         part.mkdir()
-        (part / _FILE).write_bytes(weights_bytes(model))
+        (part / _FILE).write_bytes(weights_bytes(uncompiled(model)))  # no optimizer's state
         config = {
             "model": name,
             "weights": folder.name,
@@ -91,9 +94,14 @@ def save_preset(
             "defaults": {key: value for key, value in options.items() if key in FREE},
             "reference": reference.round(6).tolist(),
         }
-        config |= {"data": data.pop()} if len(data) == 1 else {}
+        config |= {"data": data.pop()} if len(data) == 1 and data <= set(NAMES) else {}
         (part / CONFIG).write_bytes(json_bytes(config))
         (part / _CARD).write_text(preset_card(config, results, license), encoding="utf-8")
+
+
+def _public(data: str) -> str:
+    """Name of data without the folders of who has them."""
+    return data if data in NAMES else Path(data).name
 
 
 def _check_free(folder: Path) -> None:
@@ -108,12 +116,15 @@ def _check_finite(model: keras.Model, what: str, values: np.ndarray) -> None:
         )
 
 
-def find_preset(weights: Any, options_of: Callable[[str], Collection[str]]) -> Weights | None:
+def find_preset(
+    weights: Any, options_of: Callable[[str], Collection[str]], builder_of: Callable[[str], Callable[..., keras.Model]]
+) -> Weights | None:
     """Return the weights of a preset's folder, or of `hf://user/repo` on a hub; None if it is neither.
 
     Args:
         weights: What may be a preset.
         options_of: Function of a model's name that returns the names of its options, and refuses an unknown model.
+        builder_of: Function of a model's name that returns its builder.
 
     Raises:
         ValueError: If its `preset.json` is damaged, its weights are others, or the hub does not have it.
@@ -139,6 +150,13 @@ def find_preset(weights: Any, options_of: Callable[[str], Collection[str]]) -> W
         raise ValueError(
             f"{str(file)!r} is not what {CONFIG} beside it describes (its sha256 differs): save or download the preset "
             "again"
+        )
+    with without_memory():  # options of a stranger may ask for any amount
+        count = builder_of(row["model"])(seed=0, **row["defaults"], **row["options"]).count_params()
+    if count != row["parameters"] or count > file.stat().st_size:
+        raise ValueError(
+            f"{str(config)!r} is no preset: its options make a model of {count:,} parameters, and it should have "
+            f"{row['parameters']:,} in {file.stat().st_size:,} bytes"
         )
     return Weights(file, {**row, "weights": str(weights)})
 

@@ -9,7 +9,13 @@ from zoo.recipes.papers.coin_flipping import TITLE
 from zoo.recipes.papers.coin_flipping.dropout_report import write_report
 from zoo.recipes.training import recipe as registered
 from zoo.recipes.training.evaluate import evaluate
-from zoo.recipes.training.finished_run import finished_run, is_published, trained_model, trained_options
+from zoo.recipes.training.finished_run import (
+    finished_run,
+    is_published,
+    refuse_twins,
+    trained_model,
+    trained_options,
+)
 from zoo.recipes.training.train import train
 
 _TRAININGS = ("standard", "majority")
@@ -45,7 +51,14 @@ def _check(settings: Settings, data_dir: str | None) -> str | None:
     for point in _points(settings):
         if point["taken"]:
             _check_taken(settings, **point)
+    for key in (f"{training}_runs" for training in settings["trainings"]):
+        refuse_twins(key, [(run, _seed(key, run)) for run in settings[key]])
     return data_dir
+
+
+def _seed(key: str, taken: str) -> int | str:
+    """Seed of a run, or the name of published weights, which know no other."""
+    return taken if is_published(taken) else finished_run(key, taken).recipe.seed
 
 
 def _check_taken(settings: Settings, training: str, taken: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from zoo.recipes.experiments.experiment import Row, Settings
 from zoo.recipes.training import recipe as registered
-from zoo.recipes.training.finished_run import FinishedRun, finished_run, finished_runs
+from zoo.recipes.training.finished_run import FinishedRun, finished_run, finished_runs, refuse_twins
 from zoo.recipes.training.recipe import Recipe
 from zoo.recipes.training.train import train
 from zoo.registry import find as find_model
@@ -64,12 +64,16 @@ def with_finished(settings: Settings, points: list[Row]) -> list[Row]:
     """Points with the folder of a finished run under "taken", or None; a point is repeated for each of its runs.
 
     Runs in the folder `runs` are not taken: they are this experiment's own, which it finds there again.
+
+    Raises:
+        ValueError: If two runs of a point have the same seed: they are one repetition.
     """
     runs = _elsewhere(settings)
     found = []
     for point in points:
         wanted = _decisive(recipe_of(settings, point)) if runs else None
         same = [run for run in runs if _decisive(run.recipe) == wanted]
+        refuse_twins("finished", [(str(run.folder), run.recipe.seed) for run in same])
         found += [{**point, "taken": str(run.folder)} for run in same] or [{**point, "taken": None}]
     return found
 

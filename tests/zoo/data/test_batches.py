@@ -1,6 +1,9 @@
 """Batches against slow loops: what augmentation does, what an epoch holds, and that resuming changes nothing."""
 
 import math
+import os
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -477,3 +480,28 @@ def test_fit_input_gives_the_same_batches_in_the_same_order(start):
     model = tiny_model()
     model.fit(fit_input(batches), shuffle=False, verbose=0)
     assert_close(model, weights_after(wanted))
+
+
+FORKED = """
+import os, signal
+from zoo.data.batches import _reader
+from zoo.data.threads import by_parts
+
+def read():
+    return sum(by_parts(lambda part: part, list(range(64)), 1)) + _reader().submit(int, 1).result()
+
+assert read() == 2017
+child = os.fork()
+if not child:
+    signal.alarm(20)
+    os._exit(read() != 2017)
+assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+@pytest.mark.on_tensorflow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no process is forked")
+def test_a_forked_process_reads_in_threads_of_its_own():
+    """As the workers of torch's DataLoader: the pools' threads are the parent's."""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", FORKED], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from zoo.data import memory as limits
 from zoo.data import npz as module
 from zoo.data.datasets import load
 from zoo.data.split import Split
@@ -312,6 +313,15 @@ def test_npz_that_unpacks_to_more_than_fits_is_refused_by_its_directory(tmp_path
         load(good)
 
 
+def test_a_container_has_no_more_memory_than_its_limit(tmp_path, monkeypatch):
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    monkeypatch.setattr(limits, "_LIMIT", tmp_path / "memory.max")
+    assert limits.memory() == machine
+    for text, found in (("max\n", machine), ("4096\n", 4096), (f"{2**62}\n", machine)):
+        (tmp_path / "memory.max").write_text(text)
+        assert limits.memory() == found
+
+
 def forged(path, stored, size):
     """Add an entry whose zip header says that it unpacks to `size` bytes."""
     with zipfile.ZipFile(path, "a") as archive:
@@ -443,6 +453,37 @@ def test_a_damaged_set(prepared, tmp_path):
             (folder / file.name).write_bytes(content[: len(content) // 2] if broken else content)
         with pytest.raises(ValueError, match=rf"`data_dir` must hold an undamaged .*{damage}/mnist/3.0.1'"):
             load("mnist", tmp_path / damage)
+
+
+@pytest.mark.parametrize("kind", ["MemoryError", "PermissionError", "ResourceExhaustedError"])
+def test_what_no_download_mends_is_no_damage(prepared, monkeypatch, kind):
+    tf, tfds = pytest.importorskip("tensorflow"), pytest.importorskip("tensorflow_datasets")
+    error = {
+        "MemoryError": MemoryError(),
+        "PermissionError": PermissionError("locked"),
+        "ResourceExhaustedError": tf.errors.ResourceExhaustedError(None, None, "out of memory"),
+    }[kind]
+
+    def read(folder):
+        raise error
+
+    monkeypatch.setattr(tfds, "builder_from_directory", read)
+    with pytest.raises(type(error)):
+        load("mnist", prepared)
+
+
+def test_devices_that_were_chosen_already_are_no_damage(prepared, monkeypatch):
+    tf = pytest.importorskip("tensorflow")
+    asked = []
+
+    def chosen(*devices):
+        asked.append(devices)
+        raise RuntimeError("Visible devices cannot be modified after being initialized")
+
+    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
+    monkeypatch.setattr(tf.config, "set_visible_devices", chosen)
+    assert len(load("mnist", prepared, validation=0).train.as_dataset()) == 20
+    assert asked == [([], "GPU")] * 2
 
 
 REAL = {

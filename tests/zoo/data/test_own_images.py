@@ -239,7 +239,22 @@ def test_a_table_with_val_and_no_test_says_what_it_does(tmp_path):
         (
             "file,label,split\nimages/0.png,a,train\nimages/../images/0.png,a,test",
             ValueError,
-            "`split` in line 3 .* must be train, as in another line of this file. Received: 'test'",
+            "`split` in line 3 .* must be train, as in line 2 of this file. Received: 'test'",
+        ),
+        (
+            "file,label\nimages/0.png,a\nimages/1.png,b\nimages/../images/0.png,a",
+            ValueError,
+            "`file` in line 4 .* another one than in line 2: .* Received: 'images/../images/0.png'",
+        ),
+        (
+            "file,label,split\nimages/0.png,a,train\nimages/0.png,a,train\nimages/1.png,b,test",
+            ValueError,
+            "`file` in line 3 .* another one than in line 2",
+        ),
+        (
+            "file,label,split\nimages/0.png,a,train\nimages/1.png,b,val\nimages/2.png,b,test\nimages/0.png,b,train",
+            ValueError,
+            "`label` in line 5 .* must be 'a', as in line 2 of this file. Received: 'b'",
         ),
         ("file,label\nimages/0.png," + "9" * 30, ValueError, r"`label` in line 2 of .* must be below 10\*\*18"),
     ],

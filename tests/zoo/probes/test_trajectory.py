@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.probes import great_circle, line, trajectory_lengths
+from zoo.probes import great_circle, line, refine, trajectory_lengths
 
 CURVE = great_circle(*np.random.default_rng(0).normal(size=(2, 6)), 57)
 
@@ -88,3 +88,15 @@ def test_a_layer_that_is_called_twice_has_no_one_length():
 def test_what_does_not_fit_is_named(trajectory, layers, message):
     with pytest.raises(ValueError, match=message):
         trajectory_lengths(zoo.build("random_mlp", dim=6, seed=0), trajectory, layers)
+
+
+def test_rows_that_are_folded_into_the_batch_are_no_points():
+    """A time-distributed layer by hand: what it gives has a row per point and step."""
+    x = keras.Input((4, 3))
+    rows = keras.layers.Lambda(lambda y: keras.ops.reshape(y, (-1, 3)), output_shape=(3,))(x)
+    model = keras.Model(x, keras.layers.Dense(5, name="folded")(rows))
+    trajectory = np.random.default_rng(0).normal(size=(8, 4, 3)).astype("float32")
+    with pytest.raises(ValueError, match=r"`layers` must give a row per point, 'folded' of .* does not"):
+        trajectory_lengths(model, trajectory)
+    with pytest.raises(ValueError, match=r"`layers` must give a row per point, 'folded' of .* does not"):
+        refine(model, lambda t: np.multiply.outer(t, trajectory[0]), points=9)

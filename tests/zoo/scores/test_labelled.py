@@ -119,6 +119,7 @@ BAD = {
     "more labels": (P, [0, 1, 1], "Received: (3,) labels and (2, 2) probabilities"),
     "no labels": (P, [], "Received: (0,) labels and (2, 2) probabilities"),
     "a column of labels": (P, [[0], [1]], "`labels` must have the shape of `probabilities` without its last axis"),
+    "one-hot labels": (P, [[1, 0], [0, 1]], "`labels` must be numbers of classes where"),
     "one class": ([[1.0], [1.0]], [0, 0], "`probabilities` must be of at least two classes"),
 }  # fmt: skip
 

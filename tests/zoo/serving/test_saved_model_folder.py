@@ -209,6 +209,7 @@ LEFT = [  # of an export that was killed, one moment after the other
     ["variables/variables.index", "variables/variables_temp/part-00000-of-00001.index"],
     ["variables/variables.index", "saved_model.pb.tmp5bd3030004"],
     ["variables/variables.index", "saved_model.pb", "fingerprint.pb.tmp6a400b05fb"],
+    ["variables/variables.index", "assets/class_names.txt", "assets/model.json"],
 ]
 
 

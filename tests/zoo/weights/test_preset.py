@@ -9,12 +9,15 @@ import shutil
 import threading
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import pytest
+from keras.src.backend.common.stateless_scope import in_stateless_scope
 
 import zoo
 from zoo.files import weights_bytes
+from zoo.graph import without_memory
 from zoo.recipes.training.trained import load_trained
 
 pytestmark = pytest.mark.on_tensorflow
@@ -158,6 +161,49 @@ def test_commands_take_presets_and_their_data(preset, tmp_path):
     for data, found in (({"data": "mnist"}, "mnist"), ({}, "digits")):
         (folder / "preset.json").write_text(json.dumps({**config, **data}))
         assert load_trained("resnet20_cfnn", str(folder)).data == found
+
+
+def test_neither_an_optimizer_nor_a_local_path_is_published(tmp_path):
+    model = zoo.build("stochastic_mlp", hidden=(4,), seed=0)
+    model.compile("adam", "mse")
+    model.optimizer.build(model.trainable_variables)
+    row = {"data": "/home/me/patients", "accuracy": 0.5}
+    zoo.save_preset(model, tmp_path / "mine", results=[row])
+    with h5py.File(tmp_path / "mine/model.weights.h5") as file:
+        assert list(file) == ["layers", "vars"]
+    assert "data" not in json.loads((tmp_path / "mine/preset.json").read_text())
+    card = (tmp_path / "mine/README.md").read_text()
+    assert "| patients |" in card
+    assert "/home" not in card
+    again = zoo.build("stochastic_mlp", weights=tmp_path / "mine")
+    for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_sizes_that_the_weights_do_not_have_take_no_memory(tmp_path, monkeypatch):
+    zoo.save_preset(zoo.build("stochastic_mlp", hidden=(4,), seed=0), tmp_path / "mine")
+    entry = zoo.registry.find("stochastic_mlp")
+
+    @functools.wraps(entry.builder)
+    def built(**options):
+        assert in_stateless_scope()
+        return entry.builder(**options)
+
+    monkeypatch.setitem(zoo.registry._MODELS, "stochastic_mlp", entry._replace(builder=built))
+    config = json.loads((tmp_path / "mine/preset.json").read_text())
+    config["options"]["hidden"] = [200_000, 200_000]
+    for parameters in (config["parameters"], 2 * 200_000**2 + 1_600_000):
+        (tmp_path / "mine/preset.json").write_text(json.dumps({**config, "parameters": parameters}))
+        with pytest.raises(ValueError, match=r"is no preset: its options make a model of 80,001,600,000 param"):
+            zoo.build("stochastic_mlp", weights=tmp_path / "mine")
+
+
+@pytest.mark.parametrize("name", sorted({row["model"] for row in zoo.weights.pretrained.manifest()} | {"cone_cfnn"}))
+def test_every_kind_of_model_is_counted_without_memory(name):
+    builder = zoo.registry.find(name).builder
+    with without_memory():
+        count = builder(seed=0).count_params()
+    assert count == zoo.build(name, seed=0).count_params()
 
 
 @pytest.fixture

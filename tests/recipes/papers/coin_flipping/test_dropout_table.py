@@ -50,6 +50,14 @@ def test_finished_runs_are_taken_over_and_not_repeated(out, tmp_path):
         assert rows[0][f"run_{key}"] == before[0][key]
 
 
+def test_a_copy_of_a_run_is_no_repetition(out, tmp_path):
+    run = taken(out, "majority")
+    shutil.copytree(run, tmp_path / "copy")
+    chosen = {"majority_runs": [run, str(tmp_path / "copy")]}
+    with pytest.raises(ValueError, match=rf"`majority_runs` must be runs of different.*'{run}' and '{tmp_path}/copy'"):
+        reproduce("cfnn-table3", tmp_path / "out", budget="smoke", settings=chosen)
+
+
 def test_other_numbers_of_flips_are_measured_again(out, tmp_path):
     chosen = {"trainings": ["majority"], "majority_runs": [taken(out, "majority")], "flips": 3}
     rows = reproduce("cfnn-table3", tmp_path, budget="smoke", settings=chosen)

@@ -63,6 +63,15 @@ def test_finished_runs_are_taken_over_once(out, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+def test_a_copy_of_a_run_is_no_repetition(out, tmp_path):
+    shutil.copytree(out / "runs", tmp_path / "copy")
+    chosen = {"finished": [str(out / "runs"), str(tmp_path / "copy")], "runs": str(tmp_path / "none")}
+    with pytest.raises(
+        ValueError, match=rf"`finished` must be runs of different seeds.*'{out}/.*' and '{tmp_path}/copy"
+    ):
+        reproduce("iterand-table3", tmp_path / "again", budget="smoke", settings=chosen)
+
+
 def test_the_experiment_s_own_runs_are_not_taken(out):
     table3 = find("iterand-table3")
     settings = {**table3.settings["smoke"], "finished": [str(out)]}
