@@ -21,6 +21,10 @@ class SharedBatches(keras.distribution.DataParallel):
 
     Raises:
         ValueError: In training, if the devices of one of several processes do not divide its part of a batch.
+
+    Example:
+        >>> from zoo.devices import SharedBatches
+        >>> keras.distribution.set_distribution(SharedBatches())  # on JAX, before a model is built  # doctest: +SKIP
     """
 
     def __init__(self, devices: list[str] | None = None) -> None:

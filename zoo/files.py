@@ -1,6 +1,7 @@
 """Files and folders that are whole or not there, and JSON files that hold what they must."""
 
 import ctypes
+import errno
 import hashlib
 import io
 import json
@@ -252,12 +253,15 @@ def flush(path: Path) -> None:
 
 
 def _sync(path: Path) -> None:
-    """Wait until a file's content, or a folder's list of names, is on the disk."""
+    """Wait until a file's content, or a folder's list of names where its disk can do that, is on the disk."""
     if path.is_dir() and os.name == "nt":  # there, a folder cannot be opened
         return
     opened = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(opened)
+    except OSError as error:  # some mounts know no `fsync` of folders, which have their names already
+        if not path.is_dir() or error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(opened)
 

@@ -18,8 +18,19 @@ import tensorflow as tf
 
 
 def _plain(array):
-    """Return an array as JSON has it; texts come as bytes."""
-    return [one.decode() for one in array.ravel()] if array.dtype == object else array.tolist()
+    """Return an array as JSON has it, in its shape; texts come as bytes."""
+    return _texts(array.tolist()) if array.dtype == object else array.tolist()
+
+
+def _texts(value):
+    return [_texts(one) for one in value] if isinstance(value, list) else value.decode()
+
+
+def _only(inputs: dict) -> str:
+    """Return the name of the input that a request without names means."""
+    if not inputs:
+        raise ValueError('this signature takes no inputs; ask for it by {"inputs": {}}')
+    return next(iter(inputs))
 
 
 def main(folder: Path, port: int) -> None:
@@ -36,11 +47,11 @@ def main(folder: Path, port: int) -> None:
             rows = request["instances"]
             if not isinstance(rows, list) or not rows:
                 raise ValueError("`instances` must be a list of one row at least")
-            rows = rows if isinstance(rows[0], dict) else [{next(iter(inputs)): row} for row in rows]
+            rows = rows if isinstance(rows[0], dict) else [{_only(inputs): row} for row in rows]
             given = {name: [row[name] for row in rows] for name in rows[0]}
         else:
             given = request["inputs"]
-            given = given if isinstance(given, dict) else {next(iter(inputs)): given}
+            given = given if isinstance(given, dict) else {_only(inputs): given}
         found = serve(**{name: tf.constant(value, inputs[name].dtype) for name, value in given.items()})
         plain = {name: _plain(x.numpy()) for name, x in found.items()}
         if "instances" not in request:
@@ -53,7 +64,7 @@ def main(folder: Path, port: int) -> None:
         def do_POST(self):
             try:
                 code, answer = 200, predict(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            except (KeyError, IndexError, TypeError, ValueError, tf.errors.OpError) as error:
+            except (KeyError, IndexError, TypeError, ValueError, RecursionError, tf.errors.OpError) as error:
                 code, answer = 400, {"error": str(error)}
             body = json.dumps(answer).encode()
             self.send_response(code)

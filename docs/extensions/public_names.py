@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import keras
 
 import zoo
-from zoo import blocks, data, layers, probes, scores, theory, tuning
+from zoo import blocks, data, devices, layers, probes, scores, theory, tuning
 from zoo.blocks import images, residual, weights
+from zoo.serving import noise, vote_dataset
 
 
 class Page(NamedTuple):
@@ -41,6 +42,14 @@ def pages() -> list[Page]:
         Page("scores", "zoo.scores", _about(scores), _callables(scores)),
         Page("theory", "zoo.theory", _about(theory), _own(theory)),
         Page("tuning", "zoo.tuning", _about(tuning), _own(tuning)),
+        Page("devices", "zoo.devices", _about(devices), _own(devices)),
+        Page("noise", "zoo.serving.noise", _about(noise), _own(noise)),
+        Page(
+            "vote_dataset",
+            "zoo.serving.vote_dataset",
+            _about(vote_dataset),
+            [f"{vote_dataset.__name__}.{name}" for name in ("vote_dataset", "numbered")],
+        ),
         Page(
             "blocks", "zoo.blocks", _about(blocks), [name for one in (images, residual, weights) for name in _own(one)]
         ),

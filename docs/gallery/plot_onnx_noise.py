@@ -10,7 +10,8 @@ noise. Here we choose it so that the flips of an image contradict each other.
 # An export
 # ---------
 # We export the pretrained network for digits with eight flips, whose softmax is averaged. ``model.json``, beside the
-# file, says which random numbers it wants; ``zoo.serving.noise`` reads that and draws them with NumPy.
+# file, says which random numbers it wants; ``zoo.serving.noise`` reads that and draws them. The computation is NumPy's;
+# without ``zoo``, draw as ``model.json`` says, by one line of NumPy for each of its four laws.
 
 import tempfile
 from pathlib import Path

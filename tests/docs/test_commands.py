@@ -10,7 +10,8 @@ import typer
 from zoo.recipes import cli
 
 USAGE = typer.BadParameter.__mro__[1]  # UsageError of click, or of the click that typer brings
-GUIDES = Path(__file__).parents[2] / "docs/guides"
+DOCS = Path(__file__).parents[2] / "docs"
+GUIDES = DOCS / "guides"
 pytestmark = pytest.mark.backend_free
 
 
@@ -45,3 +46,18 @@ def test_others_are_not(line):
 def test_the_way_of_one_s_own_images_is_told():
     told = [line.split()[1] for page, line in COMMANDS if page == "own_images"]
     assert told == ["train", "train", "tune", "evaluate", "export"]
+
+
+def test_the_command_line_s_page_has_every_option():
+    usage = re.search(r"^```text\n(.*?)^```", (DOCS / "command_line.md").read_text(), re.MULTILINE | re.DOTALL)[1]
+    told = {}
+    for line in usage.replace("\n ", " ").splitlines():
+        told.setdefault(line.split()[1], set()).update(re.findall(r"--[\w-]+", line))
+    told["show"] = told["list"]
+    found = typer.main.get_command(cli.app).commands
+    assert told == {
+        name: {option for one in command.params for option in one.opts if option.startswith("-")}
+        for name, command in found.items()
+    }
+    (samples,) = [one for one in found["evaluate"].params if one.name == "samples"]
+    assert f"--samples {samples.default} " in usage

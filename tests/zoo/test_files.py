@@ -2,6 +2,8 @@
 
 import errno
 import os
+import stat
+from contextlib import nullcontext
 
 import pytest
 
@@ -118,6 +120,33 @@ def test_a_full_disk_names_the_file_and_leaves_what_was_there(tmp_path, monkeypa
         write_bytes(tmp_path / "x", b"new")
     assert (tmp_path / "x").read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["x"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders cannot be opened")
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EIO])
+def test_a_disk_that_cannot_sync_folders_is_written_to(tmp_path, monkeypatch, number):
+    original = os.fsync
+
+    def of_files(opened):
+        if stat.S_ISDIR(os.fstat(opened).st_mode):
+            raise OSError(number, os.strerror(number))
+        original(opened)
+
+    monkeypatch.setattr(os, "fsync", of_files)
+    with pytest.raises(OSError) if number == errno.EIO else nullcontext():
+        write_bytes(tmp_path / "x", b"new")
+    assert (tmp_path / "x").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+def test_a_file_that_cannot_be_synced_is_not_written(tmp_path, monkeypatch, number):
+    def none(opened):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", none)
+    with pytest.raises(OSError):
+        write_bytes(tmp_path / "x", b"new")
+    assert not os.listdir(tmp_path)
 
 
 def test_weights_are_those_that_keras_writes(tmp_path):

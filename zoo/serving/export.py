@@ -15,7 +15,7 @@ from zoo.serving.plain_export import COINS, prepared
 from zoo.serving.plain_folder import check_folder, new_folder, next_version
 from zoo.serving.runtimes import FORMATS, RUNTIMES, check_installed
 from zoo.serving.saved_model_folder import check_replaceable, replacement
-from zoo.serving.writers import write_everywhere
+from zoo.serving.writers import check_movable, write_everywhere
 from zoo.weights.fold import fold
 
 
@@ -88,7 +88,8 @@ def export(
         OSError: If it cannot be written: a full disk, a folder that is read-only.
         ValueError: If the model is not Functional, or votes and cannot be amplified, `path` does not end in a name,
             `class_names` are not names for its classes, or a runtime cannot do what the model does; the message gives
-            the reason and the nearest combination that works.
+            the reason and the nearest combination that works. On another backend than TensorFlow, whose process
+            writes, also if a class of the model lies in no module that it can import.
         ModuleNotFoundError: If TensorFlow, or what the format needs, is not installed; the message names the extra.
 
     Example:
@@ -112,6 +113,7 @@ def export(
         flipping_graph(model)  # refuses what cannot be taken apart before anything is written
     elif masked_layers(model):
         model = fold(model)
+    check_movable(model)
 
     def following() -> Path:
         places.append(next_version(asked))

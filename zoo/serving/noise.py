@@ -27,6 +27,12 @@ class Noise(NamedTuple):
         p: Probability, 0 where it means nothing.
         low: Least integer.
         high: Integer above the largest.
+
+    Example:
+        >>> from zoo.serving.noise import Noise
+        >>> coins = Noise("noise_dropout", "bool", (25, 8), True, "bernoulli", p=0.5)
+        >>> coins.batch_shape, coins.shape_of(4)
+        ((None, 8), (100, 8))
     """
 
     name: str
@@ -57,6 +63,12 @@ def read_noise(path: str | os.PathLike) -> list[Noise]:
     Raises:
         FileNotFoundError: If there is no such folder, or it was written otherwise.
         ValueError: If its `model.json` is damaged.
+
+    Example:
+        >>> from zoo.serving.noise import read_noise
+        >>> folder = zoo.export(zoo.build("ball_cfnn", samples=3, seed=0), "with_noise", coins="input")
+        >>> [one.law for one in read_noise(folder)]
+        ['bernoulli', 'normal']
     """
     found = [file for file in (Path(path) / FILE, Path(path) / "assets" / FILE) if file.is_file()]
     if not found:
@@ -74,7 +86,11 @@ def read_noise(path: str | os.PathLike) -> list[Noise]:
 
 
 def draw(noise: Sequence[Noise], batch: int, seed: int | None = None) -> dict[str, np.ndarray]:
-    """Draw the random inputs of a batch; it needs NumPy alone.
+    """Draw the random inputs of a batch.
+
+    The computation is NumPy's. Without zoo, draw as the folder's `model.json` says: `rng.random(shape) < p` for the law
+    "bernoulli", `rng.integers(low, high, shape)` for "integers", `rng.random(shape)` for "uniform" and
+    `rng.standard_normal(shape)` for "normal", in the dtype that it names.
 
     Args:
         noise: The inputs, as `read_noise` returns them.

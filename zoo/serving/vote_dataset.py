@@ -97,6 +97,10 @@ def numbered(x: Any, batch_size: int = 64, batches: int = 4) -> Any:
     Raises:
         ValueError: If `batch_size` or `batches` is out of range.
         ModuleNotFoundError: If Ray is not installed.
+
+    Example:
+        >>> numbered(zoo.data.load("digits").test.x).count()  # doctest: +SKIP
+        360
     """
     rows = positive_int("batch_size", batch_size) * positive_int("batches", batches)
     parts = [np.arange(start, min(start + rows, len(x))) for start in range(0, len(x), rows)]

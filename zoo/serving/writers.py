@@ -1,6 +1,7 @@
 """Writers of exports: by TensorFlow here, or from another backend in a process of TensorFlow."""
 
 import contextlib
+import importlib
 import importlib.util
 import json
 import os
@@ -14,6 +15,7 @@ from typing import Any
 import keras
 
 from zoo.amplification.coin_graph import has_coins
+from zoo.graph import describe
 from zoo.serving.endpoints import endpoints, reseed, signatures, with_named_outputs
 from zoo.serving.plain_export import write_plain
 from zoo.serving.runtimes import disk_errors
@@ -26,6 +28,17 @@ _ERRORS: dict[int, type[Exception]] = {
     74: OSError,
     65: ValueError,
 }
+_KNOWN = ("keras", "zoo", "builtins")  # what the other process imports by itself
+
+
+def check_movable(model: keras.Model) -> None:
+    """Check that the process of TensorFlow, where one has to write, can import the classes that a model is made of.
+
+    Raises:
+        ValueError: If one is of the program itself.
+    """
+    if keras.backend.backend() != "tensorflow":
+        _modules(model)
 
 
 def write_everywhere(model: keras.Model, folder: Path, settings: dict[str, Any]) -> None:
@@ -54,11 +67,14 @@ def _in_tensorflow(model: keras.Model, folder: Path, settings: dict[str, Any]) -
         raise ModuleNotFoundError("`export` needs TensorFlow: pip install tensorflow", name="tensorflow")
     with tempfile.TemporaryDirectory() as scratch:
         saved = Path(scratch) / "model.keras"
+        told = {"modules": _modules(model), "settings": settings}
         model.save(saved)
         environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-        command = [sys.executable, "-m", "zoo.serving.writers", str(saved), str(folder), json.dumps(settings)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        command = [sys.executable, "-m", "zoo.serving.writers", str(saved), str(folder)]
+        # Told by stdin: an argument holds 128 KiB, the names of thousands of classes more.
+        options = {"input": json.dumps(told), "env": environment, "capture_output": True, "text": True}
+        done = subprocess.run(command, check=False, **options)
     if done.returncode in _ERRORS:
         told = next(line for line in reversed(done.stderr.splitlines()) if line.startswith('"'))
         raise _ERRORS[done.returncode](json.loads(told))
@@ -67,6 +83,40 @@ def _in_tensorflow(model: keras.Model, folder: Path, settings: dict[str, Any]) -
         raise RuntimeError(
             f"The TensorFlow process that writes the {settings.get('format', 'SavedModel')} failed: {last}"
         )
+
+
+def _modules(model: keras.Model) -> list[str]:
+    """List the modules of the classes and functions that a model's config names, without Keras's and ours.
+
+    Raises:
+        ValueError: If the program itself, which no other process can import, defines one.
+    """
+    found: set[str] = set()
+
+    def look(config: Any) -> None:
+        if isinstance(config, list | tuple):
+            for one in config:
+                look(one)
+        if not isinstance(config, dict):
+            return
+        if {"class_name", "config", "module", "registered_name"} <= config.keys():
+            module = config["module"] or "__main__"  # Keras writes None for it
+            if module == "__main__":
+                name = config["config"]
+                called = f"{config['class_name']} {(name.get('name') if isinstance(name, dict) else name)!r}"
+                raise ValueError(
+                    f"`model` must be made of classes and functions of modules on {keras.backend.backend()}, where a "
+                    "process of TensorFlow imports them to write: put them in a module, or export with "
+                    f"KERAS_BACKEND=tensorflow. Received: {describe(model)} with {called}, which the program itself "
+                    "(__main__) defines"
+                )
+            if module.partition(".")[0] not in _KNOWN:
+                found.add(module)
+        for one in config.values():
+            look(one)
+
+    look({**keras.saving.serialize_keras_object(model), "compile_config": None})  # how it was trained is not exported
+    return sorted(found)
 
 
 def _write_archive(model: keras.Model, folder: Path, class_names: list[str] | None) -> None:
@@ -112,10 +162,35 @@ def _names_file(class_names: list[str] | None) -> Iterator[Path | None]:
         yield file if class_names is not None else None
 
 
+def _load(file: str, modules: list[str]) -> keras.Model:
+    """Load a model whose classes lie in modules.
+
+    Raises:
+        ValueError: If a module cannot be imported, or does not define its class where it is imported.
+    """
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except Exception as error:  # whatever somebody's module raises
+            raise ValueError(
+                "`model` must be made of classes of modules that a process of TensorFlow can import. Received: "
+                f"classes of {module!r}: {type(error).__name__}: {error}"
+            ) from error
+    try:
+        return keras.saving.load_model(file, compile=False)
+    except TypeError as error:  # of a class that is not found, in those of all that it lies in
+        reason = str(error).rpartition("Exception encountered: ")[2].partition(". Make sure")[0]
+        raise ValueError(
+            "`model` must be made of classes that are registered, by @keras.saving.register_keras_serializable(), "
+            f"wherever their modules are imported. Received: {reason}"
+        ) from error
+
+
 def main() -> None:
     """Write a `.keras` file for a runtime: the TensorFlow process of the other backends."""
+    told = json.load(sys.stdin)
     try:
-        _write(keras.saving.load_model(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3]))
+        _write(_load(sys.argv[1], told["modules"]), Path(sys.argv[2]), told["settings"])
     except tuple(_ERRORS.values()) as error:
         reason = getattr(error, "strerror", None) or str(error)
         print(f"\n{json.dumps(reason)}", file=sys.stderr)  # in one line, after whatever was printed before
@@ -123,4 +198,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    import tensorflow as tf
+
+    tf.config.set_visible_devices([], "GPU")  # the device is the other backend's
     main()

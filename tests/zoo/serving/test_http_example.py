@@ -1,5 +1,6 @@
 """The HTTP server of the documentation answers requests by rows and by columns."""
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -23,7 +24,7 @@ def test_a_server_of_the_standard_library_votes(tmp_path):
         address = server.stdout.readline().strip()
 
         def post(request):
-            data = json.dumps(request).encode()
+            data = request if isinstance(request, bytes) else json.dumps(request).encode()
             with urllib.request.urlopen(f"{address}/v1/models/ball:predict", data) as answer:
                 return json.load(answer)
 
@@ -44,7 +45,9 @@ def test_a_server_of_the_standard_library_votes(tmp_path):
             rows = ask(signature_name="adaptive", instances=[{"images": one, **decided} for one in points])
             assert [set(row) for row in rows] == [{"classes", "samples", "status", "counts"}] * 2
             assert [row["classes"] for row in rows] == [0, 1]
-            for request in ([1, 2], "text", None, {"instances": []}, {"instances": 5}, {}):
+            unasked = [{"signature_name": "class_names", name: [1]} for name in ("instances", "inputs")]
+            deep = b"[" * 100_000
+            for request in ([1, 2], "text", None, {"instances": []}, {"instances": 5}, {}, *unasked, deep):
                 with pytest.raises(urllib.error.HTTPError) as refused:
                     post(request)
                 assert refused.value.code == 400
@@ -56,3 +59,13 @@ def test_a_server_of_the_standard_library_votes(tmp_path):
             assert "[1 2]" in error
         finally:
             server.kill()
+
+
+@pytest.mark.on_tensorflow
+def test_texts_keep_their_shape():
+    """As the status of each label or pixel: rows would not fit the other outputs."""
+    spec = importlib.util.spec_from_file_location("serve_saved_model", SERVER)
+    server = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(server)
+    status = np.array([[b"certified", b"open"], [b"open", "höchstens".encode()]], object)
+    assert server._plain(status) == [["certified", "open"], ["open", "höchstens"]]
