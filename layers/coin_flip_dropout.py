@@ -25,12 +25,12 @@ class CoinFlipDropout(CoinLayer):
             inference replaces every coin by its mean.
         seed: None (drawn; `keras.utils.set_random_seed` fixes it) or int in [0, 2**32).
 
-    Input shape: Any; or a list of rows of flips and the draws of `SharedDraws`: then the examples of a batch share the
-        coins of each flip, a network of one mask.
+    Input shape: Any, of floats; or a list of rows of flips and the draws of `SharedDraws`: then the examples of a batch
+        share the coins of each flip, a network of one mask.
     Output shape: The shape of the input, of the rows.
 
     Raises:
-        ValueError: If an argument is outside its range.
+        ValueError: If an argument is outside its range, or the inputs are not floats.
 
     Reference: Coin-Flipping Neural Networks, section 5.2 and appendix F.
 
@@ -64,21 +64,21 @@ class CoinFlipDropout(CoinLayer):
     def call(self, inputs, training=None):
         """Drop units in training, and at inference too if `flip_at_inference`."""
         inputs, draws = inputs if isinstance(inputs, list | tuple) else (inputs, None)
+        dtype = keras.backend.standardize_dtype(inputs.dtype)
+        if not keras.backend.is_float_dtype(dtype):
+            raise ValueError(f"`inputs` of {self.name!r} must be floats. Received: inputs of dtype {dtype}")
         if self.rate == 0 or not self.flips(training):
             return inputs
-        dtype = keras.backend.standardize_dtype(inputs.dtype)
         lengths = self.noise_shape or (None,) * len(inputs.shape)
         shape = [size if one is None else one for one, size in zip(lengths, ops.shape(inputs), strict=True)]
         generator, wide = self.generator(training), drawn_in(dtype)
-        scale = 1 / (1 - self.rate)
+        scaled = ops.cast(ops.cast(inputs, wide) * (1 / (1 - self.rate)), dtype)
         if draws is None:
-            scaled = ops.cast(ops.cast(inputs, wide) * scale, dtype)
             return ops.where(kept(shape, self.rate, generator), scaled, ops.zeros((), dtype))
         flips = ops.shape(draws)[0]
         coins = kept((flips, *shape[1:]), self.rate, generator)
-        mask = ops.where(coins, ops.cast(scale, dtype), ops.zeros((), dtype))
-        rows = ops.reshape(inputs, (-1, flips, *inputs.shape[1:]))
-        return ops.reshape(rows * mask, (-1, *inputs.shape[1:]))
+        rows = ops.reshape(scaled, (-1, flips, *inputs.shape[1:]))
+        return ops.reshape(ops.where(coins, rows, ops.zeros((), dtype)), (-1, *inputs.shape[1:]))
 
     def compute_mask(self, inputs, previous_mask):
         """Return the mask of the rows."""

@@ -18,12 +18,15 @@ _GENERATORS = {
 
 
 class CoinLayer(keras.layers.Layer):
-    """A layer without weights that draws random numbers, in training or also at inference.
+    """A layer that draws random numbers, in training or also at inference.
 
     Derive a random layer of your own from it: draw with `seed=self.generator(training)` where `self.flips(training)`
     is True, and return the mean of the draws where it is False. Amplification, coins off, export and the measures of
     uncertainty then treat the layer as they treat those of the library. Training and inference have generators of
     their own, so that validation between two epochs does not change what training draws.
+
+    A layer of your own may have weights and layers inside, as attributes of their own, not in lists: the copy whose
+    coins are off shares them.
 
     Args:
         flip_at_inference: Bool, whether coins are flipped at inference, too.
@@ -60,10 +63,11 @@ class CoinLayer(keras.layers.Layer):
         return self.seed_generator if training else self.inference_generator
 
     def with_flip_at_inference(self, flip_at_inference: bool) -> "CoinLayer":
-        """Return a copy with the given `flip_at_inference` that draws from this layer's random generators.
+        """Return a copy with the given `flip_at_inference` that shares this layer's random generators and weights.
 
         Raises:
-            ValueError: If the layer cannot be made of its own configuration.
+            ValueError: If the layer cannot be made of its own configuration, or keeps weights elsewhere than in
+                attributes.
         """
         try:
             copy = type(self).from_config({**self.get_config(), "flip_at_inference": flip_at_inference})
@@ -74,15 +78,19 @@ class CoinLayer(keras.layers.Layer):
             ) from error
         for attribute in _GENERATORS:
             share(self, copy, attribute)
+        _share_weights(self, copy)
         return copy
 
     def save_own_variables(self, store) -> None:
-        """Save the states of the random generators, which Keras leaves out of every file."""
+        """Save the weights and the states of the random generators, which Keras leaves out of every file."""
+        super().save_own_variables(store)
         for attribute, name in _GENERATORS.items():
             store[name] = keras.ops.convert_to_numpy(getattr(self, attribute).state.value)
 
     def load_own_variables(self, store) -> None:
-        """Restore the states of the random generators; one that a file does not have is left as it is."""
+        """Restore weights and states of the random generators; a state that a file does not have is left as it is."""
+        names = _GENERATORS.values()
+        super().load_own_variables({key: store[key] for key in store.keys() if key not in names})  # noqa: SIM118
         for attribute, name in _GENERATORS.items():
             if name in store.keys():  # noqa: SIM118 -- Keras's store has keys() but no `in`
                 restore(getattr(self, attribute).state, store[name])
@@ -114,6 +122,24 @@ def share(layer, copy, attribute: str) -> None:
     """Make `copy` use the same generator or sublayer as `layer`, and drop the one it made."""
     copy._tracker.untrack(getattr(copy, attribute))
     setattr(copy, attribute, getattr(layer, attribute))
+
+
+def _share_weights(layer: CoinLayer, copy: CoinLayer) -> None:
+    """Make `copy` use the variables and sublayers that are attributes of `layer`."""
+    attributes = {**vars(layer), **vars(layer).get("_modules", {})}  # torch keeps sublayers there
+    for name, value in attributes.items():
+        if isinstance(value, keras.Variable | keras.layers.Layer):
+            if hasattr(copy, name):
+                share(layer, copy, name)
+            else:
+                setattr(copy, name, value)
+    if layer.weights:
+        copy.built = layer.built
+    if {id(weight) for weight in copy.weights} != {id(weight) for weight in layer.weights}:
+        raise ValueError(
+            f"{layer.name!r} ({type(layer).__name__}) cannot be copied with its coins on or off: its weights and "
+            "layers must be attributes of their own, not in lists or dicts."
+        )
 
 
 @contextlib.contextmanager

@@ -209,7 +209,7 @@ def votes(logits):
 
     Equal largest logits share the vote. A row with NaN votes NaN.
     """
-    largest = ops.equal(logits, ops.max(logits, axis=-1, keepdims=True))
+    largest = ops.equal(logits, _largest(logits))
     # XLA may compute the logits twice and round them differently; then none equals the largest.
     found = ops.one_hot(ops.argmax(logits, axis=-1), logits.shape[-1], dtype="bool")
     largest = ops.cast(ops.logical_or(largest, found), logits.dtype)
@@ -226,10 +226,15 @@ def break_ties(histogram, soft):
     dtype = keras.backend.standardize_dtype(histogram.dtype)
     lift = _COARSE.get(dtype, _TIE_BREAK)
     # Shares below a millionth of a vote are rounding.
-    leaders = ops.cast(histogram >= ops.max(histogram, axis=-1, keepdims=True) - _TIE_BREAK / 2, dtype)
+    leaders = ops.cast(histogram >= _largest(histogram) - _TIE_BREAK / 2, dtype)
     tied = ops.sum(leaders, axis=-1, keepdims=True) > 1
     winner = ops.one_hot(ops.argmax(ops.where(leaders > 0, soft, -1.0), axis=-1), histogram.shape[-1], dtype=dtype)
     return ops.where(tied, histogram * (1 - lift) + winner * lift, histogram)
+
+
+def _largest(values):
+    """Largest on the last axis, which Keras refuses of no examples unless it is told where to begin."""
+    return ops.max(values, axis=-1, keepdims=True, initial=-float("inf") if 0 in values.shape else None)
 
 
 def _break_halves(shares, soft):

@@ -43,6 +43,7 @@ class NormalizePixels(keras.layers.Layer):
 
     def call(self, inputs):
         """Normalise every channel."""
+        inputs = ops.cast(inputs, self.compute_dtype)  # integers are no fractions
         mean, scale = np.multiply(self.mean, 255.0), 1 / (255.0 * np.sqrt(self.variance))
         shifted = ops.subtract(inputs, ops.convert_to_tensor(mean, dtype=inputs.dtype))
         return ops.multiply(shifted, ops.convert_to_tensor(scale, dtype=inputs.dtype))

@@ -26,8 +26,8 @@ class RandomInput(CoinLayer):
             and rounded.
         flip_at_inference: Bool. False returns the same rows at every inference; training always draws new ones.
         without_flips: The rows at inference if `flip_at_inference` is False. "draws": 1,000 fixed draws in turn, or
-            every class in turn, so that a mean over the rows of a batch is one fixed number; "mean": the
-            distribution's mean in every row.
+            every class in turn, so that a mean over the rows of a batch is one fixed number, as behind `SharedDraws`;
+            "mean": the distribution's mean in every row, which alone can be switched off behind `Amplify`.
         seed: None (drawn once; `keras.utils.set_random_seed` fixes it) or int in [0, 2**32).
 
     Input shape: `(rows, ...)`; only the number of rows matters.

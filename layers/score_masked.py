@@ -186,6 +186,7 @@ class ScoreMaskedConv(ScoreMasked):
 
     def build(self, input_shape) -> None:
         """Draw kernel and scores."""
+        self.compute_output_shape(input_shape)
         self.input_spec = keras.layers.InputSpec(ndim=4, axes={-1: input_shape[-1]})
         self._add_kernel((*self.kernel_size, input_shape[-1], self.filters))
 
@@ -196,6 +197,13 @@ class ScoreMaskedConv(ScoreMasked):
 
     def compute_output_shape(self, input_shape):
         """Return `(batch, new_height, new_width, filters)`; unknown sizes stay unknown."""
+        if self.padding == "valid" and any(
+            n is not None and n < size for n, size in zip(input_shape[1:3], self.kernel_size, strict=True)
+        ):
+            raise ValueError(
+                '`kernel_size` must not be larger than the input where padding="valid". '
+                f"Received: kernel_size={self.kernel_size}, inputs of shape {tuple(input_shape)}"
+            )
         sizes = zip(input_shape[1:3], self.kernel_size, self.strides, strict=True)
         return (input_shape[0], *(_length(n, size, stride, self.padding) for n, size, stride in sizes), self.filters)
 

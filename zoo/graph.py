@@ -9,7 +9,7 @@ import keras
 
 from zoo.layers.arguments import check_known
 from zoo.layers.coins import flips_coins
-from zoo.layers.flip_rows import graph_of, has_graph, nodes
+from zoo.layers.flip_rows import graph_of, has_graph, nodes, role_of
 
 
 def uncompiled(model: keras.Model) -> keras.Model:
@@ -166,6 +166,7 @@ def flattened(model: keras.Model, dissolve: Callable[[keras.Model], bool], repla
     graph, done, names = graph_of(uncompiled(model)), {}, set()
 
     def replaced(operation):
+        operation = operation.layer if isinstance(operation, Renamed) else operation
         if id(operation) not in done:
             done[id(operation)] = _named(replace(operation), names)
         return done[id(operation)]
@@ -191,7 +192,16 @@ class Renamed(keras.layers.Wrapper):
     def __init__(self, layer, **kwargs) -> None:
         super().__init__(layer, autocast=False, **kwargs)
         self.supports_masking = layer.supports_masking
+        self.takes_draws = getattr(layer, "takes_draws", False)  # see flip_rows
         self.built = layer.built
+        self._call_signature = layer._call_signature  # so that Keras binds arguments, masks among them, as it does
+        self._call_has_training_arg = layer._call_has_training_arg
+        self._call_has_mask_arg = layer._call_has_mask_arg
+        self._call_has_context_arg = dict(layer._call_has_context_arg)
+
+    def build(self, *shapes) -> None:
+        """Leave the layer to be built where it is called: it may take several inputs."""
+        self.built = True
 
     def call(self, *args, **kwargs):
         """Call the layer."""
@@ -210,6 +220,8 @@ def _named(operation, names: set[str]):
     names.add(name)
     if name == operation.name:
         return operation
+    if role_of(operation):  # which must be seen in the graph; such a layer has no weights
+        return type(operation).from_config({**operation.get_config(), "name": name})
     if isinstance(operation, keras.layers.Layer):
         return Renamed(operation, name=name)
     other = copy(operation)  # an operation has no state

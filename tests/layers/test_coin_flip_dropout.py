@@ -156,3 +156,19 @@ def test_draws_give_all_examples_the_mask_of_a_flip(chunk):
     np.testing.assert_allclose(many[:4], many[[0] * 4], atol=1e-5)
     off = zoo.amplify(model, 1, "expected").predict(x, verbose=0)
     np.testing.assert_allclose(off, np.exp(x) / np.exp(x).sum(1, keepdims=True), rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint8"])
+def test_integers_are_refused(dtype):
+    with pytest.raises(ValueError, match=f"`inputs` of 'coin' must be floats. Received: inputs of dtype {dtype}"):
+        CoinFlipDropout(0.5, name="coin")(keras.ops.ones((1, 2), dtype))
+
+
+def test_shared_draws_round_once():
+    """The scale 1 / 0.7 itself has an error in bfloat16; the product in float32, rounded, is what NumPy finds."""
+    x = np.arange(1, 257, dtype="float32")[None]
+    layer = CoinFlipDropout(0.3, seed=1, dtype="bfloat16")
+    y = keras.ops.convert_to_numpy(keras.ops.cast(layer([x, np.zeros((1, 1), "float32")]), "float32"))
+    wanted = keras.ops.convert_to_numpy(keras.ops.cast(keras.ops.cast(x / np.float32(0.7), "bfloat16"), "float32"))
+    assert 0 < (y == 0).sum() < 256
+    np.testing.assert_array_equal(y[y != 0], wanted[y != 0])

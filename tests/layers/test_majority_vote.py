@@ -246,3 +246,8 @@ def test_ties_go_to_the_soft_vote_in_any_dtype(dtype, classes):
         elected = keras.ops.convert_to_numpy(MajorityVote(classes, dtype=dtype)(flips)).astype("float64")
         assert elected.argmax() == surest
         np.testing.assert_allclose(elected, np.full((1, classes), 1 / classes), atol=0.02)
+
+
+@pytest.mark.parametrize("options", [{}, {"vote": "mean"}, {"kind": "labels"}], ids=str)
+def test_no_examples_have_no_votes(options):
+    assert tuple(MajorityVote(3, **options)(np.zeros((0, 4), "float32")).shape) == (0, 4)

@@ -13,6 +13,11 @@ def test_pixels_as_numpy_normalises_them(mean, variance):
     np.testing.assert_allclose(found, (PIXELS / 255 - mean) / np.sqrt(variance), atol=1e-5)
 
 
+def test_integers_are_pixels_too():
+    found = keras.ops.convert_to_numpy(NormalizePixels(0.4, 0.09)(PIXELS.astype("uint8")))
+    np.testing.assert_allclose(found, (PIXELS / 255 - 0.4) / 0.3, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["mean", "variance"])
 @pytest.mark.parametrize("value", ["a", None, [[0.1]], float("nan"), [0.1, "b"], [[1], [1, 2]]])
 def test_what_is_not_numbers_is_named(name, value):

@@ -1,5 +1,6 @@
 import json
 import math
+import re
 
 import keras
 import numpy as np
@@ -354,3 +355,11 @@ def test_masked_layers_finds_nested_ones_once_in_order():
     model = keras.Model(inputs, last(deep(x)))
     assert [id(layer) for layer in masked_layers(model)] == [id(layer) for layer in (first, shared, inner, last)]
     assert masked_layers(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])) == []
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 5, 3), (1, 5, 1, 3)])
+def test_a_kernel_larger_than_the_input_is_refused(shape):
+    message = rf"`kernel_size` must not be larger.*\(3, 2\), inputs of shape {re.escape(str(shape))}"
+    with pytest.raises(ValueError, match=message):
+        ScoreMaskedConv(7, (3, 2))(np.zeros(shape, "float32"))
+    assert ScoreMaskedConv(7, (3, 2), padding="same")(np.zeros(shape, "float32")).shape == (*shape[:3], 7)

@@ -14,10 +14,12 @@ from zoo.amplification.tally import Tally, hard_votes, snapshots, soft_votes
 from zoo.amplification.without_coins import without_coins
 from zoo.graph import check_model, describe, inner_layers
 from zoo.layers.arguments import float_where, int_at_least, one_of, positive_int
+from zoo.layers.flip_rows import last_activation
 from zoo.layers.majority_vote import MajorityVote
 from zoo.scores.wilson_interval import RandomAccuracy, wilson
 
 OUTPUTS = ("classes", "probabilities", "logits")
+_CUTS = {"sigmoid": 0.5, "linear": 0.0}
 
 
 def flips(
@@ -37,8 +39,8 @@ def flips(
         model: A coin-flipping model.
         x: Array `(examples, ...)` or `LazyImages`; of several inputs a structure of arrays.
         samples: Positive int, flips per example.
-        outputs: "classes": the class of each flip, of labels 0 or 1, of a regression the numbers; "probabilities": each
-            flip's softmax or sigmoid; "logits": what reaches the vote.
+        outputs: "classes": the class that each flip votes for, before what is behind the vote; of labels 0 or 1, of a
+            regression the numbers; "probabilities": each flip's softmax or sigmoid; "logits": what reaches the vote.
         batch_size: Positive int, examples per batch.
         chunk: Positive int; at most `batch_size * chunk` rows are evaluated at once. None as in `amplify`.
         seed: None, or an int in [0, 2**32) from which the coins start; they then go on as if nothing was flipped. Flip
@@ -107,7 +109,8 @@ def random_accuracy(
     Memory does not grow with `samples`. Of a model that votes per pixel or per label, each vote counts as an example.
 
     Args:
-        model: A coin-flipping model; with `vote="expected"` any model that gives class scores.
+        model: A coin-flipping model; with `vote="expected"` any model that gives class scores. One unit without a vote
+            is a probability if it ends in a sigmoid, cut at one half, a logit if it has no activation, cut at 0.
         x: Array `(examples, ...)` or `LazyImages`; of several inputs a structure of arrays.
         y: Class indices, one for each vote: `(examples,)` or `(examples, 1)`, `(examples, height, width)` per pixel.
         samples: Flips per example; a sequence of numbers is answered from the same flips, the first n of them each.
@@ -121,8 +124,9 @@ def random_accuracy(
         One `RandomAccuracy`, or a list of them for a sequence of `samples`.
 
     Raises:
-        ValueError: If an argument is outside its range, `model` has several outputs, `x` does not fit its inputs or
-            has NaN, `y` does not fit its classes, or its flips are not finite.
+        ValueError: If an argument is outside its range, `model` has several outputs or votes, or one unit that ends
+            neither in a vote nor in a sigmoid or nothing, `x` does not fit its inputs or has NaN, `y` does not fit its
+            classes, or its flips are not finite.
 
     Reference: Coin-Flipping Neural Networks, Definition 2.1.
 
@@ -144,7 +148,10 @@ def random_accuracy(
     graph = flipping_graph(model) if vote != "expected" else None
     if len(model.outputs) != 1:
         raise ValueError(f"`model` must have one output. Received: {describe(model)} with {len(model.outputs)} outputs")
-    if any(isinstance(layer, MajorityVote) and layer.kind == "numbers" for layer in inner_layers(model)):
+    votes = graph.votes if graph else _votes(model)
+    if len(votes) > 1:
+        raise ValueError(f"`model` must have one vote. Received: {describe(model)} with {len(votes)} votes")
+    if any(vote.kind == "numbers" for vote in votes):
         raise ValueError(
             f"`model` must vote on classes. Received: {describe(model)}, which averages numbers; of logits make "
             'zoo.with_coins(model, vote="majority")'
@@ -168,17 +175,30 @@ def _labels(model: keras.Model, x, y) -> np.ndarray:
 
 def _of_labels(model: keras.Model) -> bool:
     """Return whether the model answers yes or no with every unit, not with one of its classes."""
-    votes = [layer for layer in model.layers if isinstance(layer, MajorityVote)]
-    if votes:
-        return votes[-1].kind == "labels"
-    return model.outputs[0].shape[-1] == 1
+    votes = _votes(model)
+    return votes[0].kind == "labels" if votes else model.outputs[0].shape[-1] == 1
+
+
+def _votes(model: keras.Model) -> list[MajorityVote]:
+    return [layer for layer in inner_layers(model) if isinstance(layer, MajorityVote)]
+
+
+def _cut(model: keras.Model) -> float:
+    """Return the number above which a unit says yes: of a vote's share and of a probability 0.5, of a logit 0."""
+    ending = "sigmoid" if _votes(model) else last_activation(model.outputs[0])
+    if ending not in _CUTS:
+        raise ValueError(
+            "`model` of one unit must end in a vote, a sigmoid or, as a logit, in no activation. "
+            f"Received: {describe(model)} that ends in {ending or 'something else'}"
+        )
+    return _CUTS[ending]
 
 
 def _classes(model: keras.Model, scores: np.ndarray) -> np.ndarray:
     """Classes of a model's outputs `(examples, ...)`, in the shape of its labels."""
     if not _of_labels(model):
         return scores.argmax(-1)
-    found = (scores > 0.5).astype(np.int64)
+    found = (scores > _cut(model)).astype(np.int64)
     return found[..., 0] if scores.shape[1:] == (1,) else found
 
 

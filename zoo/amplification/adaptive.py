@@ -14,7 +14,6 @@ from zoo.amplification.pool import Pool
 from zoo.amplification.reseed import seeded
 from zoo.amplification.tally import hard_votes
 from zoo.graph import check_model, describe
-from zoo.layers import MajorityVote
 from zoo.layers.arguments import float_where, one_of, positive_int, proper_fraction
 
 
@@ -38,7 +37,7 @@ def adaptive_vote(
     every call to the model is full. What is before the coins runs once per example.
 
     Args:
-        model: A coin-flipping model with one vote on classes or labels.
+        model: A coin-flipping model with one vote on classes or labels, which is an output: nothing is behind it.
         x: Array `(examples, ...)` or `LazyImages`; of several inputs a structure of arrays.
         error: In (0, 1), the largest probability that an example's class is certified and wrong; of a model that votes
             per pixel or label, that of each of them. With a margin, the same again for "tied".
@@ -55,8 +54,8 @@ def adaptive_vote(
         An `AdaptiveVote`.
 
     Raises:
-        ValueError: If an argument is out of range, `model` does not flip, votes on numbers or has several votes, `x`
-            does not fit its inputs or has NaN, or a flip is not finite.
+        ValueError: If an argument is out of range, `model` does not flip, votes on numbers, has several votes or
+            something behind its vote, `x` does not fit its inputs or has NaN, or a flip is not finite.
 
     Example:
         >>> model = zoo.build("resnet20_cfnn", weights="digits", seed=0)
@@ -71,7 +70,7 @@ def adaptive_vote(
     positive_int("batch_size", batch_size)
     graph = flipping_graph(model)
     shape = graph.suffix.outputs[0].shape[1:]
-    _check_vote(model, graph.votes, shape)
+    _check_vote(model, graph, shape)
     x = check_examples(model, x)
     count = len(keras.tree.flatten(x)[0])
     rows = min(batch_size, count)
@@ -85,13 +84,19 @@ def adaptive_vote(
     return election.result()
 
 
-def _check_vote(model: keras.Model, votes: list[MajorityVote], shape: tuple) -> None:
+def _check_vote(model: keras.Model, graph: CoinGraph, shape: tuple) -> None:
+    votes = graph.votes
     if len(votes) != 1:
         raise ValueError(f"`model` must have one vote. Received: {describe(model)} with {len(votes)} votes")
     if votes[0].kind == "numbers":
         raise ValueError(
             f"`model` must vote on classes or labels. Received: {describe(model)}, which averages numbers; of logits "
             'make zoo.with_coins(model, vote="majority")'
+        )
+    if not graph.ends_in_votes:
+        raise ValueError(
+            f"`model` must end in its vote: what is behind {votes[0].name!r} could choose another class. Make a model "
+            f"whose output is that of {votes[0].name!r}. Received: {describe(model)}"
         )
     if None in shape:
         raise ValueError(f"`model` must have outputs of a fixed shape. Received: {describe(model)} with {shape}")

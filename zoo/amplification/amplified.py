@@ -171,8 +171,9 @@ def _loop(samples, at_once, count: Callable, carry):
     return tf.while_loop(lambda done, _: done < samples, body, (tf.constant(0), carry), parallel_iterations=1)[1]
 
 
-# Amplified models by (samples, vote, chunk) of a model, with what they and it were compiled with.
+# The last amplified models by (samples, vote, chunk) of a model, with what they and it were compiled with.
 _AMPLIFIED: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+_KEPT = 8  # amplified models of a model
 
 
 def amplify(
@@ -192,7 +193,7 @@ def amplify(
 
     Returns:
         A Functional model, compiled like `model`. The same call returns the same object, which keeps what is compiled,
-        as long as neither of the two models was compiled anew or trained.
+        as long as neither of the two models was compiled anew or trained; the last eight of a model are kept.
 
     Raises:
         ValueError: If an argument is outside its range, `model` has no Amplify and MajorityVote layers, or a layer
@@ -221,6 +222,9 @@ def amplify(
             coin_graph(amplified)  # refuses what cannot be amplified
         compile_like(amplified, model)
         kept[key] = amplified, compiled_with(model), compiled_with(amplified)
+    kept[key] = kept.pop(key)  # the last used is the last
+    if len(kept) > _KEPT:
+        del kept[next(iter(kept))]
     if seed is not None:
         reseed(model, seed)
     return kept[key][0]

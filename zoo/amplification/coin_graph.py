@@ -18,7 +18,7 @@ from zoo.graph import (
     new_inputs,
     new_outputs,
 )
-from zoo.layers import Amplify, CoinFlip, HyperDense, MajorityVote, SharedDraws
+from zoo.layers import Amplify, CoinFlip, HyperDense, MajorityVote, RandomInput, SharedDraws
 from zoo.layers.coins import flips_coins, is_coin
 from zoo.layers.equal_rows import repeated
 from zoo.layers.flip_rows import DRAW, EXAMPLE, FLIP, VOTED, kinds_of, nodes, role_of
@@ -61,6 +61,12 @@ class CoinGraph(NamedTuple):
     def samples(self) -> int:
         """Flips of the model."""
         return self.votes[0].samples
+
+    @property
+    def ends_in_votes(self) -> bool:
+        """Return whether every vote is an output itself, whatever else is behind it."""
+        outputs = set(map(id, self.tail.outputs))
+        return all(id(x) in outputs for x in self.tail.inputs[-len(self.votes) :])
 
     def flips_in_block(self, batch):
         """Number of flips of a batch, an int or a tensor, whose coins start from a seed and the block's number."""
@@ -124,9 +130,24 @@ def with_amplification(model: keras.Model, samples: int, vote: str, flip_at_infe
     """Return the graph with another amplification over the same layers, variables and generators.
 
     Raises:
-        ValueError: If a layer flips coins that cannot be switched.
+        ValueError: If a layer flips coins that cannot be switched, or has no mean in their place.
     """
-    return dissolved(model, lambda layer: _replacement(layer, samples, vote, flip_at_inference))
+    graph = dissolved(model, lambda layer: _replacement(layer, samples, vote, flip_at_inference))
+    if not flip_at_inference:
+        _check_means(graph)
+    return graph
+
+
+def _check_means(graph: keras.Model) -> None:
+    """Refuse fixed draws in turn among rows of flips: with coins off, each example would have another one."""
+    drawing = [n for n in nodes(graph) if isinstance(n.operation, RandomInput) and n.operation.without_flips == "draws"]
+    kinds = kinds_of(graph, dict.fromkeys(map(id, graph.inputs), EXAMPLE)) if drawing else {}
+    for node in drawing:
+        if kinds[id(node.outputs[0])] == FLIP:
+            raise ValueError(
+                f'`without_flips` of {node.operation.name!r} must be "mean" behind Amplify, where its fixed draws '
+                "would depend on an example's place in the batch. Received: without_flips='draws'"
+            )
 
 
 def flipping_graph(model: keras.Model) -> CoinGraph:

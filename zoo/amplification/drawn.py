@@ -29,11 +29,12 @@ class Batch(NamedTuple):
     def outputs(self, elected: list[np.ndarray]) -> list[np.ndarray]:
         """Return the model's outputs, flattened, for the results of its votes."""
         beside = self.graph.beside(self.hidden)
-        if not beside and len(self.graph.tail.layers) == len(elected):  # nothing is behind the votes
+        tail = self.graph.tail
+        if not beside and [*map(id, tail.outputs)] == [*map(id, tail.inputs)]:  # nothing is behind the votes
             return elected
         rows = len(self.hidden[0])
         padded = [np.concatenate([one, one[:1].repeat(rows - len(one), axis=0)]) for one in elected]
-        found = self.graph.tail.predict_on_batch([*beside, *padded])
+        found = tail.predict_on_batch([*beside, *padded])
         return [np.asarray(one)[: self.size] for one in keras.tree.flatten(found)]
 
 

@@ -14,9 +14,9 @@ def required_samples(votes: ArrayLike, error: float = 0.01) -> np.ndarray:
 
     Of n flips with probabilities p the rival j reaches the leader k with a probability of at most
     (1 - (sqrt(p_k) - sqrt(p_j))^2)^n, Chernoff's bound; the sum over the rivals has to be at most `error`. The
-    probabilities are those of a pilot with half a vote more for each class that has votes and half a vote for all the
-    others together: an estimate, from a number of flips that was fixed before. What `zoo.adaptive_vote` gives is a
-    guarantee; its counts are no such pilot, because it stops where the leader is well ahead.
+    probabilities are those of a pilot with half a vote more for each class that has votes and, if there are others,
+    half a vote for these together: an estimate, from a number of flips that was fixed before. What `zoo.adaptive_vote`
+    gives is a guarantee; its counts are no such pilot, because it stops where the leader is well ahead.
 
     Args:
         votes: Numbers of votes `(..., classes)` of a pilot, >= 0, such as 100 times the
@@ -47,8 +47,9 @@ def required_samples(votes: ArrayLike, error: float = 0.01) -> np.ndarray:
             f"each row. Received: votes={np.array2string(counts, threshold=20)}"
         )
     seen = counts > 0
-    unseen = np.maximum((~seen).sum(axis=-1, keepdims=True), 1)  # share one half of a vote
-    shares = np.where(seen, counts + 0.5, 0.5 / unseen) / (flips + 0.5 * (seen.sum(axis=-1, keepdims=True) + 1))
+    unseen = (~seen).sum(axis=-1, keepdims=True)  # share one half of a vote
+    added = 0.5 * (seen.sum(axis=-1, keepdims=True) + (unseen > 0))
+    shares = np.where(seen, counts + 0.5, 0.5 / np.maximum(unseen, 1)) / (flips + added)
     shares = np.sort(shares, axis=-1)
     apart = -np.log1p(-((np.sqrt(shares[..., -1:]) - np.sqrt(shares[..., :-1])) ** 2))  # per flip, of each rival
     low, high = np.zeros(apart.shape[:-1]), np.full(apart.shape[:-1], _MOST)  # too few; enough, if any number is

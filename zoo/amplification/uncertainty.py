@@ -25,8 +25,8 @@ class Uncertainty(NamedTuple):
     class and coins is the part of the entropy that the coins explain: entropy of the mean minus mean of the entropies.
 
     Attributes:
-        predicted: `(examples, ...)`, class of the majority, ties to the soft vote; 0 or 1 of labels; of numbers the
-            mean.
+        predicted: `(examples, ...)`, class of the vote, before what is behind it: of the majority, ties to the soft
+            vote; 0 or 1 of labels; of numbers the mean.
         votes: `(examples, ..., classes)`, share of the flips' votes, before ties are broken; None of numbers.
         mean: `(examples, ..., classes)`, mean of the flips' probabilities or numbers.
         standard_deviation: Of the same shape, their deviation over the flips (the sum of squares divided by `samples`).

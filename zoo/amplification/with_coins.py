@@ -147,6 +147,12 @@ class _Coins:
         else:
             flipping = [layer for layer in random if wanted(layer)]
             self.before = {id(layer) for layer in layers if wanted(layer) and layer not in random}
+        for layer in layers:
+            if id(layer) in self.before and isinstance(layer, keras.layers.Embedding):
+                raise ValueError(
+                    "`where` must not choose an Embedding: a coin before it would multiply the numbers of tokens. "
+                    f"Choose the layer behind it. Received: {layer.name!r} of {describe(graph)}"
+                )
         if not flipping and not self.before:
             raise ValueError(f"`where` must choose a layer of the model's graph. Received: {describe(graph)}")
         if self.before and not rate:

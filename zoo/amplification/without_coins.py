@@ -12,7 +12,7 @@ from zoo.layers.coins import coin_states, layer_that_draws
 
 
 def without_coins(model: keras.Model, x, batch_size: int) -> np.ndarray:
-    """Return a model's outputs for checked examples with every coin at its mean.
+    """Return a model's only output for checked examples with every coin at its mean.
 
     Raises:
         ValueError: If coins flip all the same, or the outputs are not finite.
@@ -30,6 +30,7 @@ def without_coins(model: keras.Model, x, batch_size: int) -> np.ndarray:
                 f"`model` flips coins that cannot be switched off. Received: {describe(model)}, whose layer "
                 f"{layer_that_draws(plain, state).name!r} draws random numbers at inference, too"
             )
+    (found,) = keras.tree.flatten(found)  # of a dict, too
     if not np.isfinite(found.max(axis=-1)).all():
         bad = int((~np.isfinite(found.max(axis=-1))).sum())
         raise ValueError(f"`model` must give finite numbers. Received: NaN or infinities in {bad} of {len(found)} rows")

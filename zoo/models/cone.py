@@ -94,7 +94,9 @@ def cone_cfnn(dim=1, function=None, lipschitz=1.0, zeta="normal", spread=1.0, sa
     rows = Amplify(samples)(inputs)
     noise = RandomInput(dim, zeta, seed=next(seeds), without_flips="mean", name="t")(rows)
     t = noise * spread if zeta == "normal" else (noise - 0.5) * (2 * spread)
-    sign = ops.sign(RandomInput(1, seed=next(seeds), without_flips="mean", name="s")(rows) - 0.5)
+    # In float32: 16 bits would round some numbers to one half, of no sign.
+    fair = RandomInput(1, seed=next(seeds), without_flips="mean", dtype="float32", name="s")(rows)
+    sign = ops.sign(fair - 0.5)
     height = _height(function, t)
     _warn_of_slope(function, dim=dim, lipschitz=slope, zeta=zeta, spread=spread)
     fixed = {"use_bias": False, "trainable": False}
@@ -102,6 +104,7 @@ def cone_cfnn(dim=1, function=None, lipschitz=1.0, zeta="normal", spread=1.0, sa
     distances = neurons(rows - t)
     neurons.set_weights([slope * np.concatenate([np.eye(dim), -np.eye(dim)], axis=1)])
     distance = keras.layers.Dense(1, name="sum", **fixed, kernel_initializer="ones")(distances)
+    sign = sign if sign.dtype == distance.dtype else ops.cast(sign, distance.dtype)
     score = BinaryLogits()(distance * sign + height)
     return AmplifiedModel(inputs, MajorityVote(samples)(score))
 

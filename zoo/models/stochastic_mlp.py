@@ -4,7 +4,7 @@ import keras
 
 from zoo.amplification.amplified import AmplifiedModel
 from zoo.layers import Amplify, KernelMoments, MajorityVote, NormalDraw, StochasticDense
-from zoo.layers.arguments import positive_float, positive_int
+from zoo.layers.arguments import int_at_least, positive_float, positive_int
 from zoo.layers.seeds import layer_seeds
 from zoo.registry import register
 
@@ -20,7 +20,7 @@ def stochastic_mlp(dim=2, classes=2, hidden=(16,), scale=1.0, samples=25, seed=N
 
     Args:
         dim: Positive int, coordinates of a point.
-        classes: Positive int.
+        classes: Int >= 2.
         hidden: Tuple of positive ints, one at least: the sizes of the ReLU layers.
         scale: Float > 0, the initial standard deviation of every weight.
         samples: Positive int, the flips that vote.
@@ -39,7 +39,7 @@ def stochastic_mlp(dim=2, classes=2, hidden=(16,), scale=1.0, samples=25, seed=N
         >>> model.output_shape, model.count_params()  # mean and scale of 2 * 16 + 16 * 2 weights
         ((None, 2), 128)
     """
-    seeds, scale = layer_seeds(seed), positive_float("scale", scale)
+    seeds, scale, classes = layer_seeds(seed), positive_float("scale", scale), int_at_least("classes", classes, 2)
     if not isinstance(hidden, tuple | list) or not hidden:
         raise ValueError(f"`hidden` must be a tuple of sizes, one at least. Received: hidden={hidden!r}")
     first, *others = [positive_int("hidden", units) for units in hidden]
@@ -50,5 +50,5 @@ def stochastic_mlp(dim=2, classes=2, hidden=(16,), scale=1.0, samples=25, seed=N
         draw = {"bias": 1.0, "activation": "relu", "seed": next(seeds)}
         x = StochasticDense(units, 0.0, scale, **draw, name=f"hidden_{number}")(x)
     loc = keras.initializers.GlorotUniform(next(seeds))
-    logits = StochasticDense(positive_int("classes", classes), loc, scale, seed=next(seeds), name="logits")(x)
+    logits = StochasticDense(classes, loc, scale, seed=next(seeds), name="logits")(x)
     return AmplifiedModel(inputs, MajorityVote(samples)(logits))

@@ -463,3 +463,64 @@ def test_a_sequential_model_is_amplified():
         np.exp(logits) / np.exp(logits).sum(1, keepdims=True),
         atol=1e-5,
     )
+
+
+REVERSED = {
+    "an index": lambda p: p[:, ::-1],
+    "an operation": lambda p: keras.ops.subtract(1.0, p),
+    "a layer": lambda p: keras.layers.Rescaling(-1.0)(p),
+}
+
+
+@pytest.mark.on_tensorflow
+@pytest.mark.parametrize("last", REVERSED)
+def test_random_accuracy_is_that_of_what_is_behind_the_vote(last):
+    """Flips of two classes without randomness, whose order an operation turns around."""
+    inputs = keras.Input((2,))
+    rows = CoinFlipDropout(0.0, seed=0)(Amplify(3)(inputs))
+    model = keras.Model(inputs, REVERSED[last](MajorityVote(3)(rows)))
+    x = np.array([[1.0, 0.0], [0.0, 1.0], [2.0, 1.0]])
+    assert zoo.random_accuracy(model, x, [1, 0, 1], 5).accuracy == 1
+    assert model.predict(x, verbose=0).argmax(1).tolist() == [1, 0, 1]
+
+
+def unit(activation, wrap=lambda x: x):
+    """One unit that gives its input."""
+    inputs = keras.Input((1,))
+    dense = keras.layers.Dense(1, activation, kernel_initializer="ones")
+    return keras.Model(inputs, wrap(dense(inputs)), name="unit")
+
+
+@pytest.mark.on_tensorflow
+def test_one_unit_is_cut_by_how_it_ends():
+    x, y = np.array([[-1.0], [0.3], [2.0], [0.4]]), [0, 1, 1, 0]
+    for model in (unit(None), unit("sigmoid"), unit(None, lambda x: {"score": x})):
+        assert zoo.random_accuracy(model, x, y, vote="expected").correct == 3
+    for model in (unit("relu"), unit(None, lambda x: x * 2.0)):
+        with pytest.raises(
+            ValueError, match=r"(?s)one unit must end in a vote, a sigmoid or.*Received: Functional 'unit'"
+        ):
+            zoo.random_accuracy(model, x, y, vote="expected")
+
+
+@pytest.mark.on_tensorflow
+def test_a_nested_vote_says_whether_units_are_labels():
+    """Of two labels, each a class of its own: two of three agree with the rounded input."""
+    inputs = keras.Input((2,))
+    inner = keras.Model(inputs, MajorityVote(3, kind="labels")(CoinFlipDropout(0.0)(Amplify(3)(inputs))))
+    outer = keras.Input((2,))
+    model = keras.Model(outer, inner(outer))
+    x, y = np.array([[1.0, 2.0], [-1.0, 1.0], [-2.0, -1.0]]), [[1, 1], [0, 0], [0, 1]]
+    for vote in ("majority", "expected"):
+        found = zoo.random_accuracy(model, x, y, 1, vote)
+        assert (found.correct, found.n) == (4, 6)
+
+
+@pytest.mark.on_tensorflow
+@pytest.mark.parametrize("vote", ["majority", "expected"])
+def test_votes_that_join_are_refused(vote):
+    inputs = keras.Input((2,))
+    rows = CoinFlipDropout(0.5, seed=0)(Amplify(3)(inputs))
+    joined = keras.layers.Average()([MajorityVote(3)(rows), MajorityVote(3)(rows)])
+    with pytest.raises(ValueError, match=r"`model` must have one vote.*'pair' with 2 votes"):
+        zoo.random_accuracy(keras.Model(inputs, joined, name="pair"), X, [0] * 5, 3, vote)

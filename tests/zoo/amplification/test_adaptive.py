@@ -273,3 +273,14 @@ def test_a_tiny_error_and_a_numpy_number_of_flips():
     found = zoo.adaptive_vote(gumbel_model(3), logs(1, 1e-9, 1e-9), 1e-60, np.uint16(600), seed=1)
     assert found.status.tolist() == ["certified"]
     assert 200 < found.samples[0] < 260
+
+
+@pytest.mark.on_tensorflow
+def test_what_is_behind_the_vote_is_refused():
+    inputs = keras.Input((3,))
+    shares = MajorityVote(3, name="vote")(Gumbel(seed=0)(Amplify(3)(inputs)))
+    x = logs(0.8, 0.1, 0.1)
+    with pytest.raises(ValueError, match=r"`model` must end in its vote: what is behind 'vote'.*Functional 'turned'"):
+        zoo.adaptive_vote(keras.Model(inputs, shares[:, ::-1], name="turned"), x)
+    both = zoo.adaptive_vote(keras.Model(inputs, [shares, keras.layers.Rescaling(2.0)(inputs)]), x, seed=0)
+    assert both.classes.tolist() == [0]

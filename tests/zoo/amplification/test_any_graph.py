@@ -9,7 +9,16 @@ import pytest
 from few_on_jax import few_on_jax
 
 import zoo
-from zoo.layers import Amplify, BinaryLogits, CoinFlip, CoinFlipDropout, CoinLayer, MajorityVote, StochasticDense
+from zoo.layers import (
+    Amplify,
+    BinaryLogits,
+    CoinFlip,
+    CoinFlipDropout,
+    CoinLayer,
+    MajorityVote,
+    RandomInput,
+    StochasticDense,
+)
 
 X = np.array([[1.0, 0.5]], "float32")
 SOFTMAX = 1 / (1 + np.exp(-0.5))  # of class 0 for X: 0.6225
@@ -403,3 +412,131 @@ def test_a_layer_without_its_configuration_is_named():
 
     with pytest.raises(ValueError, match=r"`get_config` of Forgetful must return all.*'size'"):
         zoo.amplify(behind(Forgetful(3)), 1, "expected")
+
+
+@keras.saving.register_keras_serializable(package="any_graph")
+class Scaled(CoinLayer):
+    """A user's layer with a weight and a layer inside, which turns the sign of half of its rows."""
+
+    def __init__(self, lists=False, **kwargs):
+        super().__init__(**kwargs)
+        self.lists = lists
+        self.inner = keras.layers.Dense(2, use_bias=False, kernel_initializer=keras.initializers.RandomNormal(seed=1))
+        self.many = [keras.layers.Dense(2)] if lists else []
+
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(2,), initializer=keras.initializers.RandomNormal(seed=3), name="scale")
+        for layer in (self.inner, *self.many):
+            layer.build(shape)
+
+    def call(self, inputs, training=None):
+        x = self.inner(inputs) * self.scale
+        for layer in self.many:
+            x = layer(x)
+        if not self.flips(training):
+            return x
+        coins = keras.random.uniform((keras.ops.shape(inputs)[0], 1), seed=self.generator(training))
+        return keras.ops.where(coins < 0.25, -x, x)
+
+    def get_config(self):
+        return {**super().get_config(), "lists": self.lists}
+
+
+def test_coins_off_share_the_weights_of_a_layer_of_ones_own(tmp_path):
+    model = behind(Scaled(seed=1, name="mine"))
+    rng = np.random.default_rng(0)
+    for weight in model.weights:
+        weight.assign(rng.normal(size=weight.shape))
+    off = zoo.amplify(model, 1, "expected")
+    assert {id(weight) for weight in off.weights} == {id(weight) for weight in model.weights}
+    layer = model.get_layer("mine")
+    kernel, scale = (keras.ops.convert_to_numpy(one) for one in (layer.inner.kernel, layer.scale))
+    logits = X @ kernel * scale
+    np.testing.assert_allclose(off.predict(X, verbose=0), np.exp(logits) / np.exp(logits).sum(), rtol=1e-4)
+    other = behind(Scaled(seed=2, name="mine"))
+    model.save_weights(tmp_path / "mine.weights.h5")
+    other.load_weights(tmp_path / "mine.weights.h5")
+    for one, same in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, same)
+    np.testing.assert_array_equal(zoo.flips(model, X, 50), zoo.flips(other, X, 50))  # and the same coins
+    assert len(model.get_weights()) == 2
+
+
+@pytest.mark.on_tensorflow
+def test_weights_that_a_copy_cannot_share_are_refused():
+    with pytest.raises(ValueError, match=r"'mine' \(Scaled\) cannot be copied.*attributes of their own"):
+        zoo.amplify(behind(Scaled(lists=True, name="mine")), 1, "expected")
+
+
+def member():
+    """A network of one coin whose layers have the names of every other member's."""
+    inputs = keras.Input((2,), name="x")
+    rows = CoinFlipDropout(0.5, seed=1, name="coin")(Amplify(1, name="amplify")(inputs))
+    logits = keras.layers.Dense(2, use_bias=False, kernel_initializer="identity", name="logits")(rows)
+    return keras.Model(inputs, MajorityVote(1, name="vote")(logits))
+
+
+def test_members_of_one_name_are_amplified_together():
+    inputs = keras.Input((2,))
+    one, two = member(), member()
+    one.name, two.name = "one", "two"
+    model = keras.Model(inputs, keras.layers.Average()([one(inputs), two(inputs)]))
+    assert len(zoo.flips(model, X, 7)) == 2
+    n = 4000
+    sigma = np.sqrt((0.5 * 1 + 0.25 * 0.25 - SHARE**2) / n / 2)  # a flip votes 1, 1/2 or 0; two members
+    votes = zoo.amplify(zoo.amplify(model, 9), n).predict(X, verbose=0)
+    assert abs(votes[0, 0] - SHARE) < 5 * sigma
+    off = zoo.amplify(model, 1, "expected").predict(X, verbose=0)
+    np.testing.assert_allclose(off[0, 0], SOFTMAX, rtol=1e-5)
+
+
+@pytest.mark.on_tensorflow
+def test_masks_and_layers_of_several_inputs_may_share_a_name():
+    def part(vote):
+        inputs = keras.Input((4,), dtype="int32")
+        x = Amplify(3)(keras.layers.Embedding(9, 2, mask_zero=True, name="tokens")(inputs))
+        x = keras.layers.Dropout(0.0, name="pass")(x)
+        x = keras.layers.Add(name="add")([x, coin()(x)])
+        x = keras.layers.GlobalAveragePooling1D(name="pool")(x)
+        return keras.Model(inputs, MajorityVote(3, name=vote)(identity()(x)))
+
+    inputs = keras.Input((4,), dtype="int32")
+    model = keras.Model(inputs, keras.layers.Average()([part("first")(inputs), part("second")(inputs)]))
+    off = zoo.amplify(model, 1, "expected")
+    padded, other = np.array([[1, 2, 0, 0]]), model.predict(np.array([[1, 2, 0, 0]]), verbose=0)
+    np.testing.assert_allclose(
+        off.predict(padded, verbose=0), zoo.amplify(off, 1, "expected").predict(padded, verbose=0)
+    )
+    assert other.shape == (1, 2)
+    kernels = [weight for weight in model.weights if "embeddings" in weight.path]
+    means = [2 * keras.ops.convert_to_numpy(kernel)[[1, 2]].mean(0) for kernel in kernels]
+    wanted = np.mean([np.exp(mean) / np.exp(mean).sum() for mean in means], axis=0)
+    np.testing.assert_allclose(off.predict(padded, verbose=0)[0], wanted, rtol=1e-5)
+
+
+@pytest.mark.on_tensorflow
+def test_the_last_amplifications_are_kept():
+    model = behind(coin(), identity())
+    first, second = zoo.amplify(model, 1), zoo.amplify(model, 2)
+    for samples in range(3, 9):
+        zoo.amplify(model, samples)
+    assert zoo.amplify(model, 1) is first  # the eighth, now the last
+    zoo.amplify(model, 9)
+    assert zoo.amplify(model, 1) is first
+    assert zoo.amplify(model, 2) is not second
+
+
+@pytest.mark.on_tensorflow
+def test_random_input_behind_amplify_is_switched_off_by_its_mean_only():
+    inputs = keras.Input((2,))
+    rows = Amplify(3)(inputs)
+    for how, name in (("draws", "fixed"), ("mean", "middle")):
+        noise = RandomInput(2, seed=1, without_flips=how, name=name)(rows)
+        model = keras.Model(inputs, MajorityVote(3)(rows + noise))
+        assert zoo.flips(model, X, 3).shape == (1, 3)
+        if how == "draws":
+            with pytest.raises(ValueError, match=r'`without_flips` of .fixed. must be "mean" behind Amplify'):
+                zoo.amplify(model, 1, "expected")
+        else:
+            two = zoo.amplify(model, 1, "expected").predict(np.repeat(X, 2, axis=0), verbose=0)
+            np.testing.assert_allclose(two[:, 0], SOFTMAX, rtol=1e-5)

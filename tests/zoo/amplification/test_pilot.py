@@ -61,3 +61,10 @@ def test_bad_votes_are_named(votes):
 def test_bad_errors_are_named(error):
     with pytest.raises(ValueError, match="`error`"):
         zoo.required_samples([[3, 1]], error)
+
+
+def test_shares_of_a_pilot_that_saw_all_classes_are_half_a_vote_more_each():
+    """A lead of 12 to 8 of 20: the smallest n with (1 - (sqrt(p) - sqrt(1 - p))^2)^n <= 0.01, p = 12.5 / 21."""
+    p = 12.5 / 21
+    rate = -math.log(1 - (math.sqrt(p) - math.sqrt(1 - p)) ** 2)
+    assert zoo.required_samples([12, 8], 0.01) == math.ceil(math.log(100) / rate)

@@ -432,3 +432,12 @@ def test_what_is_no_model_is_refused(use):
     for thing in (None, "resnet", 3):
         with pytest.raises(ValueError, match="`model` must be a Keras model"):
             use(thing)
+
+
+@pytest.mark.on_tensorflow
+def test_a_coin_before_an_embedding_is_refused():
+    inputs = keras.Input((6,), dtype="int32")
+    x = layers.Embedding(9, 4, name="tokens")(inputs)
+    model = keras.Model(inputs, layers.Dense(2, "softmax")(layers.Flatten()(x)))
+    with pytest.raises(ValueError, match=r"`where` must not choose an Embedding.*'tokens'"):
+        zoo.with_coins(model, 3, rate=0.5, where="tokens")

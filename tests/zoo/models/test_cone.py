@@ -96,3 +96,16 @@ def test_a_slope_above_the_constant_is_warned_of_with_both():
 def test_bad_options_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         zoo.build("cone_cfnn", **options)
+
+
+def test_every_flip_has_a_sign_in_16_bits():
+    """Of one number in 256 bfloat16 would make one half, and of its sign 0: the score were f'(t) alone."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("bfloat16")
+    try:
+        line = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="zeros", use_bias=False)])
+        model = zoo.build("cone_cfnn", function=line, samples=1, seed=0)
+    finally:
+        keras.config.set_dtype_policy(before)
+    logits = zoo.flips(model, np.array([[40.0]]), 4000, outputs="logits")
+    assert (logits[..., 0] != logits[..., 1]).all()  # |x - t| > 0 times a sign

@@ -46,7 +46,16 @@ def test_a_trained_majority_knows_the_disc_better_than_one_flip():
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("dim", 0), ("classes", 0), ("hidden", ()), ("hidden", 16), ("hidden", (4, 0)), ("scale", 0), ("samples", 0)],
+    [
+        ("dim", 0),
+        ("classes", 0),
+        ("classes", 1),
+        ("hidden", ()),
+        ("hidden", 16),
+        ("hidden", (4, 0)),
+        ("scale", 0),
+        ("samples", 0),
+    ],
 )
 def test_bad_options_are_named(option, value):
     with pytest.raises(ValueError, match=f"`{option}` must be"):
