@@ -186,7 +186,8 @@ class ScoreMaskedConv(ScoreMasked):
 
     def build(self, input_shape) -> None:
         """Draw kernel and scores."""
-        self.compute_output_shape(input_shape)
+        if len(input_shape) == 4:  # Keras refuses others by what follows
+            self.compute_output_shape(input_shape)
         self.input_spec = keras.layers.InputSpec(ndim=4, axes={-1: input_shape[-1]})
         self._add_kernel((*self.kernel_size, input_shape[-1], self.filters))
 
