@@ -17,10 +17,10 @@ _STATUSES = ("", CERTIFIED, SETTLED, UNDECIDED)  # by their numbers in the loop
 
 
 def can_adapt(model: keras.Model) -> bool:
-    """Return whether a model that votes has one vote, on classes or labels, of a fixed shape."""
+    """Return whether a model has one vote, on classes or labels, of a fixed shape, that is an output itself."""
     graph = flipping_graph(model)
     fixed = None not in graph.suffix.outputs[0].shape[1:]
-    return len(graph.votes) == 1 and graph.votes[0].kind != "numbers" and fixed
+    return len(graph.votes) == 1 and graph.votes[0].kind != "numbers" and fixed and graph.ends_in_votes
 
 
 def until_decided(model: keras.Model) -> Callable[..., dict]:
