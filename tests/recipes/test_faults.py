@@ -152,7 +152,7 @@ def _sweep(run, end, folder, fault, few):
 @pytest.mark.parametrize("what", ["training", "searching", "reproducing"])
 def test_a_run_that_ends_at_a_file_operation_goes_on_to_the_same_bits(request, tmp_path, what, fault, capsys):
     count, wrong = _sweep(*request.getfixturevalue(what), tmp_path, fault, few=True)
-    assert count >= 100
+    assert count >= 80
     assert not wrong
 
 

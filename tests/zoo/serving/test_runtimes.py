@@ -30,7 +30,8 @@ def mixed_model():
     inputs = keras.Input((6,))
     x = Amplify(9)(keras.layers.Dense(8, kernel_initializer=keras.initializers.GlorotUniform(0))(inputs))
     x = CoinFlipDropout(0.3, seed=3)(CoinFlipDropout(0.5, seed=2)(x))
-    drawn = [RandomInput(3, kind, seed=seed)(x) for seed, kind in enumerate(("uniform", "normal", "categorical"))]
+    kinds = enumerate(("uniform", "normal", "categorical"))
+    drawn = [RandomInput(3, kind, seed=seed, without_flips="mean")(x) for seed, kind in kinds]
     x = keras.layers.Concatenate()([NormalDraw(gate=0.75, seed=4)(x), *drawn])
     logits = keras.layers.Dense(3, kernel_initializer=keras.initializers.GlorotUniform(1), name="logits")(x)
     return keras.Model(inputs, MajorityVote(9, name="ballots")(logits))
