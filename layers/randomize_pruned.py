@@ -87,6 +87,6 @@ class RandomizePruned(keras.callbacks.Callback):
             places = np.flatnonzero(chosen)
             initializer = with_seed(layer.kernel_initializer, int(np.random.SeedSequence(key).generate_state(1)[0]))
             # On torch this is the kernel's own memory; elsewhere a copy.
-            kernel = np.require(ops.convert_to_numpy(layer.kernel), requirements="CW")
+            kernel = np.require(ops.convert_to_numpy(layer.kernel), requirements=["C", "W"])
             kernel.reshape(-1)[places] = draw_at(places, initializer, shape, layer.kernel.dtype)
             layer.kernel.assign(kernel)
