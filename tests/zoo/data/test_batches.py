@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 from scipy.stats import kstest
+from trained_weights import assert_close, weights_after
 
 from zoo import layers
 from zoo.data.augmentation import crop_and_flip, random_windows, resized_crop_and_flip
@@ -426,30 +427,18 @@ def slow_batches(x, y, seed, epoch, size):
         yield slow_crop_and_flip(x[rows], rng, 1, True), y[rows]
 
 
-def weights_after(batches):
-    model = tiny_model()
-    for x, y in batches:
-        model.train_on_batch(x, y)
-    return model.get_weights()
-
-
-def assert_close(model, weights):
-    for got, expected in zip(model.get_weights(), weights, strict=True):
-        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
-
-
 @pytest.mark.parametrize("size", [3, 4, 6, 16])
 def test_fit_sees_the_right_batches(size):
     x, y = images(12, (4, 4, 1)), np.arange(12) % 3
     wanted = [batch for epoch in range(2) for batch in slow_batches(x, y, 4, epoch, size)]
-    weights = weights_after(wanted)
+    weights = weights_after(tiny_model(), wanted)
     model = tiny_model()
     for epoch in range(2):
         model.fit(Batches(x, y, size, augment="crop_flip", seed=4, epoch=epoch), shuffle=False, verbose=0)
     assert_close(model, weights)
     # And the check can tell batches apart: any other order ends elsewhere.
     with pytest.raises(AssertionError):
-        assert_close(model, weights_after([*slow_batches(x, y, 4, 2, size), *wanted]))
+        assert_close(model, weights_after(tiny_model(), [*slow_batches(x, y, 4, 2, size), *wanted]))
 
 
 @pytest.mark.parametrize("size", [5, 4])
@@ -458,7 +447,7 @@ def test_fit_entered_in_mid_epoch_sees_the_rest_of_it(size):
     rest = list(slow_batches(x, y, 0, 1, size))[2:]
     model = tiny_model()
     model.fit(Batches(x, y, size, augment="crop_flip", epoch=1, start=2), shuffle=False, verbose=0)
-    assert_close(model, weights_after(rest))
+    assert_close(model, weights_after(tiny_model(), rest))
 
 
 def test_evaluate_and_predict_see_every_example_in_order():
@@ -479,7 +468,7 @@ def test_fit_input_gives_the_same_batches_in_the_same_order(start):
     assert_same(read, wanted)
     model = tiny_model()
     model.fit(fit_input(batches), shuffle=False, verbose=0)
-    assert_close(model, weights_after(wanted))
+    assert_close(model, weights_after(tiny_model(), wanted))
 
 
 FORKED = """

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from pictures import write_pictures
+from trained_weights import assert_close, weights_after
 
 import zoo
 from zoo.data.batches import Batches, _ReadAhead, fit_input
@@ -32,18 +33,6 @@ def contents(batches):
     return [batches[index] for index in range(len(batches))]
 
 
-def weights_after(batches):
-    model = tiny_model()
-    for x, y in batches:
-        model.train_on_batch(x, y)
-    return model.get_weights()
-
-
-def assert_close(model, weights):
-    for one, other in zip(model.get_weights(), weights, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
-
-
 def epochs_of(data, size, epochs, **settings):
     return [batch for epoch in epochs for batch in contents(Batches(*data, size, epoch=epoch, **settings))]
 
@@ -59,9 +48,9 @@ def test_every_epoch_of_fit_has_its_own_batches(size, augment):
     assert (firsts[0] != firsts[1]).any()
     assert (firsts[1] != firsts[2]).any()
     if len(firsts) < len(wanted) or augment:  # or the order of the only batch changes nothing in it
-        assert_close(model, weights_after(wanted))
+        assert_close(model, weights_after(tiny_model(), wanted))
         with pytest.raises(AssertionError):
-            assert_close(model, weights_after(epochs_of(data, size, range(1, 4), **settings)))
+            assert_close(model, weights_after(tiny_model(), epochs_of(data, size, range(1, 4), **settings)))
 
 
 def built_later():
