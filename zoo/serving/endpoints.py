@@ -83,15 +83,15 @@ def endpoints(model: keras.Model, fresh) -> list[tuple]:
         wake()
         return model(given(inputs), training=False)
 
-    def check_batch(inputs):
-        tf.debugging.assert_positive(tf.shape(inputs[0])[0], "the batch must hold one example at least")
+    def holds_an_example(inputs):
+        return tf.debugging.assert_positive(tf.shape(inputs[0])[0], "the batch must hold one example at least")
 
     def count(*inputs):
         """Both votes of the same flips: one graph for three endpoints, of which each takes what it gives."""
         *inputs, samples = inputs
         samples = _same_in_all(samples, "samples")
-        tf.debugging.assert_positive(samples, "`samples` must be a positive int")
-        check_batch(inputs)
+        positive = tf.debugging.assert_positive(samples, "`samples` must be a positive int")
+        *inputs, samples = _behind([positive, holds_an_example(inputs)], [*inputs, samples])
         wake()
         of = vote_on(graph, given(inputs), samples)
         return of("majority"), of("mean")
@@ -109,9 +109,12 @@ def endpoints(model: keras.Model, fresh) -> list[tuple]:
         *inputs, error, max_samples = inputs
         error, max_samples = _same_in_all(error, "error"), _same_in_all(max_samples, "max_samples")
         inside = tf.logical_and(error > 0, error < 1)
-        tf.debugging.Assert(inside, ["`error` must be in (0, 1). Received:", error])
-        tf.debugging.assert_positive(max_samples, "`max_samples` must be a positive int")
-        check_batch(inputs)
+        checks = [
+            tf.debugging.Assert(inside, ["`error` must be in (0, 1). Received:", error]),
+            tf.debugging.assert_positive(max_samples, "`max_samples` must be a positive int"),
+            holds_an_example(inputs),
+        ]
+        *inputs, error, max_samples = _behind(checks, [*inputs, error, max_samples])
         wake()
         return decide(given(inputs), error, max_samples)
 
@@ -168,8 +171,20 @@ def _same_in_all(number, name: str):
 
     numbers = tf.reshape(number, [-1])
     said = [f"`{name}` must be the same in all rows. Received:", numbers]
-    tf.debugging.Assert(tf.reduce_all(tf.equal(numbers, numbers[:1])), said)
+    check = tf.debugging.Assert(tf.reduce_all(tf.equal(numbers, numbers[:1])), said)
+    (numbers,) = _behind([check], [numbers])
     return numbers[0]
+
+
+def _behind(checks: list, tensors: list) -> list:
+    """Return the tensors once the checks have passed.
+
+    TensorFlow orders a check before what has state alone: a division by the batch's size may else fail before it.
+    """
+    import tensorflow as tf
+
+    with tf.control_dependencies(checks):
+        return [tf.identity(one) for one in tensors]
 
 
 def with_named_outputs(model: keras.Model, function: Callable, inputs: list) -> Callable:

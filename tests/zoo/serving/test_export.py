@@ -46,10 +46,15 @@ out["class_names"] = [
 
 
 def refusal(endpoint, *arguments):
-    try:
-        endpoint(*arguments)
-    except tf.errors.InvalidArgumentError as error:
-        return str(error)
+    said = set()
+    for _ in range(20):  # what else would fail must never come first
+        try:
+            endpoint(*arguments)
+        except tf.errors.InvalidArgumentError as error:
+            said.add(str(error))
+        else:
+            said.add("nothing")
+    return sorted(said)
 
 
 def adaptive(*_):
@@ -194,7 +199,8 @@ def test_fresh_loads_flip_their_own_coins_unless_reseeded(seen):
 
 @pytest.mark.parametrize("name", ["samples", "example", "one example", "error", "max_samples"])
 def test_bad_arguments_are_refused(seen, name):
-    assert name in seen[0]["refused"][name]
+    said = seen[0]["refused"][name]
+    assert said and all(name in one for one in said)
 
 
 def test_adaptive_votes_in_eight_threads_are_each_a_vote(seen):
