@@ -46,3 +46,14 @@ def test_the_command_says_nothing_of_its_libraries(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert (done.returncode, done.stderr) == (0, "")
     assert "ball_cfnn" in done.stdout
+
+
+@pytest.mark.backend_free
+@pytest.mark.parametrize(("given", "found"), [(None, "1"), ("0", "0")])
+def test_the_command_asks_for_the_fast_kernels_unless_told_otherwise(given, found, tmp_path):
+    name = "TF_ENABLE_ONEDNN_OPTS"
+    (tmp_path / "zoo").write_text(f"import os, zoo\nprint(os.environ[{name!r}])\n")
+    environment = {key: value for key, value in os.environ.items() if key != name} | ({name: given} if given else {})
+    command = [sys.executable, str(tmp_path / "zoo")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.strip() == found
