@@ -1,7 +1,7 @@
 """The graph of a Keras model: the only place that reads what Keras keeps private of it."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy, deepcopy
 from typing import Any
 
@@ -114,10 +114,29 @@ def compile_arguments(model: keras.Model) -> dict:
 
 
 def compile_like(made: keras.Model, model: keras.Model) -> None:
-    """Compile a model as another one is, if it is, with a new optimizer of the same configuration."""
+    """Compile a model as another one is, if it is, with a new optimizer and new metrics of the same configurations."""
     if model.compiled:
-        optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
-        made.compile(**{**compile_arguments(model), "optimizer": optimizer})
+        arguments = compile_arguments(model)
+        own = {"optimizer": _like(model.optimizer)}
+        own |= {key: keras.tree.map_structure(_own_metric, arguments[key]) for key in ("metrics", "weighted_metrics")}
+        made.compile(**{**arguments, **own})
+
+
+def _like(one):
+    return type(one).from_config(one.get_config())
+
+
+def _own_metric(metric):
+    """Return a metric with a state of its own; one that its configuration does not describe is shared, and reset."""
+    if not isinstance(metric, keras.metrics.Metric):
+        return metric
+    kinds = type(metric).__mro__
+    described, made = (next(one for one in kinds if name in vars(one)) for name in ("get_config", "__init__"))
+    if issubclass(described, made):
+        with suppress(TypeError, ValueError, NotImplementedError):
+            return _like(metric)
+    metric.reset_state()  # Keras does not, before the first batch of the second model
+    return metric
 
 
 def call_nodes(ordered: Iterable, tensors: dict[int, keras.KerasTensor], call: Callable) -> None:

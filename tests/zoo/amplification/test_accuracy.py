@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 from few_on_jax import few_on_jax
+from keras import ops
 
 import zoo
 from zoo.amplification.coin_graph import coin_graph
@@ -214,6 +215,26 @@ def test_amplified_model_is_compiled_like_the_model():
     p = softmax(X.astype("float64") @ KERNEL + BIAS)
     np.testing.assert_allclose(loss, -np.log(p[np.arange(5), y]).mean(), rtol=1e-5)
     np.testing.assert_allclose(accuracy, (p.argmax(1) == y).mean(), rtol=1e-6)
+
+
+class Above(keras.metrics.MeanMetricWrapper):
+    """Share of the examples whose label has more than `bar`; its configuration does not say how much."""
+
+    def __init__(self, bar=0.5, name="above", **kwargs):
+        super().__init__(lambda y, p: ops.cast(ops.max(p, axis=-1) > bar, "float32"), name=name, **kwargs)
+
+
+@pytest.mark.on_tensorflow
+def test_an_evaluation_within_training_leaves_the_training_s_metrics_alone():
+    model, y = network(rate=0.0), np.array([2, 1, 2, 1, 0])
+    right, above = keras.metrics.SparseCategoricalAccuracy(name="right"), Above(0.9999)
+    model.compile(keras.optimizers.SGD(0.0), "sparse_categorical_crossentropy", metrics=[right, above])
+    model.train_on_batch(X[:2], y[:2])
+    before = right.result()
+    found = zoo.amplify(model, 4).evaluate(X, y, verbose=0, return_dict=True)
+    assert right.result() == before
+    assert float(found["right"]) != float(before)
+    assert found["above"] == 1  # of the five votes, which all flips share, and nothing of what training saw
 
 
 @pytest.mark.on_tensorflow
