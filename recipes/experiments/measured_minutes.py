@@ -24,6 +24,7 @@ MINUTES: dict[str, dict[str, float]] = {
     "expressivity-fig7": {"standard": 5.4},
     "expressivity-fig8": {"standard": 0.99},
     "expressivity-fig9": {"standard": 6.0},
+    "iterand-period": {"standard": 43.0},
     "iterand-rate": {"standard": 30.0},
     "iterand-table3": {"standard": 73.4},
     "modularity-assumption1": {"standard": 5.0},
