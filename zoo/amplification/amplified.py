@@ -14,9 +14,10 @@ from zoo.amplification.stateless_flips import stateless_flips
 from zoo.graph import check_model, compile_like, compiled_with, ends
 from zoo.layers import MajorityVote
 from zoo.layers.arguments import one_of, positive_int
+from zoo.layers.xla import compiled_by_xla
 
 VOTES = ("majority", "mean", "expected")
-_AT_ONCE = 25  # flips that are always evaluated at once: training does it, too
+_AT_ONCE = 25  # flips that are evaluated at once unless their rows leave TensorFlow's caches: training does it, too
 _LAST = threading.local()  # the outputs of this thread's last vote, and how to vote softly in place of it
 
 
@@ -121,7 +122,7 @@ def _masks(graph: CoinGraph, inputs) -> list:
 def _totals(graph: CoinGraph, hidden: list, samples, chunk: int | None) -> list:
     """Sums of votes and of soft votes of each `MajorityVote`, in a loop that the backend does not unroll."""
     batch = ops.shape(hidden[0])[0]
-    few = isinstance(samples, int) and samples <= _AT_ONCE
+    few = isinstance(samples, int) and samples <= _AT_ONCE and not _in_chunks(graph)
     at_once = chunk or (samples if few else graph.flips_at_once(batch))
     coins, flip = stateless_flips(graph)
 
@@ -139,6 +140,11 @@ def _totals(graph: CoinGraph, hidden: list, samples, chunk: int | None) -> list:
     for coin, state in zip(coins, states, strict=True):
         coin.assign(state)
     return totals
+
+
+def _in_chunks(graph: CoinGraph) -> bool:
+    """Return whether a few flips, too, run chunk by chunk; XLA needs to know the number of rows of each."""
+    return graph.leaves_caches and not compiled_by_xla()
 
 
 def _ends(graph: CoinGraph):
@@ -187,8 +193,9 @@ def amplify(
         vote: `"majority"` (histogram of the flips' classes), `"mean"` (soft vote; MC dropout's mean) or
             `"expected"` (every coin replaced by its mean: ordinary inference; `samples` must be 1).
         chunk: Positive int; inference runs at most this many flips of a batch at a time. None is as many as make 800
-            rows of the batch, on TensorFlow more if no tensor then has over 2^18 numbers, or 250 where a generator
-            draws weights that the batch shares; at most 25 flips are always evaluated at once.
+            rows of the batch, or 250 where a generator draws weights that the batch shares, or all if they are at most
+            25. On TensorFlow the rows are more than 800 if no tensor then has over 2^18 numbers, and fewer, but 25 at
+            least, if one would have over 2^21.
         seed: None, or an int in [0, 2**32) from which the coins start, those of `model` among them: see `zoo.reseed`.
 
     Returns:

@@ -26,6 +26,8 @@ from zoo.layers.random_input import FIXED_ROWS
 
 _ROWS = 800  # of examples' flips evaluated at once, if nobody says how many: 25 flips of 32 images
 _NUMBERS = 2**18  # in one tensor of more rows than that, of small models: 1 MB, about what a core's cache holds
+# Of large models fewer rows, at least the flips of one image: the next layer finds 2^21 numbers in a cache.
+_LEAST_ROWS, _MOST_NUMBERS = 25, 2**21
 _DRAWS = 250  # of weights that the batch shares, which take little memory
 
 
@@ -73,10 +75,20 @@ class CoinGraph(NamedTuple):
         return self._flips(batch, _ROWS)
 
     def flips_at_once(self, batch):
-        """Default number of flips evaluated at once of a batch, an int or a tensor: more where rows are small."""
+        """Default number of flips evaluated at once of a batch, an int or a tensor: on TensorFlow as rows are small."""
+        return self._flips(batch, self.rows_at_once)
+
+    @property
+    def rows_at_once(self) -> int:
+        """Default number of examples' flips evaluated at once, if they are not of one example."""
         if keras.backend.backend() != "tensorflow" or not self.width:  # a loop costs nothing in XLA
-            return self._flips(batch, _ROWS)
-        return self._flips(batch, max(_ROWS, _NUMBERS // self.width))
+            return _ROWS
+        return max(_NUMBERS // self.width, min(_ROWS, max(_LEAST_ROWS, _MOST_NUMBERS // self.width)))
+
+    @property
+    def leaves_caches(self) -> bool:
+        """Return whether TensorFlow runs few rows at once, because more would leave its caches."""
+        return self.rows_at_once < _ROWS and not self.branches
 
     def _flips(self, batch, rows: int):
         if self.branches and not self.repeated:

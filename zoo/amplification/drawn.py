@@ -74,7 +74,8 @@ def drawn(
         each = -(-positive_int("samples", samples) // -(-samples // at_once))  # equal chunks: one compilation
         blocks = _blocks(0, samples, each)
     else:
-        each = min(at_once, graph.flips_in_block(rows))
+        block = graph.flips_in_block(rows)  # whatever number of flips a backend evaluates at once
+        each = block if chunk is None else min(at_once, block)
         blocks = _blocks(start, start + positive_int("samples", samples), each)
     states = states_of(model, graph)
     for number, (_, size, hidden) in enumerate(hidden_of(graph, x, rows)):

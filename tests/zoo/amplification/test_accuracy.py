@@ -281,12 +281,15 @@ def rows():
 
 @pytest.mark.on_tensorflow
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config")
-def test_more_flips_of_small_rows_are_evaluated_at_once():
-    """As many as make 2^18 numbers in a tensor, on TensorFlow; blocks of flips from a seed stay what they were."""
+def test_as_many_flips_are_evaluated_at_once_as_fit_the_caches():
+    """By the numbers in a tensor, on TensorFlow; blocks of flips from a seed stay what they were."""
     small = coin_graph(zoo.build("ball_cfnn", dim=3))  # two numbers a row: mean and deviation, then logits
-    large = coin_graph(zoo.build("resnet20_cfnn", depth=8))
-    assert small.flips_at_once(32) == (2**18 // 2 // 32 if keras.backend.backend() == "tensorflow" else 25)
-    assert [large.flips_at_once(32), large.flips_in_block(32), small.flips_in_block(32)] == [25, 25, 25]
+    middle, large = (coin_graph(zoo.build("resnet20_cfnn", depth=8, input_shape=(n, n, 1))) for n in (8, 32))
+    on_tensorflow = keras.backend.backend() == "tensorflow"
+    assert small.flips_at_once(32) == (2**18 // 2 // 32 if on_tensorflow else 25)
+    assert middle.flips_at_once(32) == 25
+    assert [large.flips_at_once(n) for n in (1, 32)] == ([128, 4] if on_tensorflow else [800, 25])
+    assert [graph.flips_in_block(32) for graph in (small, middle, large)] == [25, 25, 25]
 
 
 @pytest.mark.on_tensorflow
