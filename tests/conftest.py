@@ -1,7 +1,9 @@
 """Fixtures of all tests; what depends on no backend runs once, on TensorFlow."""
 
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import keras
@@ -11,17 +13,26 @@ from zoo import registry
 from zoo.recipes import cli
 
 RECIPES = Path(__file__).with_name("recipes")
+FAST_XLA = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 
 
-def pytest_configure():
-    """Compile fast on JAX, here and in every process that a test starts.
+def pytest_configure(config):
+    """Compile fast on JAX, here and in every process that a test starts; no law is one of XLA's optimisations.
 
-    XLA's optimisations take longer than they save in tests, a third of the time; no law is theirs.
+    They take a third of the time, and XLA's newer emitter of fused loops half of the rest. What XLA has compiled is
+    kept in files until the tests end: many tests build the same models, and so do processes of their own.
     """
     os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+    os.environ["XLA_FLAGS"] = f"{FAST_XLA} {os.environ.get('XLA_FLAGS', '')}"
     if keras.backend.backend() == "jax":
         import jax
 
+        if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # else it is the user's or, in a worker, the first process's
+            os.environ["JAX_COMPILATION_CACHE_DIR"] = folder = tempfile.mkdtemp(prefix="jax-cache-")
+            config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+        jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
         jax.config.update("jax_disable_most_optimizations", True)
 
 

@@ -90,7 +90,10 @@ def test_devices_of_keras_distribution_flip_the_coins_of_one_device(tmp_path):
         pytest.skip("keras.distribution needs JAX")
     found = []
     for devices in ("1", "2"):
-        environment = {**os.environ, "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+        environment = {
+            **os.environ,
+            "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={devices}",
+        }
         command = [sys.executable, "-c", _DEVICES, str(tmp_path / "x.npy"), devices]
         subprocess.run(command, env=environment, check=True, capture_output=True)
         found.append(np.load(tmp_path / "x.npy"))

@@ -43,7 +43,7 @@ def two_devices():
     """Run a program whose CPU is two devices: its output."""
 
     def run(program, *arguments):
-        environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+        environment = {**os.environ, "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=2"}
         command = [sys.executable, "-c", program, *map(str, arguments)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr

@@ -34,7 +34,7 @@ train(recipe, f"{out}/both", verbose=0, resume=True)
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="Keras distributes on JAX")
 def test_two_devices_train_the_run_of_one(tmp_path, contents):
     data = write_npz(tmp_path / "data.npz", n=70)
-    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    environment = {**os.environ, "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=2"}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     command = [sys.executable, "-c", _PROGRAM, data, str(tmp_path)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
