@@ -101,7 +101,8 @@ class CoinFlipDropout(CoinLayer):
 
 def _dropped(inputs, coins):
     """Return 0 where coins are False, whatever the inputs are there, NaN among them."""
-    if keras.backend.backend() != "tensorflow" or are_numbers():  # other runtimes have no such product
+    wide = keras.backend.standardize_dtype(inputs.dtype) in ("float32", "float64")  # others not on every device
+    if keras.backend.backend() != "tensorflow" or are_numbers() or not wide:  # other runtimes have no such product
         return ops.where(coins, inputs, ops.zeros((), inputs.dtype))
     import tensorflow as tf  # other backends run without TensorFlow
 
