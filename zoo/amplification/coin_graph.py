@@ -1,5 +1,6 @@
 """Take a coin-flipping model apart: what runs once per example, what runs once per flip, what is behind the votes."""
 
+import functools
 import math
 import weakref
 from typing import NamedTuple
@@ -29,6 +30,14 @@ _NUMBERS = 2**18  # in one tensor of more rows than that, of small models: 1 MB,
 # Of large models fewer rows, at least the flips of one image: the next layer finds 2^21 numbers in a cache.
 _LEAST_ROWS, _MOST_NUMBERS = 25, 2**21
 _DRAWS = 250  # of weights that the batch shares, which take little memory
+
+
+@functools.cache
+def _has_gpu() -> bool:
+    """Return whether TensorFlow has a device that wants many rows and has no such caches."""
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 class CoinGraph(NamedTuple):
@@ -83,7 +92,8 @@ class CoinGraph(NamedTuple):
         """Default number of examples' flips evaluated at once, if they are not of one example."""
         if keras.backend.backend() != "tensorflow" or not self.width:  # a loop costs nothing in XLA
             return _ROWS
-        return max(_NUMBERS // self.width, min(_ROWS, max(_LEAST_ROWS, _MOST_NUMBERS // self.width)))
+        most = _ROWS if _has_gpu() else min(_ROWS, max(_LEAST_ROWS, _MOST_NUMBERS // self.width))
+        return max(_NUMBERS // self.width, most)
 
     @property
     def leaves_caches(self) -> bool:

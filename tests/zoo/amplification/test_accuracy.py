@@ -548,3 +548,12 @@ def test_votes_that_join_are_refused(vote):
     joined = keras.layers.Average()([MajorityVote(3)(rows), MajorityVote(3)(rows)])
     with pytest.raises(ValueError, match=r"`model` must have one vote.*'pair' with 2 votes"):
         zoo.random_accuracy(keras.Model(inputs, joined, name="pair"), X, [0] * 5, 3, vote)
+
+
+@pytest.mark.on_tensorflow
+@pytest.mark.parametrize(("has_gpu", "rows"), [(False, 128), (True, 800)])
+def test_fewer_rows_at_once_are_for_the_caches_of_a_cpu(has_gpu, rows, monkeypatch):
+    monkeypatch.setattr("zoo.amplification.coin_graph._has_gpu", lambda: has_gpu)
+    graph = coin_graph(zoo.build("resnet20_cfnn", depth=8))
+    assert graph.width == 32 * 32 * 16
+    assert (graph.rows_at_once, graph.leaves_caches) == (rows, not has_gpu)
