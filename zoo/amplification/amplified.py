@@ -194,8 +194,8 @@ def amplify(
             `"expected"` (every coin replaced by its mean: ordinary inference; `samples` must be 1).
         chunk: Positive int; inference runs at most this many flips of a batch at a time. None is as many as make 800
             rows of the batch, or 250 where a generator draws weights that the batch shares, or all if they are at most
-            25. On TensorFlow the rows are more than 800 if no tensor then has over 2^18 numbers, and on CPUs fewer, but 25
-            at least, if one would have over 2^21.
+            25. On TensorFlow the rows are more than 800 if no tensor then has over 2^18 numbers, and on CPUs fewer, but
+            25 at least, if one would have over 2^21.
         seed: None, or an int in [0, 2**32) from which the coins start, those of `model` among them: see `zoo.reseed`.
 
     Returns:
