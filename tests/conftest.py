@@ -23,10 +23,10 @@ def pytest_configure(config):
     kept in files until the tests end: many tests build the same models, and so do processes of their own.
     """
     os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
-    os.environ["XLA_FLAGS"] = f"{FAST_XLA} {os.environ.get('XLA_FLAGS', '')}"
     if keras.backend.backend() == "jax":
         import jax
 
+        os.environ["XLA_FLAGS"] = f"{FAST_XLA} {os.environ.get('XLA_FLAGS', '')}"  # read when the first device is asked
         if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # else it is the user's or, in a worker, the first process's
             os.environ["JAX_COMPILATION_CACHE_DIR"] = folder = tempfile.mkdtemp(prefix="jax-cache-")
             config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
