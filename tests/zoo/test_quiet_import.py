@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import keras
 import pytest
 
 PROGRAM = """
@@ -57,3 +58,13 @@ def test_the_command_asks_for_the_fast_kernels_unless_told_otherwise(given, foun
     command = [sys.executable, str(tmp_path / "zoo")]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     assert done.stdout.strip() == found
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="TensorFlow is imported late on JAX alone")
+def test_the_command_says_nothing_of_tensorflow_where_it_reads_data_for_jax(tmp_path):
+    lines = ["import zoo", "zoo.data.load('digits').test.as_dataset(batch_size=9)", "print('read')"]
+    (tmp_path / "zoo").write_text("\n".join(lines))
+    environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
+    command = [sys.executable, str(tmp_path / "zoo")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "read\n")

@@ -96,10 +96,10 @@ class Split(_Pair):
             >>> [len(labels) for _, labels in dataset.as_numpy_iterator()]
             [100, 100, 100, 60]
         """
+        keep_off_gpus()
         import tensorflow as tf  # slow to import, and not needed by other backends
 
         size = _READ_AT_ONCE if batch_size is None else positive_int("batch_size", batch_size)
-        keep_off_gpus()
         batches = tf_dataset(Batches(self.x, self.y, size, shuffle=False))
         if batch_size is not None:
             return batches

@@ -79,9 +79,9 @@ def _prepared(root: Path, name: str) -> Path | None:
 
 
 def _read_prepared(folder: Path) -> Parts:
+    keep_off_gpus()
     import tensorflow_datasets as tfds
 
-    keep_off_gpus()
     splits = []
     builder: Any = tfds.builder_from_directory(str(folder))
     for split in ("train", "test"):
@@ -92,6 +92,7 @@ def _read_prepared(folder: Path) -> Parts:
 
 
 def _read_imagenet(folder: Path, size: tuple[int, int], resize: str) -> Parts:
+    keep_off_gpus()
     import tensorflow_datasets as tfds
 
     builder: Any = tfds.builder_from_directory(str(folder))
