@@ -24,7 +24,7 @@ def amplified_at_input(model):
     """The same network and weights with every layer run once per flip."""
     graph = coin_graph(model)
     inputs = keras.Input(model.input_shape[1:])
-    logits = graph.suffix(graph.prefix(Amplify(FLIPS)(inputs)))
+    (logits,) = keras.tree.flatten(graph.suffix(graph.prefix(Amplify(FLIPS)(inputs))))
     return keras.Model(inputs, MajorityVote(FLIPS)(logits))
 
 
