@@ -18,7 +18,7 @@ import zoo
 from zoo.layers.masks import kept
 from zoo.layers.score_masked import masked_layers
 from zoo.recipes.benchmarks.mask_selection import by_torch
-from zoo.recipes.benchmarks.measure import compare, table, torch_or_none
+from zoo.recipes.benchmarks.measure import compare, random_images, table, torch_or_none
 
 SPARSITY = 0.5
 
@@ -98,9 +98,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
-    rng = np.random.default_rng(0)
-    x = rng.integers(0, 256, (given.images, 32, 32, 3)).astype("uint8")
-    y = rng.integers(0, 10, given.images)
+    x, y = random_images(given.images)
     calls = {"ours": ours(given.width, x, y)}
     if torch := torch_or_none():
         for name, find_mask in (("sort", by_sort), ("kthvalue", by_torch)):

@@ -9,10 +9,9 @@ N_e.
 import argparse
 
 import keras
-import numpy as np
 
 import zoo
-from zoo.recipes.benchmarks.measure import compare, table
+from zoo.recipes.benchmarks.measure import compare, random_images, table
 
 
 def compiled(name: str, depth: int) -> keras.Model:
@@ -29,9 +28,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=9)
     arguments = parser.parse_args()
-    rng = np.random.default_rng(0)
-    x = rng.integers(0, 256, (arguments.batch, 32, 32, 3)).astype("uint8")
-    y = rng.integers(0, 10, arguments.batch)
+    x, y = random_images(arguments.batch)
     drawn, fixed = (compiled(name, arguments.depth) for name in ("hypernet_cfnn", "hypernet_deterministic"))
     hundred = zoo.amplify(drawn, 100)
     pairs = {

@@ -23,7 +23,15 @@ from zoo.layers import RandomizePruned
 from zoo.layers.initializers import fan_in
 from zoo.layers.score_masked import masked_layers
 from zoo.recipes.benchmarks.mask_selection import by_torch
-from zoo.recipes.benchmarks.measure import compare, peak_of_process, print_peak_of, seconds, table, torch_or_none
+from zoo.recipes.benchmarks.measure import (
+    compare,
+    peak_of_process,
+    print_peak_of,
+    random_images,
+    seconds,
+    table,
+    torch_or_none,
+)
 
 VARIANTS = ("dense", "edge_popup")
 RATE = 0.1
@@ -91,8 +99,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--memory-of", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    rng = np.random.default_rng(0)
-    x, y = rng.integers(0, 256, (arguments.batch, 32, 32, 3)).astype("uint8"), rng.integers(0, 10, arguments.batch)
+    x, y = random_images(arguments.batch)
     if arguments.memory_of:
         model = compiled(arguments.network, arguments.memory_of, arguments.width)
         model.train_on_batch(x, y)

@@ -50,6 +50,12 @@ def table(times: Mapping[str, np.ndarray], to: str, peaks: Mapping[str, float] |
     return f"{machine()}, {rounds} rounds\n\n" + tabulate(rows, headers, tablefmt="github", floatfmt=".3g")
 
 
+def random_images(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw images of CIFAR-10's shape, `(count, 32, 32, 3)` uint8, and labels of its ten classes, `(count,)`."""
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (count, 32, 32, 3)).astype("uint8"), rng.integers(0, 10, count)
+
+
 def machine() -> str:
     """Kind and number of CPUs, load, backend and versions."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []

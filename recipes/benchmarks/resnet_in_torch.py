@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 import zoo
-from zoo.recipes.benchmarks.measure import compare, peak_of_process, print_peak_of, table, torch_or_none
+from zoo.recipes.benchmarks.measure import compare, peak_of_process, print_peak_of, random_images, table, torch_or_none
 
 CALLS = ("votes", "training step", "training step of one flip")
 
@@ -100,9 +100,7 @@ def main() -> None:
     given = parser.parse_args()
     if unknown := set(given.calls) - set(CALLS):
         parser.error(f"CALL must be of {', '.join(CALLS)}. Received: {', '.join(sorted(unknown))}")
-    rng = np.random.default_rng(0)
-    x = rng.integers(0, 256, (given.images, 32, 32, 3)).astype("uint8")
-    y = rng.integers(0, 10, given.images)
+    x, y = random_images(given.images)
     torch = torch_or_none() if given.peak != "ours" else None
     for call in given.calls:
         sides = {"ours": lambda call=call: ours(call, given.flips, x, y)}
