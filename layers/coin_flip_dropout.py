@@ -1,5 +1,7 @@
 """CoinFlipDropout: dropout as the coin of a coin-flipping network."""
 
+import math
+
 import keras
 from keras import ops
 
@@ -71,14 +73,13 @@ class CoinFlipDropout(CoinLayer):
             return inputs
         lengths = self.noise_shape or (None,) * len(inputs.shape)
         shape = [size if one is None else one for one, size in zip(lengths, ops.shape(inputs), strict=True)]
-        generator, wide = self.generator(training), drawn_in(dtype)
-        scaled = ops.cast(ops.cast(inputs, wide) * (1 / (1 - self.rate)), dtype)
+        generator, scale = self.generator(training), 1 / (1 - self.rate)
         if draws is None:
-            return _dropped(scaled, kept(shape, self.rate, generator))
+            return _dropped(inputs, kept(shape, self.rate, generator), scale, training)
         flips = ops.shape(draws)[0]
         coins = kept((flips, *shape[1:]), self.rate, generator)
-        rows = ops.reshape(scaled, (-1, flips, *inputs.shape[1:]))
-        return ops.reshape(_dropped(rows, coins), (-1, *inputs.shape[1:]))
+        rows = ops.reshape(inputs, (-1, flips, *inputs.shape[1:]))
+        return ops.reshape(_dropped(rows, coins, scale, training), (-1, *inputs.shape[1:]))
 
     def compute_mask(self, inputs, previous_mask):
         """Return the mask of the rows."""
@@ -99,14 +100,29 @@ class CoinFlipDropout(CoinLayer):
         return {**super().get_config(), "rate": self.rate, "noise_shape": self.noise_shape}
 
 
-def _dropped(inputs, coins):
-    """Return 0 where coins are False, whatever the inputs are there, NaN among them."""
-    wide = keras.backend.standardize_dtype(inputs.dtype) in ("float32", "float64")  # others not on every device
-    if keras.backend.backend() != "tensorflow" or are_numbers() or not wide:  # other runtimes have no such product
-        return ops.where(coins, inputs, ops.zeros((), inputs.dtype))
+def _dropped(inputs, coins, scale: float, training):
+    """Return the inputs times `scale`, and 0 where coins are False, whatever the inputs are there, NaN among them."""
+    dtype = keras.backend.standardize_dtype(inputs.dtype)
+    wide = drawn_in(dtype)
+    if keras.backend.backend() == "tensorflow" and not are_numbers() and dtype == wide:
+        return _product(inputs, coins, scale, training)
+    exact = math.frexp(scale)[0] == 0.5  # a power of two: no rounding in any dtype
+    scaled = inputs * scale if exact else ops.cast(ops.cast(inputs, wide) * scale, dtype)
+    return ops.where(coins, scaled, ops.zeros((), dtype))
+
+
+def _product(inputs, coins, scale: float, training):
+    """Drop by TensorFlow's product, in less time than its select; the gradient of training keeps coins as bytes."""
     import tensorflow as tf  # other backends run without TensorFlow
 
-    return tf.math.multiply_no_nan(inputs, tf.cast(coins, inputs.dtype))  # a third of the time of TensorFlow's select
+    def product(x):
+        return tf.math.multiply_no_nan(x, tf.cast(coins, x.dtype) * tf.cast(scale, x.dtype))
+
+    def gradient(upstream):
+        with tf.control_dependencies([upstream]):  # or floats would be made of the coins at once, and kept until now
+            return product(upstream)
+
+    return tf.custom_gradient(lambda x: (product(x), gradient))(inputs) if training else product(inputs)
 
 
 def _noise_shape(value) -> tuple[int | None, ...]:

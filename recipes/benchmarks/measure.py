@@ -83,8 +83,12 @@ def print_peak_of(run: Callable[[], Any]) -> None:
 
 
 def peak_of_process(script: str, *arguments: str) -> float:
-    """MiB that the script prints last, run by itself with glibc told to give freed blocks back."""
-    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "1000000"}  # bytes: peaks are of what is alive
+    """MiB that the script prints last, run by itself.
+
+    Freed blocks go back at once, that peaks are of what is alive: glibc is told to, and TensorFlow's oneDNN kernels are
+    off, for their allocator keeps all it once had.
+    """
+    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "1000000", "TF_ENABLE_ONEDNN_OPTS": "0"}
     done = subprocess.run(
         [sys.executable, script, *arguments], capture_output=True, text=True, check=True, env=environment
     )

@@ -1,14 +1,16 @@
 """ResNet-20 with dropout as its coin against PyTorch, which makes a pass per flip: votes, and training steps.
 
-    python -m zoo.recipes.benchmarks.resnet_in_torch [--images 128] [--flips 25] [--rounds 3] [CALL ...]
+    python -m zoo.recipes.benchmarks.resnet_in_torch [--images 128] [--flips 25] [--rounds 3] [--bfloat16] [CALL ...]
 
 The same network on both sides, with random weights: convolutions channels-last, batch normalisation, dropout after the
 first activation of every block and before the last layer. PyTorch votes by a loop over the flips, and trains on the
-mean of the probabilities of as many passes, as the soft vote does; SGD with momentum on both sides. Interleaved in one
-process; peaks in processes of their own. Threads of PyTorch: OMP_NUM_THREADS.
+mean of the probabilities of as many passes, as the soft vote does; SGD with momentum on both sides. `--bfloat16` adds
+each side in mixed precision: the policy `mixed_bfloat16`, and autocast. Interleaved in one process; peaks in processes
+of their own. Threads of PyTorch: OMP_NUM_THREADS.
 """
 
 import argparse
+import functools
 
 import keras
 import numpy as np
@@ -17,10 +19,12 @@ import zoo
 from zoo.recipes.benchmarks.measure import compare, peak_of_process, print_peak_of, random_images, table, torch_or_none
 
 CALLS = ("votes", "training step", "training step of one flip")
+MIXED = ", bfloat16"
 
 
-def ours(call: str, flips: int, x: np.ndarray, y: np.ndarray):
+def ours(call: str, mixed: bool, flips: int, x: np.ndarray, y: np.ndarray):
     """The call on our side."""
+    keras.config.set_dtype_policy("mixed_bfloat16" if mixed else "float32")
     model = zoo.build("resnet20_cfnn", samples=1 if call.endswith("one flip") else flips, seed=0)
     model.compile(keras.optimizers.SGD(0.01, 0.9), "sparse_categorical_crossentropy")
     if call == "votes":
@@ -61,10 +65,15 @@ def network(torch):
     return ResNet()
 
 
-def in_torch(torch, call: str, flips: int, x: np.ndarray, y: np.ndarray):
+def in_torch(torch, call: str, mixed: bool, flips: int, x: np.ndarray, y: np.ndarray):
     """The same call in PyTorch."""
     torch.manual_seed(0)
     model = network(torch).to(memory_format=torch.channels_last)
+
+    def logits():
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            return model(images).float()
+
     trained = sum(one.numel() for one in model.parameters())
     assert trained == sum(np.prod(one.shape) for one in zoo.build("resnet20_cfnn").trainable_weights)
     images = torch.tensor(x.transpose(0, 3, 1, 2) / 127.5 - 1, dtype=torch.float32)
@@ -74,7 +83,7 @@ def in_torch(torch, call: str, flips: int, x: np.ndarray, y: np.ndarray):
 
         def vote():
             with torch.inference_mode():
-                found = torch.stack([model(images).argmax(1) for _ in range(flips)])
+                found = torch.stack([logits().argmax(1) for _ in range(flips)])
                 return torch.nn.functional.one_hot(found, 10).float().mean(0)
 
         return vote
@@ -83,7 +92,7 @@ def in_torch(torch, call: str, flips: int, x: np.ndarray, y: np.ndarray):
     def step():
         optimizer.zero_grad()
         passes = 1 if call.endswith("one flip") else flips
-        share = torch.stack([model(images).softmax(1) for _ in range(passes)]).mean(0)
+        share = torch.stack([logits().softmax(1) for _ in range(passes)]).mean(0)
         torch.nn.functional.nll_loss(share.log(), labels).backward()
         optimizer.step()
 
@@ -96,22 +105,26 @@ def main() -> None:
     parser.add_argument("calls", nargs="*", default=list(CALLS), metavar="CALL", help=", ".join(CALLS))
     for name, default in (("images", 128), ("flips", 25), ("rounds", 3)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--peak", choices=("ours", "PyTorch"), help=argparse.SUPPRESS)
+    parser.add_argument("--bfloat16", action="store_true", help="measure mixed precision, too")
+    parser.add_argument("--peak", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if unknown := set(given.calls) - set(CALLS):
         parser.error(f"CALL must be of {', '.join(CALLS)}. Received: {', '.join(sorted(unknown))}")
     x, y = random_images(given.images)
-    torch = torch_or_none() if given.peak != "ours" else None
+    torch = torch_or_none() if not (given.peak or "").startswith("ours") else None
     for call in given.calls:
-        sides = {"ours": lambda call=call: ours(call, given.flips, x, y)}
-        if torch:
-            sides["PyTorch"] = lambda call=call: in_torch(torch, call, given.flips, x, y)
+        sides = {}
+        for mixed in (True, False) if given.bfloat16 else (False,):
+            name = MIXED if mixed else ""
+            sides[f"ours{name}"] = functools.partial(ours, call, mixed, given.flips, x, y)
+            if torch:
+                sides[f"PyTorch{name}"] = functools.partial(in_torch, torch, call, mixed, given.flips, x, y)
         if given.peak:
             run = sides[given.peak]()
             run()
             print_peak_of(run)
             return
-        sizes = [f"--{name}={getattr(given, name)}" for name in ("images", "flips")]
+        sizes = [f"--{name}={getattr(given, name)}" for name in ("images", "flips")] + ["--bfloat16"]
         peaks = {side: peak_of_process(__file__, call, *sizes, f"--peak={side}") for side in sides}
         times = compare({side: make() for side, make in sides.items()}, given.rounds)
         print(f"\n{call}, {given.images} images, {given.flips} flips\n")

@@ -43,7 +43,7 @@ def test_kept_fraction(rate):
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-@pytest.mark.parametrize("rate", [0.0003, 0.003, 0.05, 0.3])
+@pytest.mark.parametrize("rate", [0.0003, 0.003, 0.05, 0.3, 0.5])
 def test_mixed_precision_flips_the_coins_of_float32(rate, policy):
     def rounded(y):
         return keras.ops.convert_to_numpy(keras.ops.cast(keras.ops.cast(y, policy.removeprefix("mixed_")), "float32"))
@@ -92,18 +92,27 @@ def test_a_dropped_unit_is_zero_whatever_it_was(rate, value):
 
 
 @pytest.mark.on_tensorflow
-def test_the_gradient_of_a_dropped_unit_is_zero():
+@pytest.mark.parametrize("noise_shape", [None, (None, 1)])
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+@pytest.mark.parametrize("rate", [0.3, 0.5])
+def test_the_gradient_of_a_dropped_unit_is_zero(rate, dtype, training, noise_shape):
     import tensorflow as tf
 
-    layer, x = CoinFlipDropout(0.3, seed=1), tf.Variable(tf.ones((100, 100)))
-    with tf.GradientTape() as tape:
-        y = layer(x, training=True)
-    gradient = tape.gradient(y, x, tf.fill(y.shape, 3.0))
-    np.testing.assert_allclose(gradient, 3 * y, rtol=1e-6)
-    with tf.GradientTape() as tape:
-        y = layer(x, training=True)
-    spoilt = tape.gradient(y, x, tf.fill(y.shape, float("nan"))).numpy()
-    np.testing.assert_array_equal(spoilt[y.numpy() == 0], 0)
+    layer = CoinFlipDropout(rate, seed=1, dtype=dtype, noise_shape=noise_shape)
+    x = tf.Variable(tf.ones((100, 100), dtype))
+
+    @tf.function
+    def gradient(upstream):
+        with tf.GradientTape() as tape:
+            y = layer(x, training=training)
+        found = tape.gradient(y, x, tf.fill(y.shape, tf.cast(upstream, dtype)))
+        return tf.cast(y, "float32"), tf.cast(found, "float32")
+
+    y, found = (one.numpy() for one in gradient(3.0))
+    np.testing.assert_allclose(found, 3 * y, rtol=1e-6 if dtype != "bfloat16" else 1e-2)
+    y, found = (one.numpy() for one in gradient(float("nan")))
+    np.testing.assert_array_equal(found[y == 0], 0)
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (3, 5), (2, 0)])

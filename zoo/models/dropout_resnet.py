@@ -146,7 +146,9 @@ def _dropout_resnet(
     common: dict[str, Any] = {"weight_decay": weight_decay, "seeds": seeds}
     amplify = Amplify(samples)
 
-    def flip(x):
+    def flip(
+        x,
+    ):  # before a ReLU what is behind it in the paper: the same numbers, but gradients keep one tensor, not two
         return CoinFlipDropout(rate, flip_at_inference, seed=next(seeds))(x)
 
     inputs, x = image
@@ -156,15 +158,15 @@ def _dropout_resnet(
             strides = 2 if stage and not block else 1
             first = not stage and not block
             skipped = shortcut(x, filters, strides, **common)
-            x = _activate(conv_norm(x, filters, 3, strides, **common))
+            x = conv_norm(x, filters, 3, strides, **common)
             if inner:
                 if first:  # before the first coin both branches are repeated, once per flip
                     x, skipped = amplify(x), amplify(skipped)
                 x = flip(x)
-            x = conv_norm(x, filters, 3, 1, **common)
-            x = _activate(keras.layers.Add()([x, skipped]))
+            x = keras.layers.Add()([conv_norm(_activate(x), filters, 3, 1, **common), skipped])
             if not inner:
                 x = flip(amplify(x) if first else x)
+            x = _activate(x)
     x = flip(keras.layers.GlobalAveragePooling2D(data_format="channels_last")(x))
     logits = linear(classes, weight_decay, seeds, name="logits")(x)
     vote = "majority" if flip_at_inference else "mean"  # without coins the mean is the plain softmax

@@ -49,17 +49,31 @@ def test_parameters_of_depth_20(name):
     assert sum(np.prod(w.shape) for w in model.non_trainable_weights) == 2 * channels
 
 
-def test_coins_follow_every_other_activation_and_precede_the_logits():
-    model = zoo.build("resnet20_cfnn", input_shape=(8, 8, 1), depth=14, samples=2)
-    before = [type(coin.input._keras_history.operation) for coin in of(model, CoinFlipDropout)]
-    assert before == [Amplify] + [keras.layers.ReLU] * 5 + [keras.layers.GlobalAveragePooling2D]
-    assert type(model.get_layer("logits").input._keras_history.operation) is CoinFlipDropout
-
-
 def before(layer):
     """The layer whose output this one takes, the first of several."""
     tensor = layer.input[0] if isinstance(layer.input, list) else layer.input
     return tensor._keras_history.operation
+
+
+def behind(layer):
+    """The layers that take the output of this one."""
+    return [node.operation for node in layer._outbound_nodes]
+
+
+def test_a_coin_flips_the_same_before_a_relu_as_behind_it():
+    x = keras.ops.convert_to_tensor(np.random.default_rng(1).standard_normal((50, 8)).astype("float32"))
+    first, second = CoinFlipDropout(0.3, seed=1), CoinFlipDropout(0.3, seed=1)
+    here, there = keras.ops.relu(first(x)), second(keras.ops.relu(x))
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(here), keras.ops.convert_to_numpy(there))
+    assert len(np.unique(keras.ops.convert_to_numpy(here) == 0)) == 2
+
+
+def test_coins_flip_every_other_activation_and_precede_the_logits():
+    model = zoo.build("resnet20_cfnn", input_shape=(8, 8, 1), depth=14, samples=2)
+    *coins, last = of(model, CoinFlipDropout)
+    assert [type(before(coin)) for coin in coins] == [Amplify] + [BatchNormalization] * 5
+    assert type(before(last)) is keras.layers.GlobalAveragePooling2D
+    assert before(model.get_layer("logits")) is last
 
 
 @BOTH
@@ -86,9 +100,9 @@ def test_nine_coins_in_the_blocks_of_depth_20_and_one_before_the_logits(name, wh
     assert len(coins) == 9
     assert type(before(last)) is keras.layers.GlobalAveragePooling2D
     assert type(before(coins[0])) is Amplify
-    activations = [before(before(coins[0])), *map(before, coins[1:])]
-    assert {type(activation) for activation in activations} == {keras.layers.ReLU}
-    assert {type(before(activation)) for activation in activations} == {follows}
+    assert {type(one) for one in [before(before(coins[0])), *map(before, coins[1:])]} == {follows}
+    activations = {one for coin in coins for one in behind(coin)}
+    assert [type(activation) for activation in activations] == [keras.layers.ReLU] * 9
     stem, *others = of(model, keras.layers.ReLU)
     assert len(others) == 18  # half of them without a coin
     assert stem not in activations
