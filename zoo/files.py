@@ -3,7 +3,6 @@
 import ctypes
 import errno
 import hashlib
-import io
 import json
 import os
 import re
@@ -13,8 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-
-import keras
 
 _PART = re.compile(r"\.[0-9a-f]{8}\..+")
 _AT_FDCWD, _RENAME_NOREPLACE, _RENAME_EXCHANGE = -100, 1, 2  # of <fcntl.h> and <linux/fs.h>
@@ -136,27 +133,6 @@ def _int(digits: str) -> int:
     if len(digits) > 20 or abs(int(digits)) > _LARGEST_INT:
         raise ValueError(f"an int of {len(digits)} digits is beyond 64 bits")
     return int(digits)
-
-
-class _Memory(io.BytesIO):
-    """File in memory under a name, which Keras asks of what it writes weights to."""
-
-    def __str__(self) -> str:
-        return "memory.weights.h5"
-
-
-def weights_bytes(model: keras.Model) -> bytes:
-    """Return the content of a `.weights.h5` file. HDF5 itself ends the process where it meets a full disk."""
-    file = _Memory()
-    keras.saving.save_weights(model, file)
-    return file.getvalue()
-
-
-def write_weights(model: keras.Model, path: str | os.PathLike) -> None:
-    """Write all of a model's weights to a `.weights.h5` file that is either whole or as it was."""
-    data = weights_bytes(model)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, data)
 
 
 def sweep(folder: Path) -> None:

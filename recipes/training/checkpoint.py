@@ -8,12 +8,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.files import weights_bytes
 from zoo.graph import uncompiled
 from zoo.recipes.reporting.folders import Folder
 from zoo.recipes.training.history_files import write_history
 from zoo.recipes.training.state import SavedState, State, changed_product
 from zoo.stop_signals import Stopped
+from zoo.weights.weights_bytes import weights_bytes
 
 SAVE_EVERY_S = 300  # within an epoch; what kill -9 can cost
 LAST, BEST = "last.weights.h5", "best.weights.h5"

@@ -12,8 +12,9 @@ from typing import Any
 import keras_tuner
 from sklearn.exceptions import ConvergenceWarning
 
-from zoo.files import write_bytes, write_weights
+from zoo.files import write_bytes
 from zoo.layers.arguments import check_known
+from zoo.weights.weights_bytes import write_weights
 
 _REASON = "error.txt"  # in a trial's folder: why it failed at a worker; keras-tuner does not send it
 

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import pytest
 
 from zoo import files
-from zoo.files import atomic, read_json, sha256, sweep, write_bytes, write_json, write_weights
+from zoo.files import atomic, read_json, sha256, sweep, write_bytes, write_json
 
 pytestmark = pytest.mark.backend_free
 
@@ -147,25 +147,6 @@ def test_a_file_that_cannot_be_synced_is_not_written(tmp_path, monkeypatch, numb
     with pytest.raises(OSError):
         write_bytes(tmp_path / "x", b"new")
     assert not os.listdir(tmp_path)
-
-
-def test_weights_are_those_that_keras_writes(tmp_path):
-    import h5py
-    import keras
-    import numpy as np
-
-    inputs = keras.Input((3,))
-    model = keras.Model(inputs, keras.layers.Dense(2)(inputs))
-    write_weights(model, tmp_path / "ours.weights.h5")
-    model.save_weights(tmp_path / "keras.weights.h5")
-    with h5py.File(tmp_path / "ours.weights.h5") as ours, h5py.File(tmp_path / "keras.weights.h5") as theirs:
-        names = []
-        theirs.visit(names.append)
-        assert names
-        for name in names:
-            assert name in ours
-            if isinstance(theirs[name], h5py.Dataset):
-                np.testing.assert_array_equal(ours[name], theirs[name])
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,13 @@ import keras
 import numpy as np
 
 from zoo.data.datasets import NAMES
-from zoo.files import atomic, json_bytes, read_json, sha256, weights_bytes
+from zoo.files import atomic, json_bytes, read_json, sha256
 from zoo.graph import check_model, check_one_input, describe, uncompiled, without_memory
 from zoo.layers.arguments import check_known
 from zoo.weights.preset_card import preset_card
 from zoo.weights.pretrained import FREE, ROW, Weights, reference_output
 from zoo.weights.structure import Where, check_structure
+from zoo.weights.weights_bytes import weights_bytes
 
 CONFIG, _FILE, _CARD = "preset.json", "model.weights.h5", "README.md"
 _KEYS = ("model", "weights", "file", "sha256", "parameters", "options", "defaults", "reference")

@@ -14,11 +14,12 @@ import numpy as np
 from zoo.amplification.amplified import coins_off
 from zoo.amplification.reseed import restored
 from zoo.data.named_classes import check_class_names, names_or_numbers
-from zoo.files import parse_json, sha256, write_json, write_weights
+from zoo.files import parse_json, sha256, write_json
 from zoo.graph import uncompiled
 from zoo.layers.arguments import did_you_mean
 from zoo.layers.coins import coin_states
 from zoo.weights.structure import Where, check_structure
+from zoo.weights.weights_bytes import write_weights
 from zoo.weights.weights_file import check_weights_file
 
 # Inside zoo/ in an installed wheel, beside it in a checkout.

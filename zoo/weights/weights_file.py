@@ -6,7 +6,7 @@ from pathlib import Path
 
 import keras
 
-from zoo.files import weights_bytes
+from zoo.weights.weights_bytes import weights_bytes
 
 _GROUPS = ("layers", "vars")  # what Keras reads into a model without an optimizer
 

@@ -16,9 +16,9 @@ import pytest
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 
 import zoo
-from zoo.files import weights_bytes
 from zoo.graph import without_memory
 from zoo.recipes.training.trained import load_trained
+from zoo.weights.weights_bytes import weights_bytes
 
 pytestmark = pytest.mark.on_tensorflow
 OPTIONS = {"input_shape": (8, 8, 1), "depth": 8, "samples": 3}
