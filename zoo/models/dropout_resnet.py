@@ -146,9 +146,8 @@ def _dropout_resnet(
     common: dict[str, Any] = {"weight_decay": weight_decay, "seeds": seeds}
     amplify = Amplify(samples)
 
-    def flip(
-        x,
-    ):  # before a ReLU what is behind it in the paper: the same numbers, but gradients keep one tensor, not two
+    # Before a ReLU, where the paper has it behind: the same numbers, but of the two gradients keep one tensor.
+    def flip(x):
         return CoinFlipDropout(rate, flip_at_inference, seed=next(seeds))(x)
 
     inputs, x = image

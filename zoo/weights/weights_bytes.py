@@ -16,13 +16,19 @@ class _Memory(io.BytesIO):
         return "memory.weights.h5"
 
 
+def as_keras_writes(model: keras.Model) -> io.BytesIO:
+    """Return a file in memory of a model's weights. HDF5 itself ends the process where it meets a full disk."""
+    file = _Memory()
+    keras.saving.save_weights(model, file)
+    return file
+
+
 def weights_bytes(model: keras.Model) -> bytes:
-    """Return the content of a `.weights.h5` file. HDF5 itself ends the process where it meets a full disk."""
+    """Return the content of a `.weights.h5` file."""
     import h5py
 
-    found, compact = _Memory(), io.BytesIO()
-    keras.saving.save_weights(model, found)
-    with h5py.File(found) as source, h5py.File(compact, "w", libver=("v108", "v110")) as target:
+    compact = io.BytesIO()
+    with h5py.File(as_keras_writes(model)) as source, h5py.File(compact, "w", libver=("v108", "v110")) as target:
         _copy(source, target)
     return compact.getvalue()
 

@@ -1,12 +1,11 @@
 """A `.weights.h5` file: whether it has exactly what a model would write."""
 
-import io
 import math
 from pathlib import Path
 
 import keras
 
-from zoo.weights.weights_bytes import weights_bytes
+from zoo.weights.weights_bytes import as_keras_writes
 
 _GROUPS = ("layers", "vars")  # what Keras reads into a model without an optimizer
 
@@ -33,7 +32,7 @@ def check_weights_file(path: Path, model: keras.Model) -> None:
             f"{path} holds {count:,} parameters and the model has {model.count_params():,}: it was saved for another "
             "configuration (classes, depth, input_shape, ...)"
         )
-    with h5py.File(io.BytesIO(weights_bytes(model))) as file:
+    with h5py.File(as_keras_writes(model)) as file:
         wanted = _variables(file)
     wrong = [name for name, has in found.items() if wanted.get(name) != has]
     wrong += [name for name in wanted if name not in found and not _is_state(name)]
