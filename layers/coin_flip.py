@@ -158,9 +158,12 @@ class CoinFlip(keras.layers.Layer):
 
     def get_config(self) -> dict:
         """Return the constructor's arguments."""
+        layer = keras.saving.serialize_keras_object(self.layer)
+        if isinstance(layer["config"].get("dtype"), str):  # Keras's spatial dropout keeps float32 of mixed_bfloat16
+            layer["config"]["dtype"] = keras.saving.serialize_keras_object(self.layer.dtype_policy)
         return {
             **super().get_config(),
-            "layer": keras.saving.serialize_keras_object(self.layer),
+            "layer": layer,
             "flip_at_inference": self.flip_at_inference,
             "rate": self.rate,
             "fixed": self.fixed,

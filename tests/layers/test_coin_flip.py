@@ -101,3 +101,12 @@ def test_wrong_layers():
         CoinFlip(keras.layers.Dense(3))(ONES)
     with pytest.raises(ValueError, match=r"must not update weights.*BatchNormalization"):
         CoinFlip(keras.layers.BatchNormalization())
+
+
+def test_a_file_keeps_the_precision_of_a_layer_whose_configuration_does_not():
+    layer = CoinFlip(keras.layers.SpatialDropout2D(0.37, dtype="mixed_bfloat16"), seed=1, dtype="mixed_bfloat16")
+    again = CoinFlip.from_config(layer.get_config())
+    assert again.layer.dtype_policy.name == layer.layer.dtype_policy.name == "mixed_bfloat16"
+    x = np.ones((2, 3, 3, 9), "float32")
+    first, second = (keras.ops.convert_to_numpy(keras.ops.cast(one(x), "float32")) for one in (layer, again))
+    np.testing.assert_array_equal(first, second)
