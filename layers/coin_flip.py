@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import threading
 from collections.abc import Iterator
 
 import keras
@@ -17,6 +18,7 @@ _UPDATES = (
     "`layer` must not update weights in its training mode, as {!r} ({}) does. Set `trainable` of what updates them to "
     "False, or call the random layers on their own, in the model's own graph. Received: layer={!r}"
 )
+_SETTING = threading.RLock()  # one thread at a time sets rates: models share layers
 _PARAMETER = inspect.Parameter("training", inspect.Parameter.KEYWORD_ONLY, default=None)
 
 
@@ -200,13 +202,17 @@ def _switchable(layer) -> keras.layers.Layer:
 @contextlib.contextmanager
 def _rates(layer: keras.layers.Layer, rate: float | None) -> Iterator[None]:
     """Set the dropout rates above 0 of a layer while it is called; compiled code keeps them."""
-    drawing = [one for one in layer._flatten_layers() if one._seed_generators] if rate is not None else []
-    found = [(one, name, getattr(one, name, None)) for one in drawing for name in _RATES]
-    found = [(one, name, before) for one, name, before in found if isinstance(before, int | float) and before > 0]
-    for one, name, _ in found:
-        setattr(one, name, rate)
-    try:
+    if rate is None:
         yield
-    finally:
-        for one, name, before in found:
-            setattr(one, name, before)
+        return
+    with _SETTING:
+        drawing = [one for one in layer._flatten_layers() if one._seed_generators]
+        found = [(one, name, getattr(one, name, None)) for one in drawing for name in _RATES]
+        found = [(one, name, before) for one, name, before in found if isinstance(before, int | float) and before > 0]
+        for one, name, _ in found:
+            setattr(one, name, rate)
+        try:
+            yield
+        finally:
+            for one, name, before in found:
+                setattr(one, name, before)

@@ -1,5 +1,8 @@
 """CoinFlip: the law of what it wraps, its modes, its streams of coins."""
 
+import contextlib
+import threading
+
 import keras
 import numpy as np
 import pytest
@@ -57,6 +60,32 @@ def test_a_rate_is_set_for_the_call_only():
     y = numpy(CoinFlip(inner, rate=0.1, seed=1)(x))
     assert abs((y == 0).mean() - 0.1) < 5 * np.sqrt(0.09 / x.size)
     assert inner.layer.rate == 0.5
+
+
+class Meeting(keras.layers.Dropout):
+    """Dropout whose calls wait half a second for a second one."""
+
+    both = threading.Barrier(2)
+
+    def call(self, inputs, training=False):
+        with contextlib.suppress(threading.BrokenBarrierError):
+            self.both.wait(timeout=0.5)
+        return super().call(inputs, training=training)
+
+
+def test_threads_that_share_a_layer_keep_their_rates():
+    inner, dropped = Meeting(0.5), {}
+
+    def flip(rate):
+        dropped[rate] = (numpy(CoinFlip(inner, rate=rate, seed=1)(ONES)) == 0).mean()
+
+    threads = [threading.Thread(target=flip, args=(rate,)) for rate in (0.1, 0.9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {rate: round(share, 1) for rate, share in dropped.items()} == {0.1: 0.1, 0.9: 0.9}
+    assert inner.rate == 0.5
 
 
 def test_the_mode_does_not_leak_into_the_next_layer():
