@@ -247,6 +247,7 @@ def export(
     coins: Annotated[str, typer.Option(help="live, off, or input: random numbers are inputs.")] = "live",
     samples: Annotated[int | None, typer.Option(help="Flips that vote; None is the model's.")] = None,
     serving: Annotated[bool, typer.Option("--serving", help="Write PATH/1, or the next version after those.")] = False,
+    max_samples: Annotated[int | None, typer.Option(help="The most flips a caller may ask for.")] = None,
     class_names: Annotated[
         str | None, typer.Option(help="Names of the classes: a,b,c or a file of one a line; None is the run's own.")
     ] = None,
@@ -258,7 +259,7 @@ def export(
     trained = load_trained(model, weights, seed)
     names = class_names_of(class_names, trained.class_names)
     made = trained.model if samples is None else zoo.amplify(trained.model, samples)
-    options = {"format": format, "coins": coins, "serving": serving}
+    options = {"format": format, "coins": coins, "serving": serving, "max_samples": max_samples}
     written = zoo.export(made, path, class_names=names, overwrite=overwrite, **options)
     print(f"Written to {written}")
 

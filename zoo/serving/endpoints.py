@@ -54,8 +54,11 @@ def _is_float(x) -> bool:
     return keras.backend.is_float_dtype(x.dtype)
 
 
-def endpoints(model: keras.Model, fresh) -> list[tuple]:
-    """List the endpoints that take images: name, `tf.function`, specifications of the arguments behind the inputs."""
+def endpoints(model: keras.Model, fresh, limit: int | None = None) -> list[tuple]:
+    """List the endpoints that take images: name, `tf.function`, specifications of the arguments behind the inputs.
+
+    Whoever calls them may ask for `limit` flips at most.
+    """
     import tensorflow as tf
 
     coins = _states(model)
@@ -86,12 +89,19 @@ def endpoints(model: keras.Model, fresh) -> list[tuple]:
     def holds_an_example(inputs):
         return tf.debugging.assert_positive(tf.shape(inputs[0])[0], "the batch must hold one example at least")
 
+    def number_of_flips(number, name: str) -> list:
+        """Return the checks of a number of flips."""
+        checks = [tf.debugging.assert_positive(number, f"`{name}` must be a positive int")]
+        if limit is not None:
+            checks.append(tf.debugging.assert_less_equal(number, limit, f"`{name}` must be at most {limit} here"))
+        return checks
+
     def count(*inputs):
         """Both votes of the same flips: one graph for three endpoints, of which each takes what it gives."""
         *inputs, samples = inputs
         samples = _same_in_all(samples, "samples")
-        positive = tf.debugging.assert_positive(samples, "`samples` must be a positive int")
-        *inputs, samples = _behind([positive, holds_an_example(inputs)], [*inputs, samples])
+        checks = [*number_of_flips(samples, "samples"), holds_an_example(inputs)]
+        *inputs, samples = _behind(checks, [*inputs, samples])
         wake()
         of = vote_on(graph, given(inputs), samples)
         return of("majority"), of("mean")
@@ -111,7 +121,7 @@ def endpoints(model: keras.Model, fresh) -> list[tuple]:
         inside = tf.logical_and(error > 0, error < 1)
         checks = [
             tf.debugging.Assert(inside, ["`error` must be in (0, 1). Received:", error]),
-            tf.debugging.assert_positive(max_samples, "`max_samples` must be a positive int"),
+            *number_of_flips(max_samples, "max_samples"),
             holds_an_example(inputs),
         ]
         *inputs, error, max_samples = _behind(checks, [*inputs, error, max_samples])

@@ -9,7 +9,7 @@ import keras
 
 from zoo.amplification.coin_graph import flipping_graph, has_coins, votes
 from zoo.graph import check_model
-from zoo.layers.arguments import boolean, check_known, one_of
+from zoo.layers.arguments import boolean, check_known, one_of, positive_int
 from zoo.layers.score_masked import masked_layers
 from zoo.serving.plain_export import COINS, prepared
 from zoo.serving.plain_folder import check_folder, new_folder, next_version
@@ -28,6 +28,7 @@ def export(
     format: str = "saved_model",
     coins: str = "live",
     serving: bool = False,
+    max_samples: int | None = None,
 ) -> Path:
     """Write a SavedModel, or the file of another runtime, that needs neither zoo nor Keras where it is loaded.
 
@@ -79,6 +80,8 @@ def export(
         coins: "live": they flip; "off": each is replaced by its mean; "input": the random numbers are inputs.
         serving: Whether `path` is a model's folder as TensorFlow Serving watches it: the SavedModel becomes its next
             version, `path/1` at first; of two processes each gets one of its own.
+        max_samples: Positive int, the most flips that a caller of `vote`, `mean` and `adaptive` may ask for; None is no
+            limit.
 
     Returns:
         The folder that was written: `path`, or the version in it.
@@ -87,9 +90,10 @@ def export(
         FileExistsError: If `path` exists and `overwrite` is False, or it is no such export or holds something else.
         OSError: If it cannot be written: a full disk, a folder that is read-only.
         ValueError: If the model is not Functional, or votes and cannot be amplified, `path` does not end in a name,
-            `class_names` are not names for its classes, or a runtime cannot do what the model does; the message gives
-            the reason and the nearest combination that works. On another backend than TensorFlow, whose process
-            writes, also if a class of the model lies in no module that it can import.
+            `class_names` are not names for its classes, `max_samples` is no positive int or no such endpoint is
+            written, or a runtime cannot do what the model does; the message gives the reason and the nearest
+            combination that works. On another backend than TensorFlow, whose process writes, also if a class of the
+            model lies in no module that it can import.
         ModuleNotFoundError: If TensorFlow, or what the format needs, is not installed; the message names the extra.
 
     Example:
@@ -105,6 +109,8 @@ def export(
     asked = Path(path)
     places = [_place(asked, format, serving, overwrite)]
     settings: dict[str, Any] = {"class_names": names}
+    if max_samples is not None:
+        settings["max_samples"] = _limit(max_samples, model, format, coins)
     if format != "saved_model" or coins == "input" or (coins == "off" and has_coins(model)):
         check_installed(format)
         model = prepared(model, coins)
@@ -133,6 +139,16 @@ def export(
         wanted = f"{'a SavedModel' if format == 'saved_model' else f'a folder of {format}'} can be written"
         raise OSError(f"`path` must be where {wanted}: {reason}. Received: path={str(places[-1])!r}") from error
     return places[-1]
+
+
+def _limit(max_samples: int, model: keras.Model, format: str, coins: str) -> int:
+    """Return the limit, or raise a `ValueError` where nobody who calls chooses a number of flips."""
+    if format != "saved_model" or coins != "live" or not votes(model):
+        raise ValueError(
+            "`max_samples` must be None unless a SavedModel of a model that votes, with live coins, is written. "
+            f"Received: max_samples={max_samples!r}, format={format!r}, coins={coins!r}"
+        )
+    return min(positive_int("max_samples", max_samples), 2**31 - 1)  # the endpoints take an int32
 
 
 def _place(path: Path, format: str, serving: bool, overwrite: bool) -> Path:

@@ -47,8 +47,8 @@ def write_everywhere(model: keras.Model, folder: Path, settings: dict[str, Any])
     Args:
         model: The model; a prepared one for `write_plain`.
         folder: An empty folder.
-        settings: The arguments of `write_plain`; or `class_names` alone, for the SavedModel with all endpoints, whose
-            coins flip.
+        settings: The arguments of `write_plain`; or `class_names` and, if any, `max_samples`, for the SavedModel with
+            all endpoints, whose coins flip.
     """
     if keras.backend.backend() == "tensorflow":
         _write(model, folder, settings)
@@ -119,7 +119,9 @@ def _modules(model: keras.Model) -> list[str]:
     return sorted(found)
 
 
-def _write_archive(model: keras.Model, folder: Path, class_names: list[str] | None) -> None:
+def _write_archive(
+    model: keras.Model, folder: Path, class_names: list[str] | None, max_samples: int | None = None
+) -> None:
     import tensorflow as tf
 
     archive = keras.export.ExportArchive()
@@ -128,7 +130,7 @@ def _write_archive(model: keras.Model, folder: Path, class_names: list[str] | No
     if coins:
         archive._tf_trackable.fresh = fresh  # Keras tracks layers only
     named = {}
-    for name, function, numbers in endpoints(model, fresh):
+    for name, function, numbers in endpoints(model, fresh, max_samples):
         for inputs, suffix in zip(signatures(model), ("", "_uint8"), strict=False):
             function.get_concrete_function(*inputs, *numbers)
             named[name + suffix] = with_named_outputs(model, function, [*inputs, *numbers])

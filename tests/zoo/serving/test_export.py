@@ -70,6 +70,8 @@ out["refused"] = {
     "error": refusal(served.adaptive, x, tf.constant(1.0), tf.constant(3)),
     "max_samples": refusal(served.adaptive, x, tf.constant(0.1), tf.constant(0)),
     "one example": refusal(served.adaptive, x[:0], tf.constant(0.1), tf.constant(3)),
+    "`samples` must be at most 2000": refusal(served.vote, x, tf.constant(2001)),
+    "`max_samples` must be at most 2000": refusal(served.adaptive, x, tf.constant(0.1), tf.constant(2001)),
 }
 with ThreadPoolExecutor(8) as pool:
     out["adaptive"] = list(pool.map(adaptive, range(64)))
@@ -100,7 +102,7 @@ def softmax(logits):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("export") / "model"
-    zoo.export(coin_model(), path, class_names=("dropped", "kept"))
+    zoo.export(coin_model(), path, class_names=("dropped", "kept"), max_samples=2000)
     return path
 
 
@@ -197,7 +199,18 @@ def test_fresh_loads_flip_their_own_coins_unless_reseeded(seen):
     assert one["first"] != one["other"] == other["other"]
 
 
-@pytest.mark.parametrize("name", ["samples", "example", "one example", "error", "max_samples"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "samples",
+        "example",
+        "one example",
+        "error",
+        "max_samples",
+        "`samples` must be at most 2000",
+        "`max_samples` must be at most 2000",
+    ],
+)
 def test_bad_arguments_are_refused(seen, name):
     said = seen[0]["refused"][name]
     assert said
@@ -273,6 +286,16 @@ def test_a_vote_without_flips_is_refused_and_nothing_is_written(tmp_path):
     inputs = keras.Input((4,))
     with pytest.raises(ValueError, match="Amplify"):
         zoo.export(keras.Model(inputs, MajorityVote(1)(keras.layers.Dense(2)(inputs))), tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_limit_of_flips_needs_somebody_who_chooses_them(tmp_path):
+    silent = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    for model, options in ((silent, {}), (coin_model(), {"coins": "off"}), (coin_model(), {"format": "onnx"})):
+        with pytest.raises(ValueError, match="`max_samples` must be None unless"):
+            zoo.export(model, tmp_path / "model", max_samples=9, **options)
+    with pytest.raises(ValueError, match="`max_samples` must be a positive int"):
+        zoo.export(coin_model(), tmp_path / "model", max_samples=0)
     assert list(tmp_path.iterdir()) == []
 
 
