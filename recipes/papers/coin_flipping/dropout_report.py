@@ -84,7 +84,7 @@ def plot_accuracy(rows: Rows, path: Path) -> None:
                 wanted = [paper[training, test][0] for test in cells]
                 axes.plot(places, wanted, "x", color=colour, label="the same in the paper")
         axes.set_xticks(range(len(tests)), ["standard (coins off)", "mean", "majority"])
-        axes.set(xlabel="test", ylabel="test accuracy, % (bar: 95 % Wilson interval)")
+        axes.set(xlabel="test", xlim=(-0.5, len(tests) - 0.5), ylabel="test accuracy, % (bar: 95 % interval)")
         axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
 
 
