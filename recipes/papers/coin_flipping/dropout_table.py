@@ -3,19 +3,12 @@
 from pathlib import Path
 
 import zoo
-from zoo.data.datasets import load
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
 from zoo.recipes.papers.coin_flipping import TITLE
 from zoo.recipes.papers.coin_flipping.dropout_report import write_report
+from zoo.recipes.papers.coin_flipping.taken_runs import refuse_same_seeds, tested
 from zoo.recipes.training import recipe as registered
-from zoo.recipes.training.evaluate import evaluate
-from zoo.recipes.training.finished_run import (
-    finished_run,
-    is_published,
-    refuse_twins,
-    trained_model,
-    trained_options,
-)
+from zoo.recipes.training.finished_run import trained_options
 from zoo.recipes.training.train import train
 
 _TRAININGS = ("standard", "majority")
@@ -52,13 +45,8 @@ def _check(settings: Settings, data_dir: str | None) -> str | None:
         if point["taken"]:
             _check_taken(settings, **point)
     for key in (f"{training}_runs" for training in settings["trainings"]):
-        refuse_twins(key, [(run, _seed(key, run)) for run in settings[key]])
+        refuse_same_seeds(key, settings[key])
     return data_dir
-
-
-def _seed(key: str, taken: str) -> int | str:
-    """Seed of a run, or the name of published weights, which know no other."""
-    return taken if is_published(taken) else finished_run(key, taken).recipe.seed
 
 
 def _check_taken(settings: Settings, training: str, taken: str) -> None:
@@ -78,7 +66,9 @@ def _check_taken(settings: Settings, training: str, taken: str) -> None:
 def _run(settings: Settings, point: Row, seed: int, data_dir: str | None) -> list[Row]:
     """Accuracy of one training under the three tests."""
     if point["taken"]:
-        rows, more = _taken_rows(settings, point, seed, data_dir)
+        options = {"data": settings["data"], "seed": seed, "data_dir": data_dir}
+        key = f"{point['training']}_runs"
+        rows, more = tested(key, point["taken"], settings["flips"], set(_VOTES), **options)
     else:
         rows, more = _train(settings, point["training"], seed, data_dir), {"epochs": settings["epochs"]}
     found = {_VOTES[row["vote"]]: row for row in rows}
@@ -99,21 +89,6 @@ def _train(settings: Settings, training: str, seed: int, data_dir: str | None) -
     }
     recipe = registered.find(f"resnet20_cfnn_{_RECIPES.get(settings['data'], settings['data'])}").replace(chosen)
     return train(recipe, folder, data_dir=data_dir, resume=True)
-
-
-def _taken_rows(settings: Settings, point: Row, seed: int, data_dir: str | None) -> tuple[list, Row]:
-    """Result lines of a finished run: its own if it was tested with as many flips, otherwise new ones."""
-    key, name = f"{point['training']}_runs", point["taken"]
-    more: Row = {"epochs": None}
-    if not is_published(name):
-        run = finished_run(key, name)
-        more = run.origin
-        rows = [row for row in run.rows if row["vote"] == "expected" or row["samples"] == settings["flips"]]
-        if {row["vote"] for row in rows} == set(_VOTES):
-            return rows, more
-    built = trained_model(key, name, seed)
-    data = load(settings["data"], data_dir)
-    return evaluate(built.model, data.test, [settings["flips"]], data=settings["data"], seed=seed), more
 
 
 def _accuracy(row: Row) -> Row:

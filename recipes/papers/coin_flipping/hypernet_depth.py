@@ -5,13 +5,16 @@ from pathlib import Path
 
 from zoo.recipes.experiments.experiment import Experiment, Row, Settings, budgets, register
 from zoo.recipes.papers.coin_flipping import TITLE
+from zoo.recipes.papers.coin_flipping.taken_runs import refuse_same_seeds, tested
 from zoo.recipes.reporting.folders import in_turn
 from zoo.recipes.reporting.sweep import write_report
 from zoo.recipes.training import recipe as registered
+from zoo.recipes.training.finished_run import finished_run, is_published, trained_options
 from zoo.recipes.training.train import train
 
 _METHODS = ("cfnn", "deterministic", "frozen")
 _MODELS = {"cfnn": "hypernet_cfnn", "deterministic": "hypernet_deterministic", "frozen": "hypernet_deterministic"}
+_DEPTH = 6  # of a recipe that says none
 _NAMES = {"depth": "layers of the embedding network", "accuracy": "test accuracy, %"}
 _SETTINGS: Settings = {
     "data": "cifar10",
@@ -22,19 +25,64 @@ _SETTINGS: Settings = {
     "flips": 100,
     "repetitions": 3,
     "runs": "runs/hypernet",
+    **{f"{method}_runs": [] for method in _METHODS},
 }
 
 
 def _points(settings: Settings) -> list[Row]:
-    return [{"depth": depth, "method": method} for depth in settings["depths"] for method in settings["methods"]]
+    """Points: one per depth and method, or one per finished run of that depth that is taken over in its place."""
+    return [
+        {"depth": depth, "method": method, **taken}
+        for depth in settings["depths"]
+        for method in settings["methods"]
+        for taken in [{"taken": run} for run in _of_depth(settings, method, depth)] or [{}]
+    ]
+
+
+def _of_depth(settings: Settings, method: str, depth: int) -> list[str]:
+    key = f"{method}_runs"
+    return [run for run in settings[key] if trained_options(key, run)[2].get("depth", _DEPTH) == depth]
+
+
+def _check(settings: Settings, data_dir: str | None) -> str | None:
+    """Refuse finished runs that do not belong to this table, before anything is trained."""
+    for method in _METHODS:
+        key = f"{method}_runs"
+        if settings[key] and method not in settings["methods"]:
+            raise ValueError(f"`{key}` must be empty where `methods` lacks {method!r}. Received: {settings[key]!r}")
+        for run in settings[key]:
+            _check_taken(settings, method, key, run)
+        for depth in settings["depths"]:
+            refuse_same_seeds(key, _of_depth(settings, method, depth))
+    return data_dir
+
+
+def _check_taken(settings: Settings, method: str, key: str, run: str) -> None:
+    name, data, options = trained_options(key, run)
+    depth = options.get("depth", _DEPTH)
+    if name != _MODELS[method]:
+        raise ValueError(f"`{key}` must be runs of {_MODELS[method]}. Received: {run!r}, a run of {name}")
+    if data != settings["data"]:
+        raise ValueError(f"`{key}` must be runs with data={settings['data']!r}. Received: {run!r}, {data!r}")
+    if depth not in settings["depths"]:
+        raise ValueError(f"`{key}` must be runs of a depth of {settings['depths']}. Received: {run!r}, {depth}")
+    frozen = not is_published(run) and finished_run(key, run).recipe.frozen_from is not None
+    if frozen != (method == "frozen"):
+        kind = "of a frozen embedding" if method == "frozen" else "whose embedding was trained"
+        raise ValueError(f"`{key}` must be runs {kind}. Received: {run!r}")
 
 
 def _run(settings: Settings, point: Row, seed: int, data_dir: str | None) -> list[Row]:
     """Accuracy of one training; for the CFNN also that of its mean weights ("average weight" in Table 4)."""
-    results = {row["vote"]: row for row in _train(settings, point, seed, data_dir)}
-    if point["method"] != "cfnn":
-        return [_accuracy(results["none"])]
-    return [_accuracy(results["majority"]), {"method": "average weight", **_accuracy(results["expected"])}]
+    votes = ("majority", "expected") if point["method"] == "cfnn" else ("none",)
+    if "taken" in point:
+        options = {"data": settings["data"], "seed": seed, "data_dir": data_dir}
+        rows, more = tested(f"{point['method']}_runs", point["taken"], settings["flips"], set(votes), **options)
+    else:
+        rows, more = _train(settings, point, seed, data_dir), {}
+    results = {row["vote"]: row for row in rows}
+    found = [{**_accuracy(results[vote]), **more} for vote in votes]
+    return [found[0], *({"method": "average weight", **row} for row in found[1:])]
 
 
 def _train(settings: Settings, point: Row, seed: int, data_dir: str | None) -> list[Row]:
@@ -71,7 +119,7 @@ register(
         points=_points,
         run=_run,
         report=partial(write_report, sweep="depth", measure="accuracy", names=_NAMES),
-        prepare=lambda settings, data_dir: data_dir,
+        prepare=_check,
         choices={"methods": _METHODS, "data": ("cifar10", "cifar100", "digits")},
         variants={"data": {"cifar100": {"depths": [6, 10, 14, 20, 56]}}},
     ),

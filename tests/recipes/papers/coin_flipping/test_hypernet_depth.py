@@ -47,6 +47,51 @@ def test_the_same_command_adds_nothing(out):
     assert (out / "results.jsonl").read_bytes() == before
 
 
+def taken(out, method):
+    (folder,) = (out / "runs").glob(f"*/{method}")
+    return str(folder)
+
+
+def test_finished_runs_are_taken_over_and_not_repeated(out, tmp_path):
+    chosen = {f"{method}_runs": [taken(out, method)] for method in ("cfnn", "deterministic", "frozen")}
+    rows = reproduce("hypernet-depth", tmp_path, budget="smoke", settings=chosen, repetitions=3)
+    before = read_results(out / "results.jsonl")
+    for key in ("method", "vote", "correct"):
+        assert [row[key] for row in rows] == [row[key] for row in before]
+    assert [row["taken"] for row in rows] == [
+        taken(out, method) for method in ("cfnn", "cfnn", "deterministic", "frozen")
+    ]
+    assert [row["epochs"] for row in rows] == [1] * 4
+    assert all(row[f"run_{key}"] == before[0][key] for row in rows for key in ("versions", "machine"))
+
+
+def test_other_numbers_of_flips_are_measured_again(out, tmp_path):
+    chosen = {"methods": ["cfnn"], "cfnn_runs": [taken(out, "cfnn")], "flips": 3}
+    rows = reproduce("hypernet-depth", tmp_path, budget="smoke", settings=chosen)
+    assert [(row["method"], row["samples"]) for row in rows] == [("cfnn", 3), ("average weight", 1)]
+    assert rows[1]["correct"] == read_results(out / "results.jsonl")[1]["correct"]
+
+
+@pytest.mark.parametrize(
+    ("key", "run", "chosen", "message"),
+    [
+        ("cfnn_runs", "deterministic", {}, "`cfnn_runs` must be runs of hypernet_cfnn. Received: .* of hypernet_det"),
+        ("cfnn_runs", "cfnn", {"methods": ["frozen"]}, "`cfnn_runs` must be empty where `methods` lacks 'cfnn'"),
+        ("cfnn_runs", "cfnn", {"depths": [4]}, r"`cfnn_runs` must be runs of a depth of \[4\]. Received: .*, 2$"),
+        ("cfnn_runs", "cfnn", {"data": "cifar10"}, "`cfnn_runs` must be runs with data='cifar10'. Received"),
+        ("frozen_runs", "deterministic", {}, "`frozen_runs` must be runs of a frozen embedding"),
+        ("deterministic_runs", "frozen", {}, "`deterministic_runs` must be runs whose embedding was trained"),
+        ("cfnn_runs", "cfnn cfnn", {}, "`cfnn_runs` must be runs of different seeds"),
+        ("cfnn_runs", "", {}, "`cfnn_runs` must be the folder of a run; there is no config.json"),
+    ],
+)
+def test_other_runs_are_refused_before_anything_is_trained(out, tmp_path, key, run, chosen, message):
+    runs = [taken(out, one) + "/." * twin for twin, one in enumerate(run.split())] or [str(tmp_path)]
+    with pytest.raises(ValueError, match=message):
+        reproduce("hypernet-depth", tmp_path / "out", budget="smoke", settings={key: runs, **chosen})
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.backend_free
 def test_shards_that_want_the_same_training_wait_for_one_another(tmp_path, monkeypatch, capfd):
     busy, at_once, done = set(), [], []
