@@ -27,9 +27,9 @@ class Place(NamedTuple):
 
 
 _OWN = "weights of one's own: a run's folder for FOLDER"
-_SHIPPED = "shipped weights, of fewer epochs than the paper's 200"
+_SHIPPED = "shipped weights, of the paper's 200 epochs with a weight decay of 5e-4; the paper's is 5e-3"
 _FLAGSHIP = "shipped weights, of 163 epochs; the paper's of 200"
-_DEAD = "rows of a run whose coins died; of the shipped weights Tables 1 and 4 have a cell by `zoo train`"
+_DEPTH6 = "depth 6 with a weight decay of 5e-4, the paper's is 5e-3; `frozen` of a run whose coins died, 40 epochs"
 _DRAWING = "a drawing"
 PLACES: dict[str, list[Place]] = {
     "Coin-Flipping Neural Networks": [
@@ -54,7 +54,7 @@ PLACES: dict[str, list[Place]] = {
         Place("Fig. 10a", "cfnn-flips", {"models": ["hypernet_cfnn:cifar10"]}, _SHIPPED, shortened=True),
         Place("Fig. 10c", "cfnn-flips", {"models": ["resnet20_cfnn:cifar10"]}, _FLAGSHIP, shortened=True),
         Place("Fig. 10b and d", "cfnn-flips", {"models": ["FOLDER"]}, _OWN),
-        Place("Tables 1, 2 and 4, CIFAR-10", "hypernet-depth", note=_DEAD),
+        Place("Tables 1, 2 and 4, CIFAR-10", "hypernet-depth", note=_DEPTH6, shortened=True),
         Place("Tables 1, 2 and 4, CIFAR-100", "hypernet-depth", {"data": "cifar100"}),
         Place("Table 3, CIFAR-10", "cfnn-table3"),
         Place("Table 3, CIFAR-100", "cfnn-table3", {"data": "cifar100"}),
