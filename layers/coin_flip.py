@@ -125,12 +125,14 @@ class CoinFlip(keras.layers.Layer):
         fresh = keras.random.randint(shape, 0, 2**31 - 1, seed=self.inference_generator)
         own = [(state, ops.cast(fresh[index], state.dtype)) for index, state in enumerate(states)]
         others = [(v, v.value) for v in self.layer.variables if not any(v is state for state in states)]
-        with keras.StatelessScope(state_mapping=own + others) as scope:
+        with keras.StatelessScope(state_mapping=own + others, collect_losses=True) as scope:
             before = [scope.get_current_value(variable) for variable, _ in others]
             yield
         for (variable, _), value in zip(others, before, strict=True):
             if scope.get_current_value(variable) is not value:
                 raise ValueError(_UPDATES.format(variable.path, type(self.layer).__name__, self.layer.name))
+        for loss in scope.losses:  # activity regularizers among them
+            self.add_loss(loss)
 
     def compute_output_shape(self, *args, **kwargs):
         """Return the layer's output shape."""

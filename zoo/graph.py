@@ -114,12 +114,22 @@ def compile_arguments(model: keras.Model) -> dict:
 
 
 def compile_like(made: keras.Model, model: keras.Model) -> None:
-    """Compile a model as another one is, if it is, with a new optimizer and new metrics of the same configurations."""
+    """Compile a model as another one is, if it is, with a new optimizer and new metrics of the same configurations.
+
+    What is given by the names of outputs goes to the outputs in the same places.
+    """
     if model.compiled:
+        names = dict(zip(graph_of(model).output_names, made.output_names, strict=True)) if has_graph(model) else {}
         arguments = compile_arguments(model)
         own = {"optimizer": _like(model.optimizer)}
         own |= {key: keras.tree.map_structure(_own_metric, arguments[key]) for key in ("metrics", "weighted_metrics")}
+        for key, value in {**arguments, **own}.items():
+            if key in _BY_OUTPUT and isinstance(value, dict):
+                own[key] = {names.get(name, name): one for name, one in value.items()}
         made.compile(**{**arguments, **own})
+
+
+_BY_OUTPUT = ("loss", "loss_weights", "metrics", "weighted_metrics")  # arguments of `compile` that may be dicts
 
 
 def _like(one):
@@ -151,19 +161,64 @@ def call_nodes(ordered: Iterable, tensors: dict[int, keras.KerasTensor], call: C
         if node.is_input or any(id(x) not in tensors for x in node.input_tensors):
             continue
         arguments, keywords = node.arguments.fill_in(tensors)
+        keywords = _with_masks(node.operation, arguments, keywords)
         outputs = keras.tree.flatten(call(node.operation, node, arguments, keywords))
         tensors.update(zip(map(id, node.outputs), outputs, strict=True))
 
 
+def _with_masks(operation: keras.Operation, arguments: tuple, keywords: dict[str, Any]) -> dict[str, Any]:
+    """Return a call's keywords with the masks of its arguments, as Keras gives them to a layer.
+
+    Keras writes them into the graph for its quickest kind of call only, and keeps them beside it for the others: they
+    would be lost where the graph is cut, and in a nested model that moves behind what makes a mask.
+    """
+    if not isinstance(operation, keras.layers.Layer):
+        return keywords
+    keywords = {key: value for key, value in keywords.items() if value is not None or not key.endswith("mask")}
+    known = operation._call_signature.parameters
+    bound = operation._call_signature.bind_partial(*arguments, **{k: v for k, v in keywords.items() if k in known})
+    given = {key: value for key, value in bound.arguments.items() if _has_tensors(value)}
+    for key, value in given.items():
+        name = "mask" if len(given) == 1 else f"{key}_mask"
+        masks = keras.tree.map_structure(mask_of, value)
+        if name in known and name not in keywords and any(one is not None for one in keras.tree.flatten(masks)):
+            keywords[name] = masks
+    return keywords
+
+
+def _has_tensors(value) -> bool:
+    return any(isinstance(one, keras.KerasTensor) for one in keras.tree.flatten(value))
+
+
 def new_inputs(graph: keras.Model) -> tuple[object, dict[int, keras.KerasTensor]]:
     """Return inputs like those of a model, in their structure, and which of the model's each of them stands for."""
-    fresh = {id(x): like(x, name=x.name) for x in graph.inputs}
+    fresh = {id(x): like(x, name=x.name, optional=_is_optional(x)) for x in graph.inputs}
     return keras.tree.map_structure(lambda x: fresh[id(x)], ends(graph)[0]), fresh
 
 
-def like(tensor: keras.KerasTensor, name: str | None = None) -> keras.KerasTensor:
+def like(tensor: keras.KerasTensor, name: str | None = None, optional: bool = False) -> keras.KerasTensor:
     """Return an input of a tensor's shape and dtype."""
-    return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
+    options = {"sparse": tensor.sparse, "optional": optional}
+    return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=name, **options)
+
+
+def _is_optional(tensor: keras.KerasTensor) -> bool:
+    return getattr(last_operation(tensor), "optional", False)
+
+
+def in_order(model: keras.Model, inputs) -> list:
+    """Return a call's inputs in the order of `model.inputs`: Keras takes a dict by their names for any structure.
+
+    Raises:
+        ValueError: If a name is missing.
+    """
+    structure = ends(graph_of(model))[0]
+    if not isinstance(inputs, dict) or isinstance(structure, dict):
+        return keras.tree.flatten(inputs)
+    names = [x.name for x in model.inputs]
+    if missing := [name for name in names if name not in inputs]:
+        raise ValueError(f"`x` must have the inputs {', '.join(names)}. Missing: {', '.join(missing)}")
+    return [inputs[name] for name in names]
 
 
 def new_outputs(graph: keras.Model, tensors: dict[int, keras.KerasTensor]) -> object:

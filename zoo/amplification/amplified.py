@@ -8,10 +8,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.amplification.coin_graph import CoinGraph, coin_graph, has_coins, with_amplification
+from zoo.amplification.coin_graph import CoinGraph, coin_graph, has_coins, kept_of, with_amplification
 from zoo.amplification.reseed import reseed
 from zoo.amplification.stateless_flips import stateless_flips
-from zoo.graph import check_model, compile_like, compiled_with, ends
+from zoo.graph import check_model, compile_like, compiled_with, ends, in_order, mask_of
 from zoo.layers import MajorityVote
 from zoo.layers.arguments import one_of, positive_int
 from zoo.layers.xla import compiled_by_xla
@@ -54,11 +54,18 @@ class AmplifiedModel(keras.Model):
         return many or any(layer.vote == "majority" for layer in votes)
 
     def call(self, inputs, training=None, mask=None):
-        """Call the graph in training or without coins; else count the votes, if there are many chunk by chunk."""
-        if training or not self._counts():
+        """Call the graph in training or without coins; else count the votes, if there are many chunk by chunk.
+
+        A mask from outside, as behind an `Embedding` of an outer model, is not cut into parts with the graph: its
+        flips run all at once.
+        """
+        masked = any(one is not None for one in keras.tree.flatten((mask, keras.tree.map_structure(mask_of, inputs))))
+        if training or masked or not self._counts():
             return super().call(inputs, training=bool(training), mask=mask)
         graph = coin_graph(self)
-        outputs = vote_on(graph, inputs, graph.samples, self.chunk)
+        outputs, losses = vote_on(graph, inputs, graph.samples, self.chunk)
+        for loss in losses:
+            keras.layers.Layer.add_loss(self, loss)  # Keras's Functional refuses what it cannot serialize
         given = outputs(None)
         _LAST.value = given, lambda: outputs("mean")
         return given
@@ -81,7 +88,7 @@ def _same(one, other) -> bool:
     return all(a is b for a, b in pairs)
 
 
-def vote_on(graph: CoinGraph, inputs, samples, chunk: int | None = None) -> Callable[[str | None], Any]:
+def vote_on(graph: CoinGraph, inputs, samples, chunk: int | None = None) -> tuple[Callable[[str | None], Any], list]:
     """Flip the coins of a batch and count, a chunk of flips at a time.
 
     Args:
@@ -91,10 +98,11 @@ def vote_on(graph: CoinGraph, inputs, samples, chunk: int | None = None) -> Call
         chunk: Flips evaluated at once, or None for the default.
 
     Returns:
-        A function from a vote, or None for each layer's own, to the model's outputs.
+        A function from a vote, or None for each layer's own, to the model's outputs; and a list of the sum of what the
+        layers that flip gave to `add_loss`, the mean over the flips, or of nothing.
     """
     hidden = keras.tree.flatten(graph.prefix(inputs, training=False))
-    totals = _totals(graph, hidden, samples, chunk)
+    totals, losses = _totals(graph, hidden, samples, chunk)
     masks, beside = _masks(graph, inputs), graph.beside(hidden)
     # Cast before ties are broken: the lift that breaks one is chosen by the dtype.
     shares = [
@@ -107,39 +115,43 @@ def vote_on(graph: CoinGraph, inputs, samples, chunk: int | None = None) -> Call
         mask = [*[None] * len(beside), *masks] if masks else None
         return graph.tail.call([*beside, *elected], training=False, mask=mask)
 
-    return outputs
+    return outputs, losses
 
 
 def _masks(graph: CoinGraph, inputs) -> list:
     """Return Keras's mask, or None, of each vote; nothing if there is no mask."""
     if graph.masks is None:
         return []
-    rows = keras.tree.flatten(graph.masks(keras.tree.flatten(inputs)))
+    rows = keras.tree.flatten(graph.masks(in_order(graph.prefix, inputs)))
     found = {index: graph.votes[index].compute_mask(None, mask) for index, mask in zip(graph.masked, rows, strict=True)}
     return [found.get(index) for index in range(len(graph.votes))]
 
 
-def _totals(graph: CoinGraph, hidden: list, samples, chunk: int | None) -> list:
-    """Sums of votes and of soft votes of each `MajorityVote`, in a loop that the backend does not unroll."""
+def _totals(graph: CoinGraph, hidden: list, samples, chunk: int | None) -> tuple[list, list]:
+    """Sums of votes and of soft votes of each `MajorityVote`, in a loop that is not unrolled; and their losses."""
     batch = ops.shape(hidden[0])[0]
     few = isinstance(samples, int) and samples <= _AT_ONCE and not _in_chunks(graph)
     at_once = chunk or (samples if few else graph.flips_at_once(batch))
     coins, flip = stateless_flips(graph)
+    added: list[int] = []  # numbers of losses, which are known once a chunk has been called
 
     def count(carry, flips):
-        totals, states, hidden = carry
-        logits, states = flip(states, hidden, flips)
+        totals, states, hidden, loss = carry
+        logits, states, losses = flip(states, hidden, flips)
+        added.append(len(losses))
+        share = ops.cast(flips, "float32") / ops.cast(samples, "float32")
+        loss = sum((share * ops.cast(one, "float32") for one in losses), start=loss)
         more = [_tally(vote, one, (batch, flips)) for vote, one in zip(graph.votes, logits, strict=True)]
         totals = [[a + b for a, b in zip(*pairs, strict=True)] for pairs in zip(totals, more, strict=True)]
-        return totals, states, hidden
+        return totals, states, hidden, loss
 
     # `hidden` is carried, never changed: TensorFlow would compute rows of a constant before the loop and keep them.
     empty = [[ops.zeros((batch, *x.shape[1:]), dtype=_wide(vote)) for _ in range(2)] for vote, x in _ends(graph)]
-    carry = empty, [ops.convert_to_tensor(coin.value) for coin in coins], hidden
-    totals, states, _ = _loop(samples, at_once, count, carry)
+    carry = empty, [ops.convert_to_tensor(coin.value) for coin in coins], hidden, ops.zeros(())
+    totals, states, _, loss = _loop(samples, at_once, count, carry)
     for coin, state in zip(coins, states, strict=True):
         coin.assign(state)
-    return totals
+    return totals, [loss] if any(added) else []
 
 
 def _in_chunks(graph: CoinGraph) -> bool:
@@ -163,7 +175,8 @@ def _loop(samples, at_once, count: Callable, carry):
     """Count `samples` flips, `at_once` at a time; in one iteration at a time of a loop that is not unrolled."""
     if isinstance(at_once, int) and isinstance(samples, int) and samples <= at_once:
         return count(carry, samples)
-    if keras.backend.backend() != "tensorflow":
+    if keras.backend.backend() != "tensorflow" or (isinstance(samples, int) and compiled_by_xla()):
+        at_once = at_once if isinstance(at_once, int) else _AT_ONCE  # XLA needs to know the number of rows
         chunks, rest = divmod(samples, at_once)
         carry = ops.fori_loop(0, chunks, lambda _, carry: count(carry, at_once), carry)
         return count(carry, rest) if rest else carry
@@ -221,7 +234,7 @@ def amplify(
     if expected and samples != 1:
         raise ValueError(f'`samples` must be 1 where vote="expected": no coin is flipped. Received: samples={samples}')
     chunk = None if chunk is None else positive_int("chunk", chunk)
-    kept, key = _AMPLIFIED.setdefault(model, {}), (samples, vote, chunk)
+    kept, key = kept_of(_AMPLIFIED, model, dict), (samples, vote, chunk)
     if key not in kept or not _fresh(model, *kept[key]):
         graph = with_amplification(model, samples, "mean" if expected else vote, flip_at_inference=not expected)
         amplified = AmplifiedModel(*ends(graph), name=model.name, chunk=chunk)

@@ -8,8 +8,9 @@ import numpy as np
 
 from zoo.data.lazy_images import as_images
 from zoo.data.split import Split
-from zoo.graph import describe, inner_layers
+from zoo.graph import describe, ends, in_order, inner_layers
 from zoo.layers import NormalizePixels
+from zoo.layers.flip_rows import graph_of
 
 
 def check_examples(model: keras.Model, x):
@@ -21,14 +22,14 @@ def check_examples(model: keras.Model, x):
     if len(model.inputs) == 1 and not isinstance(x, dict):
         x = x[0] if isinstance(x, list | tuple) and len(x) == 1 and np.ndim(x[0]) == len(model.inputs[0].shape) else x
         return _checked(model, model.inputs[0], as_images(x), "x")
-    given = keras.tree.flatten(x)
+    given = in_order(model, x)
     if len(given) != len(model.inputs):
         names = ", ".join(one.name for one in model.inputs)
         raise ValueError(f"`x` must have one array for each of the inputs {names}. Received: {len(given)} arrays")
     arrays = [_checked(model, one, np.asarray(a), one.name) for one, a in zip(model.inputs, given, strict=True)]
     if len({len(a) for a in arrays}) != 1:
         raise ValueError(f"`x` must have as many examples for each input. Received: {[len(a) for a in arrays]}")
-    return keras.tree.pack_sequence_as(x, arrays)
+    return keras.tree.pack_sequence_as(ends(graph_of(model))[0], arrays)
 
 
 def _checked(model: keras.Model, wanted: keras.KerasTensor, x, name: str):

@@ -3,7 +3,8 @@
 import functools
 import math
 import weakref
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
@@ -22,7 +23,7 @@ from zoo.graph import (
 from zoo.layers import Amplify, CoinFlip, HyperDense, MajorityVote, RandomInput, SharedDraws
 from zoo.layers.coins import flips_coins, is_coin
 from zoo.layers.equal_rows import repeated
-from zoo.layers.flip_rows import DRAW, EXAMPLE, FLIP, VOTED, kinds_of, nodes, role_of
+from zoo.layers.flip_rows import DRAW, EXAMPLE, FLIP, VOTED, graph_of, has_graph, kinds_of, nodes, role_of
 from zoo.layers.random_input import FIXED_ROWS
 
 _ROWS = 800  # of examples' flips evaluated at once, if nobody says how many: 25 flips of 32 images
@@ -116,7 +117,7 @@ class CoinGraph(NamedTuple):
         return hidden[self.repeated + self.met :]
 
 
-# A model's parts are asked for at every batch; they must not keep the model alive.
+# A model's parts are asked for at every batch; they must not keep the model alive. A Sequential may get other layers.
 _GRAPHS: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 _FLIPPING: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
@@ -128,9 +129,15 @@ def coin_graph(model: keras.Model) -> CoinGraph:
         ValueError: If the model is neither Functional nor Sequential, does not have `Amplify` or `SharedDraws` layers
             and a `MajorityVote`, they differ in `samples`, or flips reach an output without a vote.
     """
-    if model not in _GRAPHS:
-        _GRAPHS[model] = _split(dissolved(model))
-    return _GRAPHS[model]
+    return kept_of(_GRAPHS, model, lambda: _split(dissolved(model)))
+
+
+def kept_of(cache: weakref.WeakKeyDictionary, model: keras.Model, make: Callable[[], Any]) -> Any:
+    """Return what a cache has of a model's present graph; make it if there is none."""
+    graph = graph_of(model) if has_graph(model) else model
+    if model not in cache or cache[model][0]() is not graph:
+        cache[model] = weakref.ref(graph), make()
+    return cache[model][1]
 
 
 def votes(model: keras.Model) -> bool:
@@ -176,10 +183,12 @@ def flipping_graph(model: keras.Model) -> CoinGraph:
     """Return the parts of a model with its coins on, even if they are off at inference."""
     if all(layer.flip_at_inference for layer in inner_layers(model) if is_coin(layer) and not _fixed(layer)):
         return coin_graph(model)
-    if model not in _FLIPPING:
+
+    def split() -> CoinGraph:
         samples = next((layer.samples for layer in inner_layers(model) if isinstance(layer, MajorityVote)), 1)
-        _FLIPPING[model] = _split(with_amplification(model, samples, "majority", flip_at_inference=True))
-    return _FLIPPING[model]
+        return _split(with_amplification(model, samples, "majority", flip_at_inference=True))
+
+    return kept_of(_FLIPPING, model, split)
 
 
 def _concerns_flips(model: keras.Model) -> bool:

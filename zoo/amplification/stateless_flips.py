@@ -10,8 +10,8 @@ from zoo.amplification.coin_graph import CoinGraph
 def stateless_flips(graph: CoinGraph) -> tuple[list[keras.Variable], Callable]:
     """Return the coins' states, and a function of their values, hidden tensors and a number of flips.
 
-    It returns each vote's logits `(rows, ...)` and the states' next values. Keras lets no draw happen inside a loop:
-    the generators' states travel through it as values instead.
+    It returns each vote's logits `(rows, ...)`, the states' next values, and a list of what layers gave to `add_loss`.
+    Keras lets no draw happen inside a loop: the generators' states travel through it as values instead.
     """
     suffix = graph.suffix
     coins = [v for v in suffix.variables if not any(v is w for w in suffix.weights)]
@@ -19,8 +19,9 @@ def stateless_flips(graph: CoinGraph) -> tuple[list[keras.Variable], Callable]:
 
     def flip(states: list, hidden: list, flips):
         rows = graph.rows(hidden, flips)
-        with keras.StatelessScope(state_mapping=frozen + list(zip(coins, states, strict=True))) as scope:
+        values = frozen + list(zip(coins, states, strict=True))
+        with keras.StatelessScope(state_mapping=values, collect_losses=True) as scope:
             logits = keras.tree.flatten(suffix(rows, training=False))
-        return logits, [scope.get_current_value(coin) for coin in coins]
+        return logits, [scope.get_current_value(coin) for coin in coins], scope.losses
 
     return coins, flip

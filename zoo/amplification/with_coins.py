@@ -69,7 +69,8 @@ def with_coins(
 
     Returns:
         A Functional model. It is compiled like `model` unless it votes on logits, where a loss `from_logits` would be
-        wrong. A `train_step` that a subclass brings is not taken over.
+        wrong; losses by the names of outputs are then by those of their votes, its `output_names`. A `train_step`
+        that a subclass brings is not taken over.
 
     Raises:
         ValueError: If an argument is out of range, the model flips at inference already, has no graph, or a layer

@@ -51,7 +51,7 @@ def until_decided(model: keras.Model) -> Callable[..., dict]:
             open_ = tf.size(rows)
             more = tf.minimum(tf.maximum(AT_LEAST, state["flips"] // SHARE), graph.flips_in_block(open_))
             more = tf.minimum(more, max_samples - state["flips"])
-            (logits,), coins = flip(state["coins"], [tf.gather(one, rows[:, 0]) for one in hidden], more)
+            (logits,), coins, _ = flip(state["coins"], [tf.gather(one, rows[:, 0]) for one in hidden], more)
             of_flips = ops.reshape(ops.cast(logits, "float32"), (open_, more, *shape))
             largest = ops.max(of_flips, axis=-1) if vote.kind == "classes" else of_flips
             tf.debugging.Assert(tf.reduce_all(tf.math.is_finite(largest)), ["the model must give finite numbers"])

@@ -8,6 +8,7 @@ import keras
 
 from zoo.amplification.amplified import vote_on
 from zoo.amplification.coin_graph import flipping_graph, votes
+from zoo.amplification.distinct_names import distinct_names
 from zoo.amplification.reseed import states_of
 from zoo.graph import ends
 from zoo.layers.flip_rows import graph_of
@@ -41,8 +42,7 @@ def input_names(model: keras.Model) -> list[str]:
 
 def output_names(model: keras.Model) -> list[str]:
     """Return the names by which a model's outputs are served: its own, with their numbers if two are the same."""
-    names = graph_of(model).output_names
-    return names if len(set(names)) == len(names) else [f"{name}_{index}" for index, name in enumerate(names)]
+    return distinct_names(graph_of(model).output_names)
 
 
 def _dtype(x) -> str:
@@ -103,7 +103,7 @@ def endpoints(model: keras.Model, fresh, limit: int | None = None) -> list[tuple
         checks = [*number_of_flips(samples, "samples"), holds_an_example(inputs)]
         *inputs, samples = _behind(checks, [*inputs, samples])
         wake()
-        of = vote_on(graph, given(inputs), samples)
+        of, _ = vote_on(graph, given(inputs), samples)
         return of("majority"), of("mean")
 
     def vote(*inputs):
