@@ -125,4 +125,4 @@ def ints_at_least(name: str, value: ArrayLike, minimum: int) -> np.ndarray:
     array = np.asarray(value)
     if not np.issubdtype(array.dtype, np.integer) or (array < minimum).any():
         raise ValueError(f"`{name}` must be ints >= {minimum}. Received: {name}={value!r}")
-    return array
+    return array.astype(np.int64)  # sums and products of small ints are not

@@ -164,11 +164,10 @@ def evaluate(
 ) -> None:
     """Evaluate a trained model under every vote: accuracy with Wilson intervals, likelihood, calibration, risk."""
     from zoo.amplification.amplified import VOTES
-    from zoo.data.datasets import NAMES, load
     from zoo.layers.arguments import one_of
-    from zoo.recipes.reporting.results import append_results
+    from zoo.recipes.reporting.results import append_results, check_results_file
     from zoo.recipes.reporting.votes import report as as_text
-    from zoo.recipes.training.absolute_paths import absolute
+    from zoo.recipes.training.data_to_evaluate import data_to_evaluate
     from zoo.recipes.training.evaluate import evaluate as run
     from zoo.recipes.training.trained import load_trained
 
@@ -178,14 +177,10 @@ def evaluate(
     options = {name: value for name, value in options.items() if value is not None}
     if options and not (adaptive or report):
         raise ValueError(f"--adaptive or --report is needed for these options. Received: {options}")
+    if out:
+        check_results_file(out)
     built = load_trained(model, weights, seed)
-    chosen = data or built.data
-    loading = dict((absolute(chosen) == absolute(built.data) and built.loading) or {})
-    if image_size is not None:
-        loading["image_size"] = image_size
-    if chosen not in NAMES:
-        loading["class_names"] = built.class_names  # classes have the model's numbers, not those of other data
-    loaded = load(chosen, data_dir, **loading)
+    loaded = data_to_evaluate(built, data, data_dir, split=split, image_size=image_size)
     rows = run(
         built.model,
         getattr(loaded, split),
@@ -196,7 +191,7 @@ def evaluate(
         report=report,
         recipe=built.recipe,
         weights=built.weights,
-        data=chosen,
+        data=data or built.data,
         class_names=loaded.class_names,
         split_name=split,
         seed=seed,
@@ -227,9 +222,11 @@ def probe(
     """Measure what each layer does to a curve of inputs: length, growth and sign changes, coins at their mean."""
     from zoo.recipes.probe import probe as run
     from zoo.recipes.probe import table
-    from zoo.recipes.reporting.results import append_results
+    from zoo.recipes.reporting.results import append_results, check_results_file
     from zoo.recipes.training.recipe import parse_settings
 
+    if out:
+        check_results_file(out)
     rows = run(model, weights, parse_settings(settings), seed=seed, points=points, curve=curve)
     if out:
         append_results(out, rows)
@@ -257,7 +254,7 @@ def export(
     from zoo.recipes.training.trained import load_trained
 
     trained = load_trained(model, weights, seed)
-    names = class_names_of(class_names, trained.class_names)
+    names = class_names_of(class_names, trained.class_names, trained.model.output_shape[-1])
     made = trained.model if samples is None else zoo.amplify(trained.model, samples)
     options = {"format": format, "coins": coins, "serving": serving, "max_samples": max_samples}
     written = zoo.export(made, path, class_names=names, overwrite=overwrite, **options)

@@ -28,7 +28,8 @@ class Experiment(NamedTuple):
         report: Writes a table and a figure of all rows to a folder.
         prepare: From settings and data folder to what all runs share; it raises before anything is run.
         choices: Setting -> values allowed (of a list: of its elements).
-        variants: Setting -> its value -> settings that go with it unless others are asked for.
+        variants: Setting -> its value -> settings that go with it unless others are asked for, or the budget has others
+            than the paper.
         data: Data in words; "" where the setting `data` names them, or nothing is read.
         minutes: Budget -> minutes it took, where they were measured (`zoo.recipes.experiments.measured_minutes`).
     """
@@ -110,8 +111,10 @@ def resolve(experiment: Experiment, budget: str, given: Settings) -> Settings:
         check_known("setting", key, defaults)
         _check(key, value, experiment)
     chosen = {**defaults, **given}
+    paper = experiment.settings["paper"]
     for key, table in experiment.variants.items():
-        chosen = {**chosen, **table.get(chosen[key], {}), **given}
+        of_value = {name: value for name, value in table.get(chosen[key], {}).items() if defaults[name] == paper[name]}
+        chosen = {**chosen, **of_value, **given}
     return chosen
 
 

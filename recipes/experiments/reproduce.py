@@ -81,6 +81,7 @@ def reproduce(
                 found = experiment.run(chosen, point, _run_seed(seed, repetition), prepared)
             gc.collect()  # the model's arrays, which its cycles keep
             extra = {"repetition": repetition, "seconds": round(time.perf_counter() - started, 2)}
+            _check_points(name, point, found)
             rows = [_finite({"recipe": name, "budget": budget, **point, **row, **extra, **fixed}) for row in found]
             folder.check()
             append_results(out / RESULTS, rows)
@@ -115,6 +116,14 @@ def merge(name: str, out: str | Path) -> list[Row]:
         folder.write(RESULTS, result_lines(rows))
         _report(experiment, rows, out)
     return rows
+
+
+def _check_points(name: str, point: Row, rows: list[Row]) -> None:
+    """Refuse rows that would not be found again by their point, when a run goes on and when shards are merged."""
+    for row in rows:
+        others = [key for key, value in point.items() if row.get(key, value) != value]
+        if others:
+            raise ValueError(f"A row of {name!r} must keep {others[0]!r} of its point. Received: {row[others[0]]!r}")
 
 
 def _report(experiment: Experiment, rows: list[Row], out: Path) -> None:

@@ -37,8 +37,22 @@ def environment() -> dict[str, Any]:
     }
 
 
+def check_results_file(out: Path) -> None:
+    """Refuse a place to which result lines cannot be appended, before they are measured.
+
+    Raises:
+        ValueError: If `out` is a folder, or lies in what is no folder.
+    """
+    if out.is_dir() or any(parent.exists() and not parent.is_dir() for parent in out.parents):
+        raise ValueError(f"`out` must be a file of result lines, or new, in a folder. Received: out={str(out)!r}")
+
+
 def append_results(path: Path, rows: Iterable[Row]) -> None:
-    """Append result lines to a file, which is never left half-written; processes that append at once wait in turn."""
+    """Append result lines to a file, which is never left half-written; processes that append at once wait in turn.
+
+    Raises:
+        IsADirectoryError: If `path` is a folder.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with appending(path.parent):
         write_bytes(path, _whole_lines(path) + result_lines(rows))

@@ -61,7 +61,9 @@ def coins_sentence(rows: Rows) -> str:
         return ""
     row = max(several, key=lambda row: row["samples"])
     if not row["disagreement"]:
-        return f"Its coins are dead: all {row['samples']} flips of each of {row['n']} images agree."
+        agree = f"all {row['samples']} flips of each of {row['n']} images agree."
+        dead = row.get("outputs_differ") is False  # earlier rows do not know
+        return f"Its coins are dead: {agree}" if dead else agree.capitalize()
     return (
         f"{row['samples']} flips disagree on {100 * row['disagreement']:.2f} % of {row['n']} images; the most frequent "
         f"class has {100 * row['winning_share']:.2f} % of an image's flips on average."

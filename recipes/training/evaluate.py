@@ -55,7 +55,8 @@ def evaluate(
 
     One pass of `max(samples)` flips answers all numbers of flips and both votes. Lines of votes also have
     `disagreement`, the share of examples whose first n flips are not all of one class, and `winning_share`, the mean
-    share of the flips that the most frequent class has.
+    share of the flips that the most frequent class has; and `outputs_differ`, whether any example had two flips, of the
+    largest number, whose outputs differ by more than rounding: dead coins leave none.
 
     Lines end with scores of the distributions that the vote gives, see `zoo.scores`: `nll`, `brier`, `ece` and `aurc`,
     confidence being the largest probability. The distribution is the histogram of votes for "majority", the mean
@@ -156,12 +157,13 @@ def _by_flips(
     correct, at = {(vote, n): 0 for vote in votes for n in samples}, 0
     scored = {(vote, n): VoteScores(_FLOOR if vote == "majority" else None) for vote, n in correct}
     disagreeing, winning = dict.fromkeys(samples, 0), dict.fromkeys(samples, 0.0)
-    batches = drawn(model, x, max(samples), _BATCH)
+    batches, differing = drawn(model, x, max(samples), _BATCH), _Differing()
     for batch in _shown(batches, -(-len(labels) // _BATCH)):
         truth, tally = labels[at : at + batch.size], Tally(batch.graph.votes[0])
         at += batch.size
         classes_of_flips: list[np.ndarray] = []
-        chunks = batch.chunks if kept is None else _noted(batch.chunks, tally.vote, classes_of_flips)
+        chunks = differing.watched(batch.chunks)
+        chunks = chunks if kept is None else _noted(chunks, tally.vote, classes_of_flips)
         for n in snapshots(chunks, tally, samples):
             shares = {"majority": tally.votes / n, "mean": tally.soft / n}
             for vote in votes:
@@ -174,10 +176,26 @@ def _by_flips(
         if kept is not None:
             kept.append(np.concatenate(classes_of_flips, axis=1))
     agreement = {n: {"disagreement": disagreeing[n] / at, "winning_share": winning[n] / at} for n in samples}
+    agreement = {n: {**found, "outputs_differ": differing.found} for n, found in agreement.items()}
     return [
         ({"samples": n, "vote": vote, **wilson(right, at)._asdict(), **agreement[n]}, scored[vote, n])
         for (vote, n), right in correct.items()
     ]
+
+
+class _Differing:
+    """Whether any example has had two flips of different outputs."""
+
+    def __init__(self) -> None:
+        self.found = False
+
+    def watched(self, chunks: Iterator[list[np.ndarray]]) -> Iterator[list[np.ndarray]]:
+        """Yield the chunks of a batch, and compare their flips with its first ones."""
+        first = None
+        for chunk in chunks:
+            first = chunk[0][:, :1] if first is None else first
+            self.found = self.found or not np.allclose(chunk[0], first, rtol=1e-4, atol=1e-6)
+            yield chunk
 
 
 def _noted(chunks: Iterator[list[np.ndarray]], vote: MajorityVote, classes: list[np.ndarray]) -> Iterator[list]:

@@ -14,7 +14,8 @@ class Trained(NamedTuple):
     """A built model, the data it was trained on, the recipe's name, and the name or the path of its weights.
 
     `loading` has the arguments of `zoo.data.load` that the images were read with, None its own. `class_names` are those
-    of a run or of published weights, where the data had names for all of the model's classes.
+    of a run or of published weights, where their data had names; the model may have more classes. `examples` are the
+    numbers of examples of a run's splits, where they are known.
     """
 
     model: keras.Model
@@ -23,6 +24,7 @@ class Trained(NamedTuple):
     weights: str
     loading: dict[str, Any] | None = None
     class_names: tuple[str, ...] | None = None
+    examples: dict[str, int] | None = None
 
 
 def load_trained(name: str, weights: str | None = None, seed: int | None = None) -> Trained:
@@ -59,7 +61,7 @@ def load_trained(name: str, weights: str | None = None, seed: int | None = None)
     row = zoo.registry.find_weights(name, chosen).row
     data = (row or {}).get("data", "digits")
     model = zoo.build(name, weights=chosen, seed=seed)
-    return Trained(model, data, "", chosen, class_names=_names_for(model, (row or {}).get("class_names")))
+    return Trained(model, data, "", chosen, class_names=_names((row or {}).get("class_names")))
 
 
 def _of_run(folder: Path, weights: str | None, seed: int | None) -> Trained:
@@ -68,9 +70,9 @@ def _of_run(folder: Path, weights: str | None, seed: int | None) -> Trained:
     if changed_product(Path(path)):
         raise ValueError(f"{path!r} is damaged, or not the file that the run wrote; `zoo train --resume` may mend it")
     model = zoo.build(recipe.model, weights=path, seed=seed, **{**sizes, **recipe.options})
-    names = _names_for(model, environment.get("class_names"))
-    return Trained(model, recipe.data, recipe.name, path, recipe.loading(), names)
+    names, examples = _names(environment.get("class_names")), environment.get("examples")
+    return Trained(model, recipe.data, recipe.name, path, recipe.loading(), names, examples)
 
 
-def _names_for(model: keras.Model, names: list[str] | None) -> tuple[str, ...] | None:
-    return tuple(names) if names and len(names) == model.output_shape[-1] else None
+def _names(names: list[str] | None) -> tuple[str, ...] | None:
+    return tuple(names) if names else None

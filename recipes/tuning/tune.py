@@ -175,9 +175,12 @@ def _finish(search: Any, interrupt: BaseException | None, recipe: Recipe, folder
 
 
 def _best(values: dict[str, Any], recipe: Recipe) -> Recipe:
+    """Return the recipe of a trial; pruned weights are redrawn as in all trials, by the callback's own settings."""
     rates = {key: values[key] for key in ("learning_rate", "momentum")}
     options = {key: value for key, value in values.items() if key not in rates}
-    return dataclasses.replace(recipe, options={**recipe.options, **options}, **rates)
+    callback = zoo.registry.find(recipe.model).callback
+    redraws = {} if callback is None else {"randomize_period": callback().period, "randomize_rate": callback().rate}
+    return dataclasses.replace(recipe, options={**recipe.options, **options}, **rates, **redraws)
 
 
 def _print_failures(rows: Rows) -> None:

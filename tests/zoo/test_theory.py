@@ -117,3 +117,10 @@ def test_flips_that_theorem_3_2_asks_for(error, shell, radius):
 def test_bad_arguments_are_named(call, name):
     with pytest.raises(ValueError, match=f"`{name}` must be"):
         call()
+
+
+def test_small_ints_do_not_overflow():
+    for dtype in ("int8", "uint8"):
+        n = np.array([100], dtype)
+        assert theory.hoeffding_error(0.75, n) == pytest.approx(np.exp(-12.5))
+        assert theory.majority_accuracy(0.75, np.array([127], dtype)) == pytest.approx(1, abs=1e-6)

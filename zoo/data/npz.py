@@ -60,7 +60,7 @@ def _npz_arrays(path: Path) -> dict[str, np.ndarray]:
     for key in wanted:
         if key not in arrays:
             raise _refusal(key, path, f"present, beside {', '.join(k for k in wanted if k != key)}", f"keys {found}")
-    return arrays
+    return {key: arrays[key] for key in wanted}  # in this order, whatever the file's
 
 
 def _check_memory(size: int, path: Path) -> None:

@@ -102,7 +102,8 @@ def refine(
 def _before_activation(node, kind: str) -> keras.KerasTensor:
     """Pre-activation if the layer has one with the same states, else the output."""
     name = activation_name(node.operation)
-    if name in ("relu", "relu6", "hard_tanh") or (name == "tanh" and kind == "sign"):
+    same = {"relu": kind != "saturation", "relu6": kind != "saturation", "hard_tanh": True, "tanh": kind == "sign"}
+    if same.get(name):
         if isinstance(node.operation, keras.layers.Activation | keras.layers.ReLU):
             return node.input_tensors[0]
         try:

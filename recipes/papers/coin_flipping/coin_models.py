@@ -8,9 +8,10 @@ import numpy as np
 
 import zoo
 from zoo.amplification.coin_graph import has_coins
-from zoo.data.datasets import Dataset, load
+from zoo.data.datasets import Dataset
 from zoo.data.split import Split
 from zoo.recipes.experiments.experiment import Row, Settings
+from zoo.recipes.training.data_to_evaluate import data_to_evaluate
 from zoo.recipes.training.finished_run import trained_model
 
 SPLITS = ("train", "val", "test")
@@ -41,7 +42,7 @@ def prepare(settings: Settings, data_dir: str | None) -> dict[str, Loaded]:
     for name in settings["models"]:
         built = trained_model("models", name, seed=0)
         model, data_name = built.model, settings["data"] or built.data
-        data = load(data_name, data_dir, **((data_name == built.data and built.loading) or {}))
+        data = data_to_evaluate(built, data_name, data_dir)
         if (model.input_shape[1:], model.output_shape[-1]) != (data.input_shape, data.classes):
             raise ValueError(
                 f"`models` must fit the data, {data_name} of shape {data.input_shape} with {data.classes} classes. "

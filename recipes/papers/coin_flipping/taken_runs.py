@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from zoo.data.datasets import load
 from zoo.recipes.experiments.experiment import Row
+from zoo.recipes.training.data_to_evaluate import data_to_evaluate
 from zoo.recipes.training.evaluate import evaluate
 from zoo.recipes.training.finished_run import finished_run, is_published, refuse_twins, trained_model
 
@@ -44,5 +44,6 @@ def tested(
         rows = [row for row in found.rows if row["vote"] in ("expected", "none") or row["samples"] == flips]
         if votes <= {row["vote"] for row in rows}:
             return rows, origin
-    model = trained_model(setting, run, seed).model
-    return evaluate(model, load(data, data_dir).test, [flips], data=data, seed=seed), origin
+    trained = trained_model(setting, run, seed)
+    test = data_to_evaluate(trained, data, data_dir).test
+    return evaluate(trained.model, test, [flips], data=data, seed=seed), origin

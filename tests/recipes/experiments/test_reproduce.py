@@ -71,6 +71,19 @@ def test_every_point_and_repetition_is_a_row(runs, tmp_path, capsys):
     assert len({seed for *_, seed in runs}) == 2  # one per repetition: methods and depths meet the same target
 
 
+def test_a_row_keeps_its_point(runs, tmp_path, monkeypatch):
+    toy = find("toy")._replace(run=lambda settings, point, seed, prepared: [{"method": "other"}])
+    register_only(monkeypatch, toy=toy)
+    with pytest.raises(ValueError, match=r"A row of 'toy' must keep 'method' of its point\. Received: 'other'"):
+        reproduce("toy", tmp_path)
+    assert not (tmp_path / "results.jsonl").exists()
+
+
+def test_a_variant_leaves_what_a_budget_has_chosen():
+    table3 = find("cfnn-table3")
+    assert [resolve(table3, budget, {"data": "cifar100"})["train_flips"] for budget in ("smoke", "paper")] == [3, 125]
+
+
 def test_an_interrupted_experiment_goes_on_and_ends_the_same(runs, tmp_path, monkeypatch):
     whole = reproduce("toy", tmp_path / "whole")
     first = list(runs)

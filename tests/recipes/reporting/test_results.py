@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from zoo.recipes.reporting.results import add_results, append_results, read_results
+from zoo.recipes.reporting.results import add_results, append_results, check_results_file, read_results
 
 pytestmark = pytest.mark.backend_free
 ROWS = [{"vote": "mean", "n": n, "seconds": n / 3, "command": "zoo"} for n in range(3)]
@@ -42,6 +42,26 @@ def test_appending_to_a_half_written_line_drops_it(path, capsys):
     append_results(path, [{"new": 1}])
     assert read_results(path) == [*ROWS[:2], {"new": 1}]
     assert capsys.readouterr().err.count("half-written") == 1
+
+
+@pytest.mark.parametrize(("append", "rows"), [(append_results, []), (append_results, ROWS), (add_results, ROWS)])
+def test_a_folder_is_no_file_of_results_and_keeps_what_it_holds(tmp_path, append, rows):
+    folder = tmp_path / "runs"
+    (folder / "model").mkdir(parents=True)
+    (folder / "model" / "best.weights.h5").write_text("w")
+    with pytest.raises(IsADirectoryError, match=r"`path` must be a file, or new\. Received: the folder path='.*runs'$"):
+        append(folder, rows)
+    assert (folder / "model" / "best.weights.h5").read_text() == "w"
+    assert [one.name for one in tmp_path.iterdir()] == ["runs"]
+
+
+def test_a_place_of_results_is_checked_before_there_are_any(path, tmp_path):
+    for good in (path, tmp_path / "new.jsonl", tmp_path / "new" / "folder" / "a.jsonl"):
+        check_results_file(good)
+    for bad in (tmp_path, path / "a.jsonl", path / "a" / "b.jsonl"):
+        with pytest.raises(ValueError, match=r"`out` must be a file of result lines, or new, in a folder\. .* out='"):
+            check_results_file(bad)
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("damage", ["{", "[1]", "3", '{"n": 1' + 400 * "0" + "}", 2000 * "[", "\xff"])

@@ -150,6 +150,15 @@ def test_dead_coins_are_called_out(split):
     assert coins_sentence(rows[:1]) == ""
 
 
+def test_coins_that_flip_no_vote_are_not_dead(split):
+    sure = zoo.build("resnet20_cfnn", input_shape=(8, 8, 1), classes=3, samples=3, depth=8, rate=0.3, seed=0)
+    *_, bias = sure.get_layer("logits").weights
+    bias.assign([1e4, 0, 0])
+    rows = evaluate(sure, split, [5])
+    assert coins_sentence(rows) == "All 5 flips of each of 40 images agree."
+    assert coins_sentence([{**rows[0], "outputs_differ": False}]).startswith("Its coins are dead: all 5")
+
+
 def test_a_model_without_coins_has_one_line(split):
     plain = zoo.build("conv6", input_shape=(8, 8, 1), classes=3, width=0.05)
     (row,) = evaluate(plain, split, [1, 5])

@@ -1,6 +1,7 @@
 """`tune`: every trial is accounted for, and the best one is a recipe that trains as it did in the search."""
 
 import csv
+import dataclasses
 import functools
 import gc
 import json
@@ -18,12 +19,12 @@ from zoo import registry, tuning
 from zoo.layers import Amplify, CoinFlipDropout, MajorityVote, NormalizePixels
 from zoo.recipes import cli
 from zoo.recipes.reporting.folders import Folder
-from zoo.recipes.training.recipe import find
+from zoo.recipes.training.recipe import Recipe, find
 from zoo.recipes.training.train import train
 from zoo.recipes.tuning import tuners
 from zoo.recipes.tuning.snapshot import Snapshot
 from zoo.recipes.tuning.trials import Progress, describe, leaderboard, ranked
-from zoo.recipes.tuning.tune import tune
+from zoo.recipes.tuning.tune import _best, tune
 from zoo.stop_signals import Stopped
 
 SEARCH = {"units": [4, 8, 16], "rate": (0.1, 0.5), "samples": (1, 3)}
@@ -554,3 +555,12 @@ def test_a_resnet(data, tmp_path):
     train(recipe, tmp_path / "run", verbose=0)
     with open(tmp_path / "run/log.csv") as file:
         assert float(next(csv.DictReader(file))["val_accuracy"]) == pytest.approx(ranked(rows)[0]["score"])
+
+
+@pytest.mark.backend_free
+def test_the_best_trial_of_iterand_redraws_as_its_trials_did():
+    recipe = Recipe(name="tuned", model="conv6_iterand", schedule="constant")
+    best = _best({"learning_rate": 0.1, "momentum": 0.9, "sparsity": 0.3}, recipe)
+    assert (best.randomize_period, best.randomize_rate, best.options) == (300, 0.1, {"sparsity": 0.3})
+    plain = dataclasses.replace(recipe, model="conv6_edge_popup")
+    assert _best({"learning_rate": 0.1, "momentum": 0.9}, plain).randomize_period is None

@@ -518,3 +518,11 @@ def test_the_real_set(name, no_network):
     np.testing.assert_allclose(sums / (255 * len(seen) * shape[0] * shape[1]), means, atol=1e-4)
     hashes = [zlib.crc32(image.tobytes()) for split in data for image in split.x]
     assert len(set(hashes)) > 0.98 * len(hashes)
+
+
+def test_the_order_of_an_archive_s_arrays_does_not_matter(tmp_path):
+    x, y = np.zeros((40, 4, 4), "uint8"), np.array(["cat", "dog"] * 20)
+    np.savez(tmp_path / "order.npz", y_test=y, x_test=x, y_val=y, x_val=x, y_train=y, x_train=x)
+    data = load(tmp_path / "order.npz")
+    assert data.class_names == ("cat", "dog")
+    assert data.test.y.tolist() == [0, 1] * 20

@@ -122,3 +122,19 @@ def test_positions_on_a_curve_are_checked(t):
 def test_positions_give_the_points_of_equal_steps():
     np.testing.assert_array_equal(line([0.0], [2.0], np.linspace(0, 1, 5)), line([0.0], [2.0], 5))
     np.testing.assert_array_equal(line([0.0], [2.0], [0, 0.25]), [[0.0], [0.5]])
+
+
+@pytest.mark.parametrize("activation", ["relu", "relu6"])
+def test_saturation_is_that_of_the_output(activation):
+    """A unit whose pre-activation swings about -1 changes no state, and must not loosen the tolerance."""
+    inputs = keras.Input((2,))
+    units = keras.layers.Dense(2, activation, name="units")
+    model = keras.Model(inputs, units(inputs))
+    units.set_weights([np.eye(2), np.zeros(2)])
+
+    def curve(t):
+        peak = np.maximum(0, 1.2 - np.abs(t - 0.5037) * 400)
+        return np.stack([-1 + 0.2 * np.sin(500 * t), peak], axis=1)
+
+    t = refine(model, curve, ["units"], "saturation", points=1025)
+    assert transitions(model, curve(t), ["units"], "saturation")["units"] == 2

@@ -8,7 +8,7 @@ import pytest
 from experiments import files
 
 from zoo.recipes.experiments.experiment import find, resolve
-from zoo.recipes.experiments.reproduce import reproduce
+from zoo.recipes.experiments.reproduce import merge, reproduce
 from zoo.recipes.papers.coin_flipping import hypernet_depth
 from zoo.recipes.reporting.results import read_results
 
@@ -23,7 +23,7 @@ def out(tmp_path_factory):
 
 def test_four_methods_from_three_trainings(out):
     rows = read_results(out / "results.jsonl")
-    assert [row["method"] for row in rows] == ["cfnn", "average weight", "deterministic", "frozen"]
+    assert [row["method"] for row in rows] == ["cfnn", "cfnn", "deterministic", "frozen"]
     assert [(row["vote"], row["samples"]) for row in rows] == [
         ("majority", 5),
         ("expected", 1),
@@ -37,7 +37,7 @@ def test_four_methods_from_three_trainings(out):
         (trained,) = (row for row in read_results(folder / method / "results.jsonl") if row["vote"] == vote)
         assert trained["correct"] == next(row["correct"] for row in rows if row["method"] == method)
     table = (out / "table.md").read_text()
-    assert all(row["method"] in table for row in rows)
+    assert all(name in table for name in ("cfnn", "average weight", "deterministic", "frozen"))
     assert (out / "figure.png").stat().st_size > 1000
 
 
@@ -68,8 +68,29 @@ def test_finished_runs_are_taken_over_and_not_repeated(out, tmp_path):
 def test_other_numbers_of_flips_are_measured_again(out, tmp_path):
     chosen = {"methods": ["cfnn"], "cfnn_runs": [taken(out, "cfnn")], "flips": 3}
     rows = reproduce("hypernet-depth", tmp_path, budget="smoke", settings=chosen)
-    assert [(row["method"], row["samples"]) for row in rows] == [("cfnn", 3), ("average weight", 1)]
+    assert [(row["method"], row["samples"]) for row in rows] == [("cfnn", 3), ("cfnn", 1)]
     assert rows[1]["correct"] == read_results(out / "results.jsonl")[1]["correct"]
+
+
+def test_a_run_from_elsewhere_is_no_repetition_of_one_s_own(out, tmp_path):
+    own = {"methods": ["deterministic"], "runs": str(out / "runs")}
+    reproduce(
+        "hypernet-depth",
+        tmp_path,
+        budget="smoke",
+        settings={**own, "deterministic_runs": [taken(out, "deterministic")]},
+    )
+    rows = reproduce("hypernet-depth", tmp_path, budget="smoke", settings=own)
+    assert [row["taken"] for row in rows] == [taken(out, "deterministic"), None]
+
+
+def test_shards_put_together_have_every_row(out, tmp_path):
+    settings = {"runs": str(out / "runs")}
+    for shard in ("1/2", "2/2"):
+        reproduce("hypernet-depth", tmp_path, budget="smoke", settings=settings, shard=shard)
+    found, whole = merge("hypernet-depth", tmp_path), read_results(out / "results.jsonl")
+    for key in ("method", "vote", "correct"):
+        assert [row[key] for row in found] == [row[key] for row in whole]
 
 
 @pytest.mark.parametrize(
