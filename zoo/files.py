@@ -24,6 +24,9 @@ def atomic(path: str | os.PathLike, check: Callable[[], object] | None = None) -
 
     What is at `path` then is replaced, once what was written is on the disk, unless `check`, which is called just
     before, raises.
+
+    Raises:
+        IsADirectoryError: If a file was written and a folder, or a link to one, is at `path`. It stays as it was.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,13 +53,17 @@ def _part(path: Path, check: Callable[[], object] | None = None) -> Iterator[Pat
 
 
 def write_bytes(path: str | os.PathLike, data: bytes) -> None:
-    """Write a file that is either whole, also after the machine stops, or as it was. Its folder must exist."""
+    """Write a file that is either whole, also after the machine stops, or as it was. Its folder must exist.
+
+    Raises:
+        IsADirectoryError: If a folder, or a link to one, is at `path`. It stays as it was.
+    """
     with _part(Path(path)) as part:
         part.write_bytes(data)
 
 
 def write_json(path: str | os.PathLike, value: Any) -> None:
-    """Write JSON to a file that is either whole or as it was."""
+    """Write JSON to a file that is either whole or as it was; see `write_bytes`."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, json_bytes(value))
 
@@ -149,16 +156,18 @@ def sha256(path: str | os.PathLike) -> str:
 
 
 def _replace(part: Path, path: Path) -> None:
-    if part.is_dir() or path.is_dir():
+    if part.is_dir():
         swap(part, path)
-    else:
-        os.replace(part, path)
+        return
+    if path.is_dir():  # named by a slip, it would be lost with all that is in it; of a link, the link
+        raise IsADirectoryError(f"`path` must be a file, or new. Received: the folder path={str(path)!r}")
+    os.replace(part, path)
 
 
 def swap(part: Path, path: Path) -> None:
     """Give `part` the name `path`, or both each other's name, so that whenever it ends the old or the new is there.
 
-    At least one is a folder. The caller removes what is left under the name `part`.
+    `part` is a folder: a file replaces no folder. The caller removes what is left under the name `part`.
     """
     if not os.path.lexists(path):
         os.rename(part, path)

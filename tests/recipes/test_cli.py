@@ -252,6 +252,22 @@ def test_bad_input_is_one_error_and_writes_nothing(zoo_command, recipe_file, tmp
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.parametrize("arguments", [("evaluate", "resnet20_cfnn", "--weights", "digits"), ("probe", "random_mlp")])
+def test_a_folder_for_result_lines_is_refused_before_anything_is_computed(
+    zoo_command, tmp_path, monkeypatch, arguments
+):
+    for module in ("training.trained.load_trained", "probe.probe"):
+        monkeypatch.setattr(f"zoo.recipes.{module}", lambda *_, **__: pytest.fail("computed"))
+    kept = tmp_path / "runs" / "model" / "best.weights.h5"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("w")
+    code, printed, errors = zoo_command(*arguments, "--out", tmp_path / "runs")
+    assert (code, printed) == (1, "")
+    assert errors.startswith("error: `out` must be a file of result lines, or new, in a folder. Received: out='")
+    assert errors.count("\n") == 1
+    assert kept.read_text() == "w"
+
+
 def test_help_names_every_command_and_loads_no_data_library():
     code = """
 import sys

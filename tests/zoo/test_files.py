@@ -13,8 +13,10 @@ from zoo.files import atomic, read_json, sha256, sweep, write_bytes, write_json
 pytestmark = pytest.mark.backend_free
 
 
-@pytest.mark.parametrize("before", [None, "file", "folder"])
-@pytest.mark.parametrize("after", ["file", "folder"])
+# Not a file a folder: whoever names a folder where a file is written has made a slip, and would lose all that is in it.
+@pytest.mark.parametrize(
+    ("before", "after"), [(None, "file"), (None, "folder"), ("file", "file"), ("file", "folder"), ("folder", "folder")]
+)
 def test_the_new_replaces_the_old(tmp_path, before, after):
     path = tmp_path / "x"
     write(path, before, "old")
@@ -23,6 +25,30 @@ def test_the_new_replaces_the_old(tmp_path, before, after):
         assert path.exists() == (before is not None)
     assert content(path) == "new"
     assert os.listdir(tmp_path) == ["x"]
+
+
+def write_atomic(path, data):
+    with atomic(path) as part:
+        part.write_bytes(data)
+
+
+@pytest.mark.parametrize("linked", [False, True])
+@pytest.mark.parametrize("held", [True, False])
+@pytest.mark.parametrize("write_file", [write_atomic, write_bytes, write_json])
+def test_a_file_never_replaces_a_folder(tmp_path, write_file, held, linked):
+    path = tmp_path / "x"
+    path.mkdir()
+    if held:
+        (path / "inside").write_text("old")
+    if linked:
+        path.rename(tmp_path / "real")
+        path.symlink_to(tmp_path / "real")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(IsADirectoryError, match=r"`path` must be a file, or new\. Received: the folder path='.*x'$"):
+        write_file(path, {} if write_file is write_json else b"new")
+    assert sorted(tmp_path.rglob("*")) == before
+    assert path.is_symlink() == linked
+    assert not held or content(path) == "old"
 
 
 @pytest.mark.parametrize("before", [None, "file", "folder"])

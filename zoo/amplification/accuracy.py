@@ -8,6 +8,7 @@ import numpy as np
 from zoo.amplification.amplified import VOTES
 from zoo.amplification.checks import check_examples, check_labels
 from zoo.amplification.coin_graph import flipping_graph
+from zoo.amplification.distinct_names import distinct_names
 from zoo.amplification.drawn import drawn
 from zoo.amplification.reseed import seeded
 from zoo.amplification.tally import Tally, hard_votes, snapshots, soft_votes
@@ -51,7 +52,7 @@ def flips(
 
     Returns:
         Array `(examples, samples)` and further axes, int64 for classes; a dict by the votes' names if there are
-        several.
+        several, with their numbers if two are the same: `vote_0`, `vote_1`.
 
     Raises:
         ValueError: If an argument is outside its range, `x` is empty, of another shape than the model's inputs or has
@@ -74,7 +75,7 @@ def flips(
             chunks = [[_shown(vote, one, outputs) for vote, one in zip(votes, c, strict=True)] for c in batch.chunks]
             parts.append([np.concatenate(of_vote, axis=1) for of_vote in zip(*chunks, strict=True)])
     found = [np.concatenate(of_vote) for of_vote in zip(*parts, strict=True)]
-    return found[0] if len(found) == 1 else dict(zip([vote.name for vote in votes], found, strict=True))
+    return found[0] if len(found) == 1 else dict(zip(distinct_names(vote.name for vote in votes), found, strict=True))
 
 
 def _shown(vote: MajorityVote, logits: np.ndarray, outputs: str) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 
 from zoo.amplification.checks import check_examples
 from zoo.amplification.coin_graph import flipping_graph
+from zoo.amplification.distinct_names import distinct_names
 from zoo.amplification.drawn import drawn
 from zoo.amplification.reseed import seeded
 from zoo.amplification.tally import Tally, soft_votes
@@ -74,7 +75,8 @@ def uncertainty(
         seed: None, or an int in [0, 2**32) from which the coins start; they then go on as if nothing was flipped.
 
     Returns:
-        An `Uncertainty`, or a dict by the votes' names if there are several.
+        An `Uncertainty`, or a dict by the votes' names if there are several, with their numbers if two are the same:
+        `vote_0`, `vote_1`.
 
     Raises:
         ValueError: If an argument is out of range, `model` does not flip, `x` does not fit its inputs or has NaN, or a
@@ -101,7 +103,7 @@ def uncertainty(
                     one.add(logits)
             parts.append([one.result(at) for one in sums])
     found = [_joined(of_vote) for of_vote in zip(*parts, strict=True)]
-    return found[0] if len(found) == 1 else dict(zip([vote.name for vote in votes], found, strict=True))
+    return found[0] if len(found) == 1 else dict(zip(distinct_names(vote.name for vote in votes), found, strict=True))
 
 
 class _Sums:

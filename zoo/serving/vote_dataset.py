@@ -12,6 +12,7 @@ from zoo.layers.seeds import optional_seed
 
 VOTES = "votes"  # column of the histograms
 _BLOCK = 100_000  # flips whose float32 shares are counts to a tenth, a tie's lift of 1e-6 included
+_LIFT = 0.04  # more than what lifts the winner of a tie, 2**-5 in bfloat16
 
 
 def vote_dataset(
@@ -36,7 +37,8 @@ def vote_dataset(
     The result is lazy, as all of Ray Data: write it by `write_parquet`, or iterate over it.
 
     Args:
-        saved_model: Folder that `zoo.export` wrote, of a model with coins; every machine must see it.
+        saved_model: Folder that `zoo.export` wrote, of a model with coins and one output, its vote on classes or
+            labels; every machine must see it.
         dataset: A `ray.data.Dataset`.
         samples: Positive int, flips per example.
         column: Column of the examples.
@@ -49,11 +51,12 @@ def vote_dataset(
         cpus: Positive int, cores of each.
 
     Returns:
-        The data set with a further column `votes`, `(classes,)` int64: how many flips chose each class, of all
-        flips of a block to the nearest int where a flip is split between equal logits.
+        The data set with a further column `votes`, `(classes,)` int64: how many flips chose each class, or each
+        label, of all flips of a block to the nearest int where a flip is split between equal logits.
 
     Raises:
-        ValueError: If an argument is out of range; in an actor, if the SavedModel has no coins or a number is negative.
+        ValueError: If an argument is out of range; in an actor, if the SavedModel has no coins, its outputs are no
+            shares of votes, as a regression's, or a number is negative.
         ModuleNotFoundError: If Ray is not installed.
 
     Example:
@@ -125,6 +128,10 @@ class Voter:
         block: Flips of a block.
         seed: Seed of the coins.
         cpus: Threads of TensorFlow.
+
+    Raises:
+        ValueError: If the SavedModel has no coins, no vote or several outputs; at a call, if one flip of its vote is
+            for no class and no label, or the rows' numbers are not different ints >= 0.
     """
 
     def __init__(
@@ -147,6 +154,9 @@ class Voter:
             raise ValueError(
                 f"`saved_model` must be one of a model with coins and a vote, by zoo.export. Received: {saved_model!r}"
             )
+        self._saved_model = saved_model
+        if len(self._model.signatures["vote"].structured_outputs) != 1:
+            raise ValueError(self._no_vote("several outputs"))
         self._columns, self._batch_size, self._seed = columns, batch_size, seed
         self._blocks = [min(block, samples - start) for start in range(0, samples, block)]
 
@@ -165,14 +175,40 @@ class Voter:
             found[which] = votes[places]
         return {**rows, VOTES: found}
 
+    def _no_vote(self, found: str) -> str:
+        return (
+            "`saved_model` must be one of a model of one output, a vote on classes or labels. "
+            f"Received: {self._saved_model!r} with {found}"
+        )
+
+    def _shares(self, examples: np.ndarray, flips: int) -> np.ndarray:
+        import tensorflow as tf  # in the actor alone
+
+        (shares,) = tf.nest.flatten(self._model.vote(examples, np.int32(flips)))  # a model may give it in a structure
+        return np.asarray(shares, "float64")
+
     def _votes(self, examples: np.ndarray, batch: int) -> np.ndarray:
+        # The endpoint is written for votes alone; where it is missing, one flip tells. It decides no other: each block
+        # starts its own coins.
+        if not hasattr(self._model, "adaptive") and not are_votes(self._shares(examples, 1)):
+            raise ValueError(self._no_vote("numbers that are no shares of votes, as a regression's"))
         total: Any = 0
         for number, flips in enumerate(self._blocks):
             key = np.random.SeedSequence((self._seed, batch, number)).generate_state(1, "uint64")[0]
             self._model.reseed(int(key >> np.uint64(1)))
-            shares = np.asarray(self._model.vote(examples, np.int32(flips)), "float64")
-            total = total + np.rint(shares * flips).astype("int64")
+            total = total + np.rint(self._shares(examples, flips) * flips).astype("int64")
         return total
+
+
+def are_votes(shares: np.ndarray) -> bool:
+    """Return whether numbers can be the votes of one flip: 1 for what it chose, or equal parts of 1 where it is tied.
+
+    Args:
+        shares: `(..., classes)`, or yes and no of labels of any shape, where one half is a tie.
+    """
+    tied = np.count_nonzero(shares, axis=-1, keepdims=True)
+    of_classes, of_labels = (shares != 0) / np.maximum(tied, 1), np.clip(np.rint(2 * shares), 0, 2) / 2
+    return any(np.allclose(shares, wanted, rtol=0, atol=_LIFT) for wanted in (of_classes, of_labels))
 
 
 def _batches(numbers: np.ndarray, batch_size: int) -> Iterator[tuple[int, np.ndarray]]:

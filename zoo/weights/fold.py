@@ -52,12 +52,6 @@ def fold(model: keras.Model, *, trainable: bool = False) -> keras.Model:
     )  # a compiled clone would be compiled, too
 
 
-def folded_kernel(layer: ScoreMasked) -> np.ndarray:
-    """Weight times mask of a layer, float32; pruned weights are 0."""
-    mask = topk_mask_numpy(ops.convert_to_numpy(layer.scores), layer.sparsity, layer.score_transform)
-    return np.where(mask, ops.convert_to_numpy(layer.kernel), np.float32(0))
-
-
 def _ordinary(layer: ScoreMasked, trainable: bool) -> keras.layers.Layer:
     common = {
         "activation": layer.activation,
@@ -74,6 +68,7 @@ def _ordinary(layer: ScoreMasked, trainable: bool) -> keras.layers.Layer:
         kind: Any = FixedMaskDense if trainable else keras.layers.Dense
         ordinary = kind(layer.units, **common)
     ordinary.build((*[None] * (layer.scores.ndim - 1), layer.scores.shape[-2]))
-    kernel = folded_kernel(layer)
-    ordinary.set_weights([kernel, kernel != 0] if trainable else [kernel])
+    mask = topk_mask_numpy(ops.convert_to_numpy(layer.scores), layer.sparsity, layer.score_transform)
+    kernel = np.where(mask, ops.convert_to_numpy(layer.kernel), np.float32(0))
+    ordinary.set_weights([kernel, mask] if trainable else [kernel])  # a kept weight may be 0, too
     return ordinary

@@ -39,7 +39,9 @@ BEHIND = {
 
 
 @pytest.mark.every_backend
-@pytest.mark.parametrize("kind", BEHIND)
+@pytest.mark.parametrize(
+    "kind", ["two arguments", "a keyword", pytest.param("another dtype", marks=pytest.mark.on_tensorflow)]
+)
 def test_a_mask_reaches_what_is_behind_the_coins(kind):
     tokens, x = embedded()
     model = keras.Model(tokens, softmax(BEHIND[kind](keras.layers.Dropout(NO_COIN)(x))))
@@ -100,7 +102,7 @@ def test_the_regularizer_of_a_layer_that_flips_itself():
     model.compile("sgd", "sparse_categorical_crossentropy")
     plain = model.evaluate(np.ones((8, 5, 4)), ZEROS, verbose=0)
     coins = zoo.with_coins(model, samples=3, vote="mean", seed=0).evaluate(np.ones((8, 5, 4)), ZEROS, verbose=0)
-    assert 0.3 < coins / plain < 3
+    assert 0.1 < coins / plain < 10  # without it 1e-5
 
 
 @pytest.mark.on_tensorflow

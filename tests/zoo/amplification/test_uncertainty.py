@@ -46,6 +46,21 @@ def test_classes_against_every_flip():
     np.testing.assert_allclose(found.mutual_information, expected, atol=1e-6)
 
 
+def test_one_vote_on_two_heads_has_two_results():
+    """Equal names are numbered, as the outputs of a SavedModel are."""
+    inputs = keras.Input((2,))
+    flips = CoinFlipDropout(0.5, seed=1)(Amplify(5)(inputs))
+    vote = MajorityVote(5, name="v")
+    heads = [vote(keras.layers.Dense(units, name=f"head_{units}")(flips)) for units in (3, 2)]
+    model = keras.Model(inputs, heads)
+    votes = zoo.flips(model, X, 50, outputs="logits", seed=4)
+    assert {name: one.shape for name, one in votes.items()} == {"v_0": (3, 50, 3), "v_1": (3, 50, 2)}
+    found = zoo.uncertainty(model, X, 50, seed=4)
+    assert list(found) == ["v_0", "v_1"]
+    for name, one in found.items():
+        np.testing.assert_allclose(one.mean, softmax(votes[name].astype("float64")).mean(1), rtol=1e-5)
+
+
 def test_entropy_and_information_of_a_closed_form():
     """Four masks of probability 1/4 each: expectations are sums of four terms."""
     masks = np.array([[0, 0], [0, 2], [2, 0], [2, 2]])

@@ -10,7 +10,7 @@ from known_law import gumbel_model
 
 import zoo
 from zoo.serving import vote_dataset as module
-from zoo.serving.vote_dataset import Voter, numbered, vote_dataset
+from zoo.serving.vote_dataset import Voter, are_votes, numbered, vote_dataset
 
 pytestmark = pytest.mark.on_tensorflow
 LAW = np.array([0.6, 0.3, 0.1])
@@ -62,6 +62,53 @@ def test_a_model_without_coins_is_refused(tmp_path):
     zoo.export(keras.Model(inputs, keras.layers.Dense(2)(inputs)), tmp_path / "plain")
     with pytest.raises(ValueError, match=r"`saved_model` must be one of a model with coins and a vote"):
         Voter(str(tmp_path / "plain"), ("image", "index"), cpus=1, **OPTIONS)
+
+
+def behind(model, *layers):
+    """A model with more layers behind its vote, whose SavedModel has no adaptive vote."""
+    return keras.Model(model.inputs, keras.Sequential(layers)(model.outputs[0]))
+
+
+@pytest.mark.parametrize("kind", ["numbers", "softmax", "two votes"])
+def test_a_model_whose_outputs_are_no_shares_of_votes_is_refused(tmp_path, kind):
+    if kind == "numbers":
+        model = gumbel_model(3, vote="mean", kind="numbers")
+    elif kind == "softmax":
+        model = behind(gumbel_model(3), keras.layers.Softmax())
+    else:
+        one, other = gumbel_model(3), gumbel_model(3, seed=1)
+        inputs = keras.Input((3,))
+        model = keras.Model(inputs, [one(inputs), other(inputs)])
+    zoo.export(model, tmp_path / "model")
+    with pytest.raises(ValueError, match=r"`saved_model` must be one of a model of one output, a vote on classes or "):
+        votes(
+            Voter(str(tmp_path / "model"), ("image", "index"), cpus=1, **OPTIONS),
+            np.tile(np.log(LAW), (4, 1)).astype("float32"),
+            np.arange(4),
+        )
+
+
+@pytest.mark.parametrize("kind", ["classes", "labels"])
+@pytest.mark.parametrize("reshaped", [False, True])
+def test_votes_on_classes_and_on_labels_are_counted(tmp_path, kind, reshaped):
+    """Every flip is for the second of two. Behind a layer that changes no number, the numbers tell that they count."""
+    model = gumbel_model(2, kind=kind)
+    zoo.export(behind(model, keras.layers.Reshape((2, 1))) if reshaped else model, tmp_path / "a")
+    voter = Voter(str(tmp_path / "a"), ("image", "index"), cpus=1, **OPTIONS)
+    found = votes(voter, np.tile(np.float32([-50, 50]), (5, 1)), np.arange(5)).reshape(5, 2)
+    np.testing.assert_array_equal(found, np.tile([0, 250], (5, 1)))
+
+
+def test_shares_of_one_flip_are_told_from_other_numbers():
+    for shares in (
+        [[0, 1, 0], [1, 0, 0]],
+        [[0.5, 0.500001, 0]],
+        [[1 / 3 + 1e-6, 1 / 3, 1 / 3]],
+        [[0, 0.5, 1], [1, 1, 0]],
+    ):
+        assert are_votes(np.asarray(shares))
+    for shares in ([[0.2, 0.8]], [[0.5, 1.5]], [[-1, 0]], [[2.0]], [[np.nan]], [[1, 0], [0.4, 0.6]]):
+        assert not are_votes(np.asarray(shares))
 
 
 def test_bad_arguments_are_refused_before_anything_runs():

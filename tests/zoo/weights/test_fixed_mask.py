@@ -41,6 +41,18 @@ def test_pruned_weights_stay_0_and_kept_ones_are_trained(optimizer, tmp_path):
         assert (keras.ops.convert_to_numpy(new.value)[mask == 0] == 0).all()
 
 
+def test_a_kept_weight_that_is_0_is_trained():
+    inputs = keras.Input((4,))
+    layer = ScoreMaskedDense(4, kernel_initializer="identity", sparsity=0.25, seed=1)
+    model = keras.Model(inputs, layer(inputs))
+    mask = keras.ops.convert_to_numpy(layer.mask())
+    assert mask.sum() == 12
+    tuned = zoo.fold(model, trainable=True)
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(tuned.layers[-1].mask), mask)
+    x = np.random.default_rng(0).normal(size=(8, 4)).astype("float32")
+    np.testing.assert_allclose(tuned.predict(x, verbose=0), model.predict(x, verbose=0), atol=1e-6)
+
+
 def test_trainable_must_be_a_bool():
     with pytest.raises(ValueError, match="`trainable` must be a bool"):
         zoo.fold(masked(), trainable="yes")

@@ -110,6 +110,10 @@ def test_saved_weights_have_no_optimizer(published, tmp_path):
         assert "optimizer" not in file
     with pytest.raises(ValueError, match=r"`path` must end in .weights.h5"):
         zoo.save_weights(model, tmp_path / "a.h5")
+    (tmp_path / "folder.weights.h5").mkdir()
+    with pytest.raises(IsADirectoryError, match="`path` must be a file, or new"):
+        zoo.save_weights(model, tmp_path / "folder.weights.h5")
+    assert (tmp_path / "folder.weights.h5").is_dir()
 
 
 @pytest.mark.parametrize("weights", ["smal", "large", 3, "file.h5"])

@@ -332,6 +332,14 @@ def test_refusals_when_saving(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_is_not_replaced(model, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "mine").write_text("w")
+    with pytest.raises(IsADirectoryError, match="`path` must be a file, or new"):
+        zoo.save_supermask(model, tmp_path / "folder")
+    assert [one.name for one in tmp_path.rglob("*")] == ["folder", "mine"]
+
+
 def test_fold_is_the_same_function_without_masks(model):
     folded = zoo.fold(model)
     np.testing.assert_allclose(predictions(folded), predictions(model), atol=1e-6)
