@@ -12,6 +12,7 @@ from zoo.layers.arguments import boolean, proper_fraction
 from zoo.layers.coin_generator import CoinGenerator, restore
 from zoo.layers.coins import coin_states, coins_switched, draw_by_state, is_coin, share
 from zoo.layers.seeds import optional_seed
+from zoo.layers.uncast import uncast
 
 _RATES = ("rate", "dropout", "recurrent_dropout")
 _UPDATES = (
@@ -124,8 +125,10 @@ class CoinFlip(keras.layers.Layer):
         shape = (len(states), *states[0].shape)
         fresh = keras.random.randint(shape, 0, 2**31 - 1, seed=self.inference_generator)
         own = [(state, ops.cast(fresh[index], state.dtype)) for index, state in enumerate(states)]
-        others = [(v, v.value) for v in self.layer.variables if not any(v is state for state in states)]
-        with keras.StatelessScope(state_mapping=own + others, collect_losses=True) as scope:
+        with uncast():  # layers inside may be of another precision
+            others = [(v, v.value) for v in self.layer.variables if not any(v is state for state in states)]
+            scope = keras.StatelessScope(state_mapping=own + others, collect_losses=True)
+        with scope:
             before = [scope.get_current_value(variable) for variable, _ in others]
             yield
         for (variable, _), value in zip(others, before, strict=True):

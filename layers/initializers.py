@@ -87,7 +87,7 @@ BY_NAME = {"kaiming_uniform": KaimingUniform, "signed_kaiming_constant": SignedK
 
 
 def get(name: str, identifier, seed: int) -> keras.initializers.Initializer:
-    """Look up an initializer. One given by name gets `seed`; one given as configuration or object keeps its own.
+    """Look up an initializer. One that is given by name, or without a seed, gets `seed`; others keep their own.
 
     Raises:
         ValueError: If there is no such initializer; the message names the argument `name`.
@@ -103,7 +103,8 @@ def get(name: str, identifier, seed: int) -> keras.initializers.Initializer:
             f"`{name}` must be one of {', '.join(map(repr, BY_NAME))} or a Keras initializer. "
             f"Received: {name}={identifier!r}"
         )
-    return with_seed(found, seed) if isinstance(identifier, str) else found
+    without = found.get_config().get("seed", seed) is None
+    return with_seed(found, seed) if isinstance(identifier, str) or without else found
 
 
 def with_seed(initializer: keras.initializers.Initializer, seed: int) -> keras.initializers.Initializer:

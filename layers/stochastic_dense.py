@@ -39,7 +39,7 @@ class StochasticDense(keras.layers.Layer):
         activation: Name or function of an activation, as in Keras; None is the identity.
         law: "normal"; "uniform"; "sign", which is -1 or 1; or the registered name ("Custom>my_sampler") of a function
             under `keras.saving.register_keras_serializable`, called as `sampler(shape, seed=seed_generator)`: its
-            numbers are the noise, whatever their mean and variance.
+            numbers are the noise. Their mean should be 0: `loc` is taken as the kernel's mean where coins are off.
         shared: Bool; True draws one kernel, and one gate per unit, for all rows of a call.
         flip_at_inference: Bool. False replaces kernel and gate by their means at inference.
         seed: None (drawn; `keras.utils.set_random_seed` fixes it) or int in [0, 2**32).

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import zoo
 from zoo.recipes.training.recipe import Recipe
-from zoo.recipes.training.run_config import read_config
+from zoo.recipes.training.run_config import NAME, read_config
 from zoo.recipes.training.state import finished_rows
 from zoo.recipes.training.trained import Trained, load_trained
 
@@ -108,8 +108,8 @@ def trained_options(setting: str, name: str) -> tuple[str, str, dict[str, Any]]:
 
 
 def is_published(name: str) -> bool:
-    """Tell whether a text is a model's name, or one and its weights, and no folder: `NAME` or `NAME:WEIGHTS`."""
-    return not Path(name).exists() and name.partition(":")[0] in zoo.list_models()
+    """Tell whether a text is a model's name, or one and its weights, and no run's folder: `NAME` or `NAME:WEIGHTS`."""
+    return not (Path(name) / NAME).is_file() and name.partition(":")[0] in zoo.list_models()
 
 
 def trained_model(setting: str, name: str, seed: int | None = None) -> Trained:

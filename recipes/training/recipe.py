@@ -121,20 +121,24 @@ class Recipe:
     def replace(self, settings: dict[str, Any]) -> "Recipe":
         """Return the recipe with other values; a key is one of the recipe's fields or of the model's options.
 
-        Where both have a key (`samples`), `options.KEY` is the model's.
+        Where both have a key (`samples`), `options.KEY` is the model's. `options` replaces all of them, but for those
+        that are given by their own keys.
 
         Raises:
             ValueError: If a key does not exist (the nearest match is shown) or a value is outside its range.
         """
         fields = {field.name for field in dataclasses.fields(self)}
         options = set(find_model(settings.get("model", self.model)).options)
-        changes: dict[str, Any] = {"options": dict(self.options)}
+        chosen = settings.get("options", self.options)
+        if not isinstance(chosen, dict):
+            raise ValueError(f"`options` must be a dict of the model's options. Received: options={chosen!r}")
+        changes: dict[str, Any] = {"options": dict(chosen)}
         for key, value in settings.items():
             check_known("key", key, fields | options | {f"options.{option}" for option in options})
-            if key in fields:
-                changes[key] = value
-            else:
+            if key not in fields:
                 changes["options"][key.removeprefix("options.")] = value
+            elif key != "options":
+                changes[key] = value
         return dataclasses.replace(self, **changes)
 
     def loading(self) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def build(recipe: Recipe, data: Dataset, *, started: bool = False) -> keras.Mode
     """
     recipe = with_options_of_start(recipe, sizes_of(data))
     options = {**sizes_of(data), **recipe.options}
-    if options["classes"] < data.classes:
+    if positive_int("classes", options["classes"]) < data.classes:
         raise ValueError(
             f"`classes` must be at least those of the data, {data.classes} in {recipe.data!r}. "
             f"Received: classes={options['classes']!r}"
@@ -149,7 +149,8 @@ def build(recipe: Recipe, data: Dataset, *, started: bool = False) -> keras.Mode
 
 def _optimizer(recipe: Recipe, updates_per_epoch: int) -> keras.optimizers.Optimizer:
     rate: Any = recipe.learning_rate
-    warmup = round(recipe.warmup_epochs * updates_per_epoch)
+    # A few updates in all: one at least is none of the warm-up's, which rounds up.
+    warmup = min(round(recipe.warmup_epochs * updates_per_epoch), recipe.epochs * updates_per_epoch - 1)
     if recipe.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, recipe.epochs * updates_per_epoch - warmup)
     if recipe.schedule == "cosine_per_epoch":

@@ -42,7 +42,7 @@ def load_trained(name: str, weights: str | None = None, seed: int | None = None)
     """
     if (Path(name) / NAME).is_file():
         return _of_run(Path(name), weights, seed)
-    if Path(name).is_dir() or len(Path(name).parts) > 1:
+    if name not in zoo.list_models() and (Path(name).is_dir() or len(Path(name).parts) > 1):
         raise ValueError(
             "`name` must be a model's name or the folder of a run; there is no config.json in this one. "
             f"Received: name={name!r}"

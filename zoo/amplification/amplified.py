@@ -82,6 +82,12 @@ class AmplifiedModel(keras.Model):
         return {**super().get_config(), "chunk": self.chunk}
 
 
+def like_amplified(made: keras.Model, model: keras.Model) -> keras.Model:
+    """Return a model made of another one's graph as one that counts votes, too, where that one does."""
+    amplified = isinstance(model, AmplifiedModel)
+    return AmplifiedModel(*ends(made), name=model.name, chunk=model.chunk) if amplified else made
+
+
 def _same(one, other) -> bool:
     """Return whether two structures hold the same tensors."""
     pairs = zip(keras.tree.flatten(one), keras.tree.flatten(other), strict=False)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import keras
 
 from zoo.amplification.coin_graph import CoinGraph
+from zoo.layers.uncast import uncast
 
 
 def stateless_flips(graph: CoinGraph) -> tuple[list[keras.Variable], Callable]:
@@ -15,12 +16,15 @@ def stateless_flips(graph: CoinGraph) -> tuple[list[keras.Variable], Callable]:
     """
     suffix = graph.suffix
     coins = [v for v in suffix.variables if not any(v is w for w in suffix.weights)]
-    frozen = [(weight, weight.value) for weight in suffix.weights]
+    with uncast():  # layers of another precision than the model's want theirs
+        frozen = [(weight, weight.value) for weight in suffix.weights]
 
     def flip(states: list, hidden: list, flips):
         rows = graph.rows(hidden, flips)
         values = frozen + list(zip(coins, states, strict=True))
-        with keras.StatelessScope(state_mapping=values, collect_losses=True) as scope:
+        with uncast():
+            scope = keras.StatelessScope(state_mapping=values, collect_losses=True)
+        with scope:
             logits = keras.tree.flatten(suffix(rows, training=False))
         return logits, [scope.get_current_value(coin) for coin in coins], scope.losses
 

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 
-from zoo.layers import BatchNormalization, KaimingUniform, ScoreMaskedConv, ScoreMaskedDense
+from zoo.layers import BatchNormalization, KaimingUniform, ScoreMaskedConv, ScoreMaskedDense, initializers
 from zoo.layers.arguments import non_negative_float, positive_float
 
 
@@ -79,12 +80,13 @@ def masked(
     """
 
     def options() -> dict[str, Any]:
+        seed = next(seeds)
         return {
             "sparsity": sparsity,
             "score_transform": score_transform,
-            "kernel_initializer": kernel_initializer,
+            "kernel_initializer": _own(kernel_initializer, seed),
             "score_regularizer": coupled(weight_decay),
-            "seed": next(seeds),
+            "seed": seed,
         }
 
     return LayerMakers(
@@ -92,6 +94,14 @@ def masked(
         lambda *args, **kwargs: ScoreMaskedDense(*args, **kwargs, **options()),
         lambda: BatchNormalization(momentum=0.9, epsilon=1e-5, center=False, scale=False),
     )
+
+
+def _own(initializer: Any, seed: int) -> Any:
+    """Return a layer's own of an initializer that all share: one object draws the same numbers for each of them."""
+    if isinstance(initializer, str):
+        return initializer  # the layer gives it a seed
+    (own,) = np.random.SeedSequence([seed, 1]).generate_state(1)
+    return initializers.with_seed(initializers.get("kernel_initializer", initializer, seed), int(own))
 
 
 def coupled(weight_decay: float) -> keras.regularizers.Regularizer | None:

@@ -1,6 +1,7 @@
 """Images and labels out of a tf.data.Dataset."""
 
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ def read_tf_dataset(data: Any, names: tuple[str, ...] | None, size: tuple[int, i
     images: list[np.ndarray] = []
     labels: list[Any] = []
     held = 0
-    for x, y in data.as_numpy_iterator():
+    for x, y in _elements(data):
         x = _checked(x if ranks[1] else x[None])
         if len(x) != np.size(y):
             raise ValueError(f"`name` must have a label for each image. Received: {len(x)} images, {np.size(y)} labels")
@@ -63,6 +64,16 @@ def read_tf_dataset(data: Any, names: tuple[str, ...] | None, size: tuple[int, i
     if not labels:
         raise ValueError("`name` must be a tf.data.Dataset with at least one example. Received: an empty one")
     return Split(np.concatenate(images), *_labels(labels, names or _own_names(data)))
+
+
+def _elements(data: Any) -> Iterator[tuple]:
+    """Yield the elements as NumPy arrays."""
+    import tensorflow as tf
+
+    try:
+        yield from data.as_numpy_iterator()
+    except tf.errors.OpError as error:
+        raise ValueError(f"`name` must be a tf.data.Dataset that can be read: {error.message}") from error
 
 
 def _own_names(data: Any) -> tuple[str, ...] | None:

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.amplification.amplified import like_amplified
 from zoo.graph import uncompiled
 from zoo.layers import ScoreMaskedConv
 from zoo.layers.arguments import boolean
@@ -47,9 +48,8 @@ def fold(model: keras.Model, *, trainable: bool = False) -> keras.Model:
             raise ValueError(f"`model` must have its masked layers in models, not inside other layers: {layer.name!r}")
         return layer
 
-    return keras.models.clone_model(
-        uncompiled(model), clone_function=replace
-    )  # a compiled clone would be compiled, too
+    plain = uncompiled(model)  # a compiled clone would be compiled, too
+    return like_amplified(keras.models.clone_model(plain, clone_function=replace), model)
 
 
 def _ordinary(layer: ScoreMasked, trainable: bool) -> keras.layers.Layer:

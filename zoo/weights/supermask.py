@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.amplification.amplified import like_amplified
 from zoo.graph import calls, planned, uncompiled
 from zoo.layers.masks import kept
 from zoo.layers.score_masked import masked_layers, require_masked_layers
@@ -47,7 +48,7 @@ def save_supermask(model: keras.Model, path: str | os.PathLike, *, values: str =
     """
     if values not in VALUES:
         raise ValueError(f"`values` must be one of {', '.join(map(repr, VALUES))}. Received: values={values!r}")
-    masked, plain = require_masked_layers(model), uncompiled(model)
+    masked, plain = require_masked_layers(model), like_amplified(uncompiled(model), model)
     packed = [pack(layer, values) for layer in masked]
     others = [ops.convert_to_numpy(variable) for variable in _others(model)]
     text = {

@@ -114,6 +114,7 @@ def pack(layer: ScoreMasked, values: str) -> tuple[dict[str, Any], bytes]:
     The bytes are packed mask bits, then sign bits or kept weights in row-major order.
     """
     kernel, scores = ops.convert_to_numpy(layer.kernel), ops.convert_to_numpy(layer.scores)
+    kernel = kernel.astype(np.float32)  # as it is read
     mask = topk_mask_numpy(scores, layer.sparsity, layer.score_transform)
     drawn = layer.kernel_initializer
     name = next((name for name, known in initializers.BY_NAME.items() if type(drawn) is known), None)

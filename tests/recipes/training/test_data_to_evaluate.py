@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from zoo.recipes.training.data_to_evaluate import data_to_evaluate
-from zoo.recipes.training.trained import Trained
+from zoo.recipes.training.finished_run import is_published
+from zoo.recipes.training.trained import Trained, load_trained
 
 LOADING = {"validation": None, "image_size": None, "resize": None}
 
@@ -64,3 +65,11 @@ def test_other_images_come_to_the_run_s_size_as_its_own_did(tmp_path):
     assert data_to_evaluate(run, wide, split="train", image_size=4).input_shape == (4, 4, 3)
     run = trained("photos", {**LOADING, "image_size": 8, "resize": "imagenet"}, None)
     assert data_to_evaluate(run, "digits").input_shape == (8, 8, 1)
+
+
+def test_a_folder_does_not_hide_a_model_of_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "resnet20_cfnn").mkdir()
+    assert load_trained("resnet20_cfnn", "digits").data == "digits"
+    (tmp_path / "resnet20_cfnn:digits").mkdir()
+    assert is_published("resnet20_cfnn:digits")

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 import zoo
+from zoo.data.datasets import load
 from zoo.recipes.training.linear_warmup import LinearWarmup
 from zoo.recipes.training.recipe import Recipe
-from zoo.recipes.training.train import build
+from zoo.recipes.training.train import _optimizer, build
 
 pytestmark = pytest.mark.every_backend
 
@@ -46,3 +47,16 @@ def test_every_schedule_of_a_recipe_warms_up_in_fractions_of_an_epoch(schedule):
 def test_refusals(warmup, message):
     with pytest.raises(ValueError, match=message):
         Recipe("r", "resnet20_dropout", epochs=4, warmup_epochs=warmup)
+
+
+def test_a_warm_up_of_nearly_all_of_few_updates_leaves_one():
+    recipe = Recipe("r", "resnet20_dropout", epochs=1, warmup_epochs=0.9)
+    rate = _optimizer(recipe, 3).learning_rate
+    assert float(rate) == 0.0
+
+
+@pytest.mark.parametrize("classes", ["ten", None])
+def test_classes_are_a_number(classes):
+    recipe = Recipe("r", "conv6", options={"classes": classes})
+    with pytest.raises(ValueError, match="`classes` must be a positive int"):
+        build(recipe, load("digits"))

@@ -107,3 +107,13 @@ def test_the_paper_s_setting(name):
     assert (*settings, recipe.epochs) == ("sgd", 0.9, 0.1, "cosine", 128, 200)
     assert recipe.options["weight_decay"] == 5e-3
     assert "Table 3" in recipe.paper
+
+
+def test_options_as_a_whole_and_one_by_one_are_the_same_in_any_order():
+    recipe = Recipe("x", "conv6", options={"mean": 0.4})
+    given = {"width": 0.25, "options": {"weight_decay": 0.001}}
+    found = [recipe.replace(dict(items)).options for items in (given.items(), reversed(given.items()))]
+    assert found == [{"weight_decay": 0.001, "width": 0.25}] * 2
+    assert given == {"width": 0.25, "options": {"weight_decay": 0.001}}
+    with pytest.raises(ValueError, match="`options` must be a dict"):
+        recipe.replace({"options": 5, "width": 0.1})

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.layers import Amplify, CoinFlipDropout, CoinLayer, MajorityVote
+from zoo.layers import Amplify, CoinFlip, CoinFlipDropout, CoinLayer, MajorityVote
 
 TOKENS = np.array([[1, 2, 0, 0, 0, 0], [3, 4, 5, 0, 0, 0]])
 ONES, ZEROS = np.ones((8, 4)), np.zeros(8)
@@ -168,3 +168,31 @@ def test_an_input_may_be_left_out_where_the_model_says_so():
     model = keras.Model(given, softmax(keras.layers.Dropout(NO_COIN)(Sum()(*given))))
     coins = zoo.with_coins(model, samples=3, vote="mean", seed=0)
     np.testing.assert_allclose(coins([ONES, None]), model([ONES, None]), atol=1e-5)
+
+
+@pytest.mark.every_backend
+@pytest.mark.parametrize(
+    ("policy", "value"), [("mixed_bfloat16", 1.003), ("mixed_float16", 1e5), ("mixed_float16", 1e-9)]
+)
+def test_weights_of_float32_layers_are_not_rounded_in_mixed_precision(policy, value):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        inputs = keras.Input((1,))
+        h = keras.layers.GaussianNoise(1e-9)(inputs)
+        constant = keras.initializers.Constant(value)
+        model = keras.Model(
+            inputs, keras.layers.Dense(1, dtype="float32", use_bias=False, kernel_initializer=constant)(h)
+        )
+        coins = zoo.with_coins(model, 25, seed=0)
+        inner = keras.Sequential(
+            [keras.layers.GaussianNoise(1e-9), keras.layers.Dense(1, dtype="float32", use_bias=False)]
+        )
+        inner.build((1, 1))
+        inner.set_weights([np.full((1, 1), value)])
+        flips = [CoinFlip(inner, seed=0)(np.ones((2, 1)))]
+        flips += [one.predict(np.ones((2, 1)), verbose=0) for one in (coins, zoo.amplify(coins, 60, "mean"))]
+    finally:
+        keras.config.set_dtype_policy(before)
+    for found in flips:
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(found), value, rtol=1e-5)

@@ -397,6 +397,7 @@ def test_bad_tf_datasets():
         (dataset(X[None].astype("uint8"), Y[None, :2]), "a label for each image. Received: .* images, 2 labels"),
         (good.repeat(), "that ends. Received: an endless one"),
         (good.take(0), "at least one example"),
+        (good.map(lambda x, y: (x, y // (y * 0))), "must be a tf.data.Dataset that can be read"),
         (dataset(X / 255 - 1, Y), r"finite pixels in \[0, 255\]. Received: float64 of shape .* from -1"),
         (dataset(np.where(X == 5, np.nan, X), Y), "finite pixels"),
         (dataset(X.astype("uint8"), Y - 1), "ints >= 0 or texts. Received: int64 from -1"),

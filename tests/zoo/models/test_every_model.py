@@ -7,6 +7,7 @@ from gradients import gradients
 
 import zoo
 from zoo.amplification.amplified import coins_off
+from zoo.layers import KaimingUniform, SignedKaimingConstant
 from zoo.layers.score_masked import masked_layers
 from zoo.registry import find as find_model
 
@@ -190,3 +191,14 @@ def test_mixed_precision(name):
     assert y.dtype == np.float32
     if name not in NUMBERS:
         np.testing.assert_allclose(y.sum(1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("initializer", [keras.initializers.HeNormal, KaimingUniform, SignedKaimingConstant])
+def test_an_initializer_object_draws_other_weights_for_each_layer_the_same_for_a_seed(initializer):
+    options = {"input_shape": (8, 8, 1), "width": 0.05, "seed": 3}
+    one, two = (zoo.build("conv6_edge_popup", **options, kernel_initializer=initializer()) for _ in range(2))
+    kernels = [[keras.ops.convert_to_numpy(layer.kernel) for layer in masked_layers(model)] for model in (one, two)]
+    for a, b in zip(*kernels, strict=True):
+        np.testing.assert_array_equal(a, b)
+    signs = [(kernel.ravel()[:20] > 0).tobytes() for kernel in kernels[0]]
+    assert len(set(signs)) == len(signs)

@@ -271,3 +271,14 @@ def test_a_damaged_manifest_is_named(published, text):
     (pretrained.folder() / "manifest.json").write_bytes(text.encode(errors="surrogatepass"))
     with pytest.raises(ValueError, match=r"^[^\n]*manifest\.json is not a manifest of weights: [^\n]*$"):
         zoo.list_weights()
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_published_weights_are_taken_in_16_bits(policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = zoo.build("hypernet_deterministic", weights="cifar10")
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert model.compute_dtype == policy.removeprefix("mixed_")

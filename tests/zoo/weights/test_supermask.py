@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.layers import RandomizePruned, ScoreMaskedConv, ScoreMaskedDense
+from zoo.layers import Amplify, CoinFlipDropout, MajorityVote, RandomizePruned, ScoreMaskedConv, ScoreMaskedDense
 from zoo.layers.score_masked import masked_layers
 from zoo.weights.supermask import load_into
 
@@ -402,3 +402,31 @@ def test_models_without_a_graph_are_refused(tmp_path):
     for use in (zoo.fold, lambda m: zoo.save_supermask(m, tmp_path / "a")):
         with pytest.raises(ValueError, match="Received: model=3"):
             use(3)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16", "float16", "mixed_float16"])
+@pytest.mark.parametrize("initializer", ["signed_kaiming_constant", "kaiming_uniform"])
+@pytest.mark.on_tensorflow
+def test_a_file_of_any_precision_is_read_again(tmp_path, dtype, initializer):
+    layer = ScoreMaskedDense(4, seed=0, dtype=dtype, kernel_initializer=initializer)  # 8 inputs: the constant is 1/2
+    model = keras.Sequential([keras.Input((8,)), layer])
+    zoo.save_supermask(model, tmp_path / "model.supermask")
+    again = zoo.load_supermask(tmp_path / "model.supermask")
+    x = np.ones((2, 8))
+    np.testing.assert_allclose(*(keras.ops.cast(one(x), "float32") for one in (model, again)), rtol=1e-2)
+
+
+def test_a_model_that_counts_votes_does_so_again(tmp_path):
+    inputs = keras.Input((4,))
+    h = CoinFlipDropout(0.5, seed=1)(Amplify(3)(ScoreMaskedDense(6, seed=0)(inputs)))
+    plain = keras.Model(inputs, MajorityVote(3)(ScoreMaskedDense(2, seed=2)(h)))
+    model = zoo.amplify(plain, 9, chunk=2)
+    zoo.save_supermask(model, tmp_path / "model.supermask")
+    for made in (zoo.load_supermask(tmp_path / "model.supermask"), zoo.fold(model)):
+        assert (type(made), made.chunk, made.name) == (type(model), 2, model.name)
+        scores = []
+        for one in (model, made):
+            one.compile("sgd", "sparse_categorical_crossentropy")
+            zoo.reseed(one, 0)
+            scores.append(one.evaluate(np.ones((8, 4)), np.zeros(8), verbose=0))
+        assert scores[0] == pytest.approx(scores[1], rel=1e-5)
