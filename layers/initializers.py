@@ -103,8 +103,11 @@ def get(name: str, identifier, seed: int) -> keras.initializers.Initializer:
             f"`{name}` must be one of {', '.join(map(repr, BY_NAME))} or a Keras initializer. "
             f"Received: {name}={identifier!r}"
         )
-    without = found.get_config().get("seed", seed) is None
-    return with_seed(found, seed) if isinstance(identifier, str) or without else found
+    return with_seed(found, seed) if isinstance(identifier, str) or _without_seed(found) else found
+
+
+def _without_seed(initializer: keras.initializers.Initializer) -> bool:
+    return initializer.get_config().get("seed", 0) is None
 
 
 def with_seed(initializer: keras.initializers.Initializer, seed: int) -> keras.initializers.Initializer:
