@@ -27,9 +27,9 @@ class Place(NamedTuple):
 
 
 _OWN = "weights of one's own: a run's folder for FOLDER"
-_SHIPPED = "shipped weights, of the paper's 200 epochs with a weight decay of 5e-4; the paper's is 5e-3"
+_SHIPPED = "shipped weights, of 100 of the paper's 200 epochs"
 _FLAGSHIP = "shipped weights, of 163 epochs; the paper's of 200"
-_DEPTH6 = "depth 6 with a weight decay of 5e-4, the paper's is 5e-3; `frozen` of a run whose coins died, 40 epochs"
+_DEPTH6 = "the shipped pair of depth 6, 100 epochs; runs of 200 and of 40 epochs, whose coins died; `frozen` of these"
 _DRAWING = "a drawing"
 PLACES: dict[str, list[Place]] = {
     "Coin-Flipping Neural Networks": [

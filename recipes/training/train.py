@@ -10,6 +10,7 @@ import keras
 
 import zoo
 from zoo.amplification.checks import check_split
+from zoo.amplification.coin_graph import has_coins
 from zoo.data.batches import Batches, fit_input, plain_errors
 from zoo.data.datasets import Dataset, load
 from zoo.data.named_classes import names_or_numbers
@@ -29,6 +30,7 @@ from zoo.recipes.training.longer import lengthen, say_longer
 from zoo.recipes.training.recipe import Recipe
 from zoo.recipes.training.start_from import start_from, with_options_of_start
 from zoo.recipes.training.state import SavedState, finished_rows, has_weights
+from zoo.recipes.training.watch_coins import WatchCoins
 from zoo.stop_signals import Stopped, noted
 
 
@@ -165,6 +167,8 @@ def _fit(model, recipe: Recipe, data: Dataset, checkpoint: Checkpoint, verbose) 
     callbacks: list[keras.callbacks.Callback] = [checkpoint]
     if recipe.randomize_period is not None:
         callbacks.insert(0, RandomizePruned(recipe.randomize_period, recipe.randomize_rate, recipe.seed))
+    if has_coins(model):
+        callbacks.insert(0, WatchCoins(data.train.x))
     validation = None
     if len(data.val.x):
         validation = fit_input(Batches(data.val.x, data.val.y, recipe.batch_size, shuffle=False))
