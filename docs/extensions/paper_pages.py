@@ -30,7 +30,7 @@ def page(folder: str, kept: list[Committed]) -> str:
 
 def _linked(text: str) -> str:
     """Point links to a folder's text to the section with that text; the titles of sections are folders' names."""
-    return re.sub(r"\]\(results/([^/)]+)/README\.md\)", r"](#\1)", text)
+    return re.sub(r"\]\((?:results|\.\.)/([^/)]+)/README\.md\)", r"](#\1)", text)
 
 
 def _coverage(title: str, kept: list[Committed]) -> str:
@@ -64,7 +64,7 @@ def _section(one: Committed) -> str:
     if (folder / "table.md").is_file():
         parts.append(_table((folder / "table.md").read_text(encoding="utf-8")))
     if (folder / "README.md").is_file():
-        parts.append(_demoted((folder / "README.md").read_text(encoding="utf-8")))
+        parts.append(_demoted(_linked((folder / "README.md").read_text(encoding="utf-8"))))
     return "\n\n".join(parts)
 
 
