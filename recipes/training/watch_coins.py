@@ -30,7 +30,7 @@ class WatchCoins(keras.callbacks.Callback):
         done = epoch + 1
         if self._warned or done < _FIRST or done & (done - 1):
             return
-        one, other = np.moveaxis(flips(self.model, self._images, 2, outputs="logits", seed=0), 1, 0)
+        one, other = np.asarray(flips(self.model, self._images, 2, outputs="logits", seed=0)).swapaxes(0, 1)
         if np.allclose(one, other, rtol=1e-4, atol=1e-6):
             self._warned = True
             print(

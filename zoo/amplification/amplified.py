@@ -139,21 +139,22 @@ def _totals(graph: CoinGraph, hidden: list, samples, chunk: int | None) -> tuple
     few = isinstance(samples, int) and samples <= _AT_ONCE and not _in_chunks(graph)
     at_once = chunk or (samples if few else graph.flips_at_once(batch))
     coins, flip = stateless_flips(graph)
+    floatx = keras.config.floatx()  # of all losses
     added: list[int] = []  # numbers of losses, which are known once a chunk has been called
 
     def count(carry, flips):
         totals, states, hidden, loss = carry
         logits, states, losses = flip(states, hidden, flips)
         added.append(len(losses))
-        share = ops.cast(flips, "float32") / ops.cast(samples, "float32")
-        loss = sum((share * ops.cast(one, "float32") for one in losses), start=loss)
+        share = ops.cast(flips, floatx) / ops.cast(samples, floatx)
+        loss = sum((share * ops.cast(one, floatx) for one in losses), start=loss)
         more = [_tally(vote, one, (batch, flips)) for vote, one in zip(graph.votes, logits, strict=True)]
         totals = [[a + b for a, b in zip(*pairs, strict=True)] for pairs in zip(totals, more, strict=True)]
         return totals, states, hidden, loss
 
     # `hidden` is carried, never changed: TensorFlow would compute rows of a constant before the loop and keep them.
     empty = [[ops.zeros((batch, *x.shape[1:]), dtype=_wide(vote)) for _ in range(2)] for vote, x in _ends(graph)]
-    carry = empty, [ops.convert_to_tensor(coin.value) for coin in coins], hidden, ops.zeros(())
+    carry = empty, [ops.convert_to_tensor(coin.value) for coin in coins], hidden, ops.zeros((), floatx)
     totals, states, _, loss = _loop(samples, at_once, count, carry)
     for coin, state in zip(coins, states, strict=True):
         coin.assign(state)

@@ -96,6 +96,20 @@ def test_regularizers_of_activities_are_those_of_the_mean_flip():
         assert loss == pytest.approx(800, abs=6 * 400 / np.sqrt(8 * samples))
 
 
+@pytest.mark.on_tensorflow
+def test_losses_are_added_in_double_precision():
+    keras.config.set_floatx("float64")
+    try:
+        dense = keras.layers.Dense(4, kernel_initializer="identity", activity_regularizer=keras.regularizers.L2(1.0))
+        layers = [keras.layers.GaussianNoise(1e-9), dense, keras.layers.Dense(3, "softmax", kernel_initializer="zeros")]
+        model = keras.Sequential([keras.Input((4,)), *layers])
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        loss = zoo.amplify(zoo.with_coins(model, seed=0), 60).evaluate(ONES, ZEROS, verbose=0)
+    finally:
+        keras.config.set_floatx("float32")
+    assert loss == pytest.approx(4 + np.log(3), rel=1e-6)
+
+
 def test_the_regularizer_of_a_layer_that_flips_itself():
     recurrent = keras.layers.LSTM(6, dropout=0.5, activity_regularizer=keras.regularizers.L2(1e6), seed=3)
     model = keras.Sequential([keras.Input((5, 4)), recurrent, keras.layers.Dense(3, activation="softmax")])
