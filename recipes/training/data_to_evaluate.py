@@ -4,6 +4,7 @@ from typing import Any
 
 from zoo.data.datasets import NAMES, Dataset, load
 from zoo.recipes.training.absolute_paths import absolute
+from zoo.recipes.training.run_config import numbers_of_examples
 from zoo.recipes.training.trained import Trained
 
 
@@ -36,7 +37,7 @@ def data_to_evaluate(
     if chosen not in NAMES:
         loading["class_names"] = trained.class_names  # classes have the model's numbers, not those of other data
     found = load(chosen, data_dir, **loading)
-    now = {part: len(examples.y) for part, examples in zip(Dataset._fields, found, strict=True)}
+    now = numbers_of_examples(found)
     if own and split != "train" and trained.examples not in (None, now):
         brought = load(chosen, data_dir, **{**loading, "validation": 0, "test": 0})
         if not len(getattr(brought, split).y):

@@ -28,6 +28,7 @@ from zoo.recipes.reporting.results import environment
 from zoo.recipes.reporting.votes import plot_scores
 from zoo.recipes.training.adaptive_line import adaptive_line
 from zoo.recipes.training.vote_scores import VoteScores
+from zoo.recipes.training.watch_coins import equal_but_for_rounding
 from zoo.scores.wilson_interval import wilson
 
 _BATCH = 32  # images evaluated at once
@@ -175,8 +176,14 @@ def _by_flips(
             winning[n] += float(largest.sum())
         if kept is not None:
             kept.append(np.concatenate(classes_of_flips, axis=1))
-    agreement = {n: {"disagreement": disagreeing[n] / at, "winning_share": winning[n] / at} for n in samples}
-    agreement = {n: {**found, "outputs_differ": differing.found} for n, found in agreement.items()}
+    agreement = {
+        n: {
+            "disagreement": disagreeing[n] / at,
+            "winning_share": winning[n] / at,
+            "outputs_differ": differing.found,
+        }
+        for n in samples
+    }
     return [
         ({"samples": n, "vote": vote, **wilson(right, at)._asdict(), **agreement[n]}, scored[vote, n])
         for (vote, n), right in correct.items()
@@ -194,7 +201,7 @@ class _Differing:
         first = None
         for chunk in chunks:
             first = chunk[0][:, :1] if first is None else first
-            self.found = self.found or not np.allclose(chunk[0], first, rtol=1e-4, atol=1e-6)
+            self.found = self.found or not equal_but_for_rounding(chunk[0], first)
             yield chunk
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from zoo.data.datasets import Dataset
 from zoo.files import read_json
 from zoo.recipes.training.recipe import Recipe
 
@@ -15,6 +16,11 @@ class RunConfig(NamedTuple):
     recipe: Recipe
     sizes: dict[str, Any]
     environment: dict[str, Any]
+
+
+def numbers_of_examples(data: Dataset) -> dict[str, int]:
+    """Return the number of examples of each split, as `config.json` has them under "examples"."""
+    return {name: len(split.y) for name, split in zip(Dataset._fields, data, strict=True)}
 
 
 def read_config(folder: Path) -> RunConfig:

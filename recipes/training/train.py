@@ -28,6 +28,7 @@ from zoo.recipes.training.frozen_embedding import take_frozen_embedding
 from zoo.recipes.training.linear_warmup import LinearWarmup
 from zoo.recipes.training.longer import lengthen, say_longer
 from zoo.recipes.training.recipe import Recipe
+from zoo.recipes.training.run_config import numbers_of_examples
 from zoo.recipes.training.start_from import start_from, with_options_of_start
 from zoo.recipes.training.state import SavedState, finished_rows, has_weights
 from zoo.recipes.training.watch_coins import WatchCoins
@@ -209,8 +210,7 @@ def _claimed(out: Path, recipe: Recipe, data: Dataset, resume: bool) -> Abstract
 
 def _recorded(data: Dataset) -> dict[str, Any]:
     """What `config.json` says of the data."""
-    examples = {name: len(split.y) for name, split in zip(Dataset._fields, data, strict=True)}
-    return {**sizes_of(data), "class_names": data.class_names, "examples": examples}
+    return {**sizes_of(data), "class_names": data.class_names, "examples": numbers_of_examples(data)}
 
 
 def _check_data(folder: Folder, data: Dataset) -> None:

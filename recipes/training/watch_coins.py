@@ -11,6 +11,11 @@ _IMAGES = 16
 _FIRST = 4  # epochs; then after 8, 16, 32, ...
 
 
+def equal_but_for_rounding(one: np.ndarray, other: np.ndarray) -> bool:
+    """Tell whether outputs of flips, of shapes that broadcast, are equal, as those of dead coins are."""
+    return np.allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
 class WatchCoins(keras.callbacks.Callback):
     """Compare two flips of a few images after 4, 8, 16, ... epochs, and warn on stderr once they are equal.
 
@@ -31,7 +36,7 @@ class WatchCoins(keras.callbacks.Callback):
         if self._warned or done < _FIRST or done & (done - 1):
             return
         one, other = np.asarray(flips(self.model, self._images, 2, outputs="logits", seed=0)).swapaxes(0, 1)
-        if np.allclose(one, other, rtol=1e-4, atol=1e-6):
+        if equal_but_for_rounding(one, other):
             self._warned = True
             print(
                 f"warning: after {done} epochs the coins are dead: two flips of {len(self._images)} images are equal. "

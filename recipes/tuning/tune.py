@@ -179,8 +179,10 @@ def _best(values: dict[str, Any], recipe: Recipe) -> Recipe:
     rates = {key: values[key] for key in ("learning_rate", "momentum")}
     options = {key: value for key, value in values.items() if key not in rates}
     callback = zoo.registry.find(recipe.model).callback
-    redraws = {} if callback is None else {"randomize_period": callback().period, "randomize_rate": callback().rate}
-    return dataclasses.replace(recipe, options={**recipe.options, **options}, **rates, **redraws)
+    if callback is not None:
+        redraws = callback()
+        recipe = dataclasses.replace(recipe, randomize_period=redraws.period, randomize_rate=redraws.rate)
+    return dataclasses.replace(recipe, options={**recipe.options, **options}, **rates)
 
 
 def _print_failures(rows: Rows) -> None:
