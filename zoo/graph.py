@@ -213,12 +213,13 @@ def in_order(model: keras.Model, inputs) -> list:
         ValueError: If a name is missing.
     """
     structure = ends(graph_of(model))[0]
-    if not isinstance(inputs, dict) or isinstance(structure, dict):
+    if not isinstance(inputs, dict):
         return keras.tree.flatten(inputs)
-    names = [x.name for x in model.inputs]
+    names = list(structure) if isinstance(structure, dict) else [x.name for x in model.inputs]
     if missing := [name for name in names if name not in inputs]:
         raise ValueError(f"`x` must have the inputs {', '.join(names)}. Missing: {', '.join(missing)}")
-    return [inputs[name] for name in names]
+    given = {name: inputs[name] for name in names}
+    return keras.tree.flatten(given) if isinstance(structure, dict) else list(given.values())
 
 
 def new_outputs(graph: keras.Model, tensors: dict[int, keras.KerasTensor]) -> object:

@@ -96,6 +96,16 @@ def test_regularizers_of_activities_are_those_of_the_mean_flip():
         assert loss == pytest.approx(800, abs=6 * 400 / np.sqrt(8 * samples))
 
 
+def test_names_of_inputs_are_never_guessed():
+    given = {name: keras.Input((4,), name=name) for name in "ba"}
+    h = keras.layers.Subtract()([given["b"], given["a"]])
+    coins = zoo.with_coins(keras.Model(given, softmax(keras.layers.Dropout(0.5)(h))), samples=3, seed=0)
+    found = [zoo.flips(coins, {key: ONES * (key == "a") for key in keys}, 4, seed=1) for keys in ("ab", "ba")]
+    np.testing.assert_array_equal(*found)
+    with pytest.raises(ValueError, match=r"`x` must have the inputs b, a\. Missing: a"):
+        zoo.flips(coins, {"b": ONES, "c": ONES}, 4)
+
+
 @pytest.mark.on_tensorflow
 def test_losses_are_added_in_double_precision():
     keras.config.set_floatx("float64")
