@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from copy import copy, deepcopy
+from copy import copy
 from typing import Any
 
 import keras
@@ -25,16 +25,6 @@ def uncompiled(model: keras.Model) -> keras.Model:
             f"`call`. Received: {describe(model)}"
         )
     return keras.Model(*ends(graph_of(model)), name=model.name)
-
-
-def planned(config: dict) -> Any:
-    """Return the object of a serialized model without memory for its variables, to look at their shapes.
-
-    Raises:
-        Exception: Whatever Keras raises for a config that it cannot build.
-    """
-    with without_memory():
-        return keras.saving.deserialize_keras_object(deepcopy(config), safe_mode=True)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Supermask files: a trained masked model as packed bits, and what its random weights need to come back."""
 
 import os
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from zoo.amplification.amplified import like_amplified
-from zoo.graph import calls, planned, uncompiled
+from zoo.graph import calls, uncompiled, without_memory
 from zoo.layers.masks import kept
 from zoo.layers.score_masked import masked_layers, require_masked_layers
 from zoo.weights.structure import Where, check_structure
@@ -77,8 +78,9 @@ def load_supermask(path: str | os.PathLike) -> keras.Model:
     stored = read(Path(path))
     try:
         # Built once without memory: the sizes in the config are compared with what is stored before they are believed.
-        plan = planned(stored.config)
-        _check_fits(plan, stored, path)
+        with without_memory():
+            plan = keras.saving.deserialize_keras_object(deepcopy(stored.config), safe_mode=True)
+            _check_fits(plan, stored, path)
         _check_calls(plan)
         model = keras.saving.deserialize_keras_object(stored.config, safe_mode=True)
     except UnfitError:
