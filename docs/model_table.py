@@ -1,6 +1,7 @@
 """The table of all models in README.md: parameters, accuracy, weights, the paper's number, the cost of a flip.
 
-`python docs/model_table.py` writes it anew from the registry, the manifest of the weights and the papers' tables.
+And that of all weights in docs/models.md: the difference to the paper, how far flips differ, what the training cost.
+`python docs/model_table.py` writes both anew from the registry, the manifest of the weights and the papers' tables.
 """
 
 import re
@@ -19,9 +20,12 @@ from zoo.recipes.papers.iterand.pruning_paper import PRINTED
 from zoo.recipes.reporting.text_table import aligned
 from zoo.weights.pretrained import manifest
 
-README = Path(__file__).parent.parent / "README.md"
+README, PAGE = Path(__file__).parent.parent / "README.md", Path(__file__).parent / "models.md"
 START, END = "<!-- models: python docs/model_table.py -->\n", "<!-- end of models -->\n"
+WEIGHTS_START, WEIGHTS_END = "<!-- weights: python docs/model_table.py -->\n", "<!-- end of weights -->\n"
 HEADS = ["model", "weights", "parameters", "test accuracy, %", "the paper, %", "MFLOP an image", "and a flip"]
+WEIGHTS_HEADS = ["weights", "epochs, of", "test accuracy, %", "the paper, %", "difference"]
+WEIGHTS_HEADS += ["flips disagree, %", "core hours", "command"]
 _HYPERNETWORKS = {"hypernet_cfnn": (81.45, 0.24), "hypernet_deterministic": (79.71, 0.52)}  # CIFAR-10, Tables 1 and 4
 _IMAGENET = {"input_shape": (224, 224, 3), "classes": 1000}
 _METHODS = {"edge_popup": "edge-popup", "iterand": "iterand"}
@@ -109,16 +113,40 @@ def _operations(function: Callable[..., Any], tensors: list) -> str:
 
 
 def text() -> str:
-    """Return the table in Markdown."""
+    """Return the table of models in Markdown."""
     return aligned([line(*one) for one in rows()], HEADS, "github")
 
 
+def weights_line(row: dict[str, Any]) -> list[str]:
+    """Return the cells of a row of the manifest; "-" is what there is not, or was not written down."""
+    score, paper, card = row["score"], _printed(row["model"], row), Path(row["file"]).with_name("README.md")
+    return [
+        f"[{row['model']}, {row['weights']}](../saved_models/{card})",
+        f"{row['recipe']['epochs']}, {row['planned_epochs']}",
+        _accuracy(row),
+        paper,
+        "-" if paper == "-" else f"{100 * score['accuracy'] - float(paper.split()[0]):+.2f}",
+        f"{100 * score['disagreement']:.1f}" if "disagreement" in score else "-",
+        f"{row['cost']['core_seconds'] / 3600:.1f}" if "cost" in row else "-",
+        f"`{row['command']}`",
+    ]
+
+
+def weights_text() -> str:
+    """Return the table of weights in Markdown."""
+    return aligned([weights_line(row) for row in manifest()], WEIGHTS_HEADS, "github")
+
+
+def _replace(page: Path, start: str, end: str, table: str) -> None:
+    pattern = re.escape(start) + ".*?" + re.escape(end)
+    old = page.read_text(encoding="utf-8")
+    page.write_text(re.sub(pattern, lambda _: f"{start}\n{table}\n\n{end}", old, flags=re.DOTALL), encoding="utf-8")
+
+
 def main() -> None:
-    """Write the table into README.md."""
-    old = README.read_text(encoding="utf-8")
-    pattern = re.escape(START) + ".*?" + re.escape(END)
-    new = re.sub(pattern, lambda _: f"{START}\n{text()}\n\n{END}", old, flags=re.DOTALL)
-    README.write_text(new, encoding="utf-8")
+    """Write the tables into README.md and docs/models.md."""
+    _replace(README, START, END, text())
+    _replace(PAGE, WEIGHTS_START, WEIGHTS_END, weights_text())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Saving a run while it trains, and stopping it, so that it goes on as if nothing had happened."""
 
 import hashlib
+import os
 import sys
 import time
 from typing import Any
@@ -35,7 +36,7 @@ class Checkpoint(keras.callbacks.Callback):
     def __init__(self, folder: Folder, saved: SavedState, state: State, asked_to_stop) -> None:
         super().__init__()
         self.folder, self.saved, self.state, self.asked_to_stop = folder, saved, state, asked_to_stop
-        self._saved_at = time.monotonic()
+        self._saved_at, self._core_seconds = time.monotonic(), _core_seconds()
 
     def on_epoch_begin(self, epoch, logs=None) -> None:
         """Put back the running metrics of an epoch that was interrupted."""
@@ -82,10 +83,20 @@ class Checkpoint(keras.callbacks.Callback):
             )
 
     def _save(self, **more: Any) -> None:
+        self._add_cost()
         state = {**self.state, **more}
         self.saved.save(state, weights_bytes(self.model))
         self.state.update(weights=state["weights"], files=state["files"])
-        self._saved_at = time.monotonic()
+
+    def _add_cost(self) -> None:
+        """Add what was spent since the state before, where all before it is known."""
+        seconds, core_seconds = time.monotonic() - self._saved_at, _core_seconds() - self._core_seconds
+        self._saved_at, self._core_seconds = self._saved_at + seconds, self._core_seconds + core_seconds
+        if cost := self.state.get("cost"):
+            self.state["cost"] = {
+                "seconds": round(cost["seconds"] + seconds, 3),
+                "core_seconds": round(cost["core_seconds"] + core_seconds, 3),
+            }
 
 
 def restore(model: keras.Model, folder: Folder, saved: SavedState, state: State) -> None:
@@ -116,6 +127,11 @@ def restore(model: keras.Model, folder: Folder, saved: SavedState, state: State)
             file=sys.stderr,
             flush=True,
         )
+
+
+def _core_seconds() -> float:
+    """Processor time of this process and of those it waited for."""
+    return sum(os.times()[:4])
 
 
 def _products(state: State) -> list[str]:

@@ -62,7 +62,7 @@ def card(row: dict[str, Any], shows: str) -> str:
 ## Training
 
 On the training split of {row["data"]} with `{row["command"]}`, seed {row["seed"]},
-on {row["machine"]} ({_versions(row)}).
+on {row["machine"]} ({_versions(row)}).{_cost(row)}
 {_lines([row["claim"], _short(row), *row["notes"]])}
 
 ## Test accuracy of the last epoch
@@ -136,6 +136,17 @@ def _limits(row: dict[str, Any]) -> str:
 
 def _versions(row: dict[str, Any]) -> str:
     return ", ".join(f"{package} {version}" for package, version in row["versions"].items())
+
+
+def _cost(row: dict[str, Any]) -> str:
+    if "cost" not in row:
+        return ""
+    hours, core_hours = (_hours(row["cost"][key]) for key in ("seconds", "core_seconds"))
+    return f"\nIt took {hours} hours and {core_hours} core hours, the time of processors."
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:.2g}" if seconds < 36000 else f"{seconds / 3600:.0f}"
 
 
 def _short(row: dict[str, Any]) -> str:

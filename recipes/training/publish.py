@@ -14,7 +14,7 @@ from zoo.recipes.training.model_card import write_card
 from zoo.recipes.training.recipe import find, names
 from zoo.recipes.training.run_config import read_config
 from zoo.recipes.training.shipped_saved_model import with_saved_model
-from zoo.recipes.training.state import finished_rows
+from zoo.recipes.training.state import NAME, finished_rows, read_state
 from zoo.recipes.training.trained import load_trained
 from zoo.weights import pretrained
 
@@ -70,6 +70,7 @@ def publish(run: Path, name: str, folder: Path, note: str = "") -> dict[str, Any
         "evaluation": f"Evaluated by `{results[0]['command']}` on {results[0]['machine']} ({results[0]['backend']})",
     }
     row |= {key: environment[key] for key in ("class_names",) if key in environment}
+    row |= {key: value for key, value in read_state(run / NAME).items() if key == "cost"}
     row = with_saved_model(row, model, folder)
     write_card(row, model, folder)
     others = [old for old in pretrained.manifest() if (old["model"], old["weights"]) != (recipe.model, name)]

@@ -29,9 +29,11 @@ def new_state() -> State:
     Its `epoch` and `batch` are where to go on, `best` is epoch and score of the best epoch, `history` has a row per
     epoch. `weights` names the file of weights, optimizer and coins, and `files` has the SHA-256 of it and of
     `last.weights.h5` and `best.weights.h5`. `metrics` are the running metrics in mid-epoch, `results` the result lines
-    of a run that is finished.
+    of a run that is finished. `cost` has the `seconds` and the `core_seconds` (processor time) of the training, its
+    validation and its savings included, up to this state; a run that an earlier version began has none.
     """
-    return {"epoch": 0, "batch": 0, "best": None, "history": [], "weights": None, "files": {}}
+    cost = {"seconds": 0.0, "core_seconds": 0.0}
+    return {"epoch": 0, "batch": 0, "best": None, "history": [], "weights": None, "files": {}, "cost": cost}
 
 
 class SavedState:
@@ -132,6 +134,7 @@ def read_state(path: Path) -> State:
     good = good and all(isinstance(row, dict) and isinstance(row.get("epoch"), int) for row in state["history"])
     good = good and len(state["history"]) == state["epoch"] and isinstance(state.get("metrics", []), list)
     good = good and (state["best"] is None or {"epoch", "score"} <= set(state["best"]))
+    good = good and ("cost" not in state or _is_cost(state["cost"]))
     good = good and isinstance(state.get("results", []), list) and all(isinstance(one, str) for one in files.values())
     if not good or (state["weights"] is None and (state["epoch"], state["batch"]) != (0, 0)):
         raise ValueError(f"{str(path)!r} is no state of a run")
@@ -185,6 +188,12 @@ def _check_weights(folder: Path, state: State) -> None:
     expected = state["files"].get(path.name)
     if state["files"] and sha256(path) != expected:
         raise ValueError(f"{str(path)!r} is damaged, or another file: its SHA-256 is not that of the state")
+
+
+def _is_cost(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(value.get(key), int | float) and value[key] >= 0 for key in ("seconds", "core_seconds")
+    )
 
 
 def _of_a_run(name: str) -> bool:

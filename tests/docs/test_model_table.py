@@ -56,6 +56,31 @@ def test_parameters_and_cost_are_current(model_table, printed, name, weights):
     assert found == wanted
 
 
+def test_the_table_of_weights_is_current(model_table):
+    text = (DOCS / "models.md").read_text()
+    printed = text.split(model_table.WEIGHTS_START)[1].split(model_table.WEIGHTS_END)[0].strip()
+    assert printed == model_table.weights_text()
+    assert len(printed.splitlines()) == 2 + len(zoo.list_weights())
+
+
+@pytest.mark.parametrize(
+    ("model", "cost", "told"),
+    [("hypernet_cfnn", 7200.0, ["+0.50", "12.3", "2.0"]), ("resnet20_dropout", None, ["-", "-", "-"])],
+)
+def test_a_line_of_weights_has_difference_disagreement_and_core_hours(model_table, model, cost, told):
+    score = {"accuracy": 0.8195, "low": 0.8118, "high": 0.8269, "n": 10_000, "vote": "majority", "samples": 100}
+    row = {"model": model, "weights": "mine", "file": f"{model}-mine/model.weights.h5", "data": "cifar10"}
+    row |= {"recipe": {"epochs": 3, "options": {}}, "planned_epochs": 9, "command": "zoo train", "score": score}
+    if cost is None:
+        row["data"] = "digits"
+    else:
+        row |= {"score": {**score, "disagreement": 0.1234}, "cost": {"seconds": 1.0, "core_seconds": cost}}
+    line = model_table.weights_line(row)
+    accuracy = "81.95 [81.18, 82.69] of 10,000, majority of 100"
+    assert line[:3] == [f"[{model}, mine](../saved_models/{model}-mine/README.md)", "3, 9", accuracy]
+    assert [*line[4:7], line[7]] == [*told, "`zoo train`"]
+
+
 @pytest.mark.slow
 def test_all_of_the_table_is_current(model_table):
     assert model_table.text() in README

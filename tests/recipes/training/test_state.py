@@ -1,11 +1,15 @@
 """States of a run that are damaged: the one before is taken, or the run is refused; never is another one trained on."""
 
 import json
+import os
 import shutil
+import time
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 
+from zoo.files import sealed, write_json
 from zoo.recipes.reporting.folders import Folder
 from zoo.recipes.reporting.results import read_results
 from zoo.recipes.training.finished_run import finished_run
@@ -211,3 +215,33 @@ def test_tensorboard_reads_every_epoch_once(whole):
     state = json.loads((whole / "state.json").read_text())
     found = [(event.step, event.tensor_proto.float_val[0]) for event in events.Tensors("val_accuracy")]
     assert found == [(row["epoch"], pytest.approx(row["val_accuracy"])) for row in state["history"]]
+
+
+def test_the_cost_of_all_parts_of_a_training_is_added(recipe, tmp_path):
+    spent = {"seconds": 0.0, "core_seconds": 0.0}
+    for minutes in (1e-9, 1e-9, None):
+        before, cores = time.monotonic(), sum(os.times()[:4])
+        with nullcontext() if minutes is None else pytest.raises(Stopped):
+            train(recipe, tmp_path, resume=True, max_minutes=minutes, verbose=0)
+        now = {"seconds": time.monotonic() - before, "core_seconds": sum(os.times()[:4]) - cores}
+        cost = read_state(tmp_path / "state.json")["cost"]
+        assert all(spent[key] < cost[key] < spent[key] + now[key] for key in spent)
+        spent = cost
+
+
+def test_a_run_of_an_earlier_version_has_no_cost(recipe, stopped):
+    for name in ("state.json", "state.previous.json"):
+        state = read_state(stopped / name)
+        del state["cost"]
+        write_json(stopped / name, sealed(state))
+    train(recipe, stopped, resume=True, verbose=0)
+    assert "cost" not in read_state(stopped / "state.json")
+
+
+@pytest.mark.parametrize(
+    "cost", [None, {}, {"seconds": 1}, {"seconds": "1", "core_seconds": 1}, {"seconds": -1, "core_seconds": 1}]
+)
+def test_a_cost_that_is_none_is_refused(stopped, cost):
+    write_json(stopped / "state.json", sealed({**read_state(stopped / "state.json"), "cost": cost}))
+    with pytest.raises(ValueError, match="is no state of a run"):
+        read_state(stopped / "state.json")

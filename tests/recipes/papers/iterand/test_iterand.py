@@ -1,6 +1,7 @@
 """IteRand through `zoo train`: redraws at the period, exact resume, results without votes, publishing."""
 
 import json
+import re
 import shutil
 import signal
 
@@ -86,6 +87,7 @@ def test_a_masked_run_is_published_as_a_supermask(masked, whole, tmp_path, monke
     assert "no vote" in card
     assert "no table of a paper is claimed" in card
     assert "continued" not in card
+    assert re.search(r"\nIt took [\d.e-]+ hours and [\d.e-]+ core hours, the time of processors\.\n", card)
     for layer in model.layers:
         if hasattr(layer, "scores"):
             assert set(np.unique(np.array(layer.scores))) <= {0.0, 1.0}
