@@ -17,8 +17,8 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
-from zoo.graph import flattened
 from zoo.layers import Amplify, BatchNormalization, CoinFlipDropout, MajorityVote
+from zoo.rebuilt import flattened
 from zoo.recipes.benchmarks.measure import compare, table
 
 CALLED, COMPILED, KERAS = "loop in Python", "compiled loop", "compiled loop, Keras's layers"

@@ -9,22 +9,13 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from zoo.graph import (
-    call_nodes,
-    describe,
-    flattened,
-    inner_layers,
-    last_operation,
-    like,
-    mask_of,
-    new_inputs,
-    new_outputs,
-)
+from zoo.graph import describe, inner_layers, last_operation, mask_of
 from zoo.layers import Amplify, CoinFlip, HyperDense, MajorityVote, RandomInput, SharedDraws
 from zoo.layers.coins import flips_coins, is_coin
 from zoo.layers.equal_rows import repeated
 from zoo.layers.flip_rows import DRAW, EXAMPLE, FLIP, VOTED, graph_of, has_graph, kinds_of, nodes, role_of
 from zoo.layers.random_input import FIXED_ROWS
+from zoo.rebuilt import call_nodes, flattened, like, new_inputs, new_outputs
 
 _ROWS = 800  # of examples' flips evaluated at once, if nobody says how many: 25 flips of 32 images
 _NUMBERS = 2**18  # in one tensor of more rows than that, of small models: 1 MB, about what a core's cache holds

@@ -8,22 +8,14 @@ import keras
 from zoo.amplification.amplified import AmplifiedModel
 from zoo.amplification.coin_graph import coin_graph
 from zoo.amplification.vote_of_output import vote_of_output, votes_by_name
-from zoo.graph import (
-    call_nodes,
-    check_model,
-    compile_like,
-    describe,
-    flattened,
-    inner_layers,
-    new_inputs,
-    new_outputs,
-)
+from zoo.graph import check_model, compile_like, describe, inner_layers
 from zoo.layers import Amplify, CoinFlip, CoinFlipDropout
 from zoo.layers.arguments import check_known, positive_int, proper_fraction
 from zoo.layers.coin_generator import keras_seed
 from zoo.layers.coins import is_coin, random_in_training
 from zoo.layers.flip_rows import nodes, role_of
 from zoo.layers.seeds import layer_seeds
+from zoo.rebuilt import call_nodes, flattened, new_inputs, new_outputs
 
 _DROPOUTS = (
     keras.layers.Dropout,  # and its subclasses, the spatial ones
