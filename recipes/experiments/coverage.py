@@ -16,7 +16,8 @@ class Place(NamedTuple):
         experiment: Experiment that reproduces it, or None.
         settings: Settings that select it.
         note: Remark; the reason if there is no experiment.
-        shortened: Whether the weights it measures had a shorter training than the paper's, whatever the settings.
+        shortened: Whether the weights it measures had a shorter or another training than the paper's, whatever the
+            settings.
     """
 
     name: str
@@ -27,9 +28,9 @@ class Place(NamedTuple):
 
 
 _OWN = "weights of one's own: a run's folder for FOLDER"
-_SHIPPED = "shipped weights, of 100 of the paper's 200 epochs"
+_SHIPPED = "shipped weights, of the paper's 200 epochs with a fiftieth of its weight decay"
 _FLAGSHIP = "shipped weights, of 163 epochs; the paper's of 200"
-_DEPTH6 = "the shipped pair of depth 6, 100 epochs; runs of 200 and of 40 epochs, whose coins died; `frozen` of these"
+_DEPTH6 = "the shipped pair of depth 6; runs of 200 and of 40 epochs, whose coins died; `frozen` of these"
 _DRAWING = "a drawing"
 PLACES: dict[str, list[Place]] = {
     "Coin-Flipping Neural Networks": [

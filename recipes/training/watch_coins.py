@@ -40,7 +40,7 @@ class WatchCoins(keras.callbacks.Callback):
             self._warned = True
             print(
                 f"warning: after {done} epochs the coins are dead: two flips of {len(self._images)} images are equal. "
-                "A smaller learning rate, or a longer warm-up, may keep them alive.",
+                "A smaller weight decay or learning rate, or a longer warm-up, may keep them alive.",
                 file=sys.stderr,
                 flush=True,
             )
